@@ -1,0 +1,65 @@
+/**
+ * Every way a host can fail, each with one hint. The only table of fault kinds:
+ * the report prints `message` (what happened on this host, already safe to show)
+ * and the hint from here unless the fault brings a more specific one.
+ */
+const HINTS = {
+  // ways in
+  unreachable: 'Check the address, the port and that sshd is running; the host was not touched.',
+  'timed-out': 'Raise --timeout or --host-timeout, or look at the load of the host.',
+  auth: 'Check -u, --private-key and the agent; `fleetmask doctor -v` shows what was tried.',
+  'host-key': 'Verify the fingerprint out of band, then add it to known_hosts (or use --host-key-checking accept-new).',
+  'no-shell': 'The login shell must be able to run `sh`; check the account’s shell and its start-up files.',
+  'no-privilege': 'Log in as root (-u root) or allow `sudo -n` for this account.',
+  'bad-reply': 'The host did not speak the protocol; treat its answers with suspicion and look at it by hand.',
+  // what the host is
+  'no-systemd': 'This host was not booted with systemd; a mask would prove nothing here.',
+  'no-unit': 'Name the unit literally (NAME.service), or use --allow-absent to mask it before it is installed.',
+  'ambiguous-unit': 'Name the unit you mean literally, one per run.',
+  'local-unit': 'A mask cannot shadow a unit file of the administrator; move it away by hand first.',
+  protected: 'The host needs this unit to boot or to be reached; fleetmask does not mask it.',
+  ineffective: 'Something outranks or outlives a mask of this unit; deal with that first.',
+  'masked-elsewhere': 'Remove what masks the unit by hand; it is not a link that systemctl unmask would remove.',
+  'stale-plan': 'The host changed since it was planned; make a new plan.',
+  locked: 'Wait for the other run to finish, or settle it first.',
+  // what went wrong during a change
+  'write-failed': 'Check that the unit directory is writable (read-only file system, immutable flag, full disk).',
+  'stop-refused': 'The unit refuses manual stops; mask it without --now, or change RefuseManualStop= first.',
+  'still-running': 'Look at `systemctl status` of the unit there; raise --host-timeout if it merely stops slowly.',
+  'start-not-blocked':
+    'Look for a unit file in /run/systemd/transient or /etc/systemd/system.control that outranks the mask.',
+  'read-back': 'What was read back is not what was asked; look at the unit on the host.',
+  'not-restored': 'Compare the host with the prior state in `fleetmask runs show`, and repair it by hand.',
+  lost: 'The connection broke after the change began; run `fleetmask status` when the host is back.',
+  cancelled: 'The run was interrupted; run it again for the hosts that were not started.',
+  bug: 'This is a bug in fleetmask; please report it with the journal of the run.',
+} as const;
+
+export type FaultKind = keyof typeof HINTS;
+
+export interface Fault {
+  readonly kind: FaultKind;
+  /** One sentence about this host. Host-supplied text in it has passed `printable`. */
+  readonly message: string;
+  readonly hint: string;
+}
+
+export function fault(kind: FaultKind, message: string, hint: string = HINTS[kind]): Fault {
+  return { kind, message, hint };
+}
+
+/** An operator's mistake (flags, inventory, plan file): the run ends with exit 2, nothing was touched. */
+export class UsageError extends Error {
+  override name = 'UsageError';
+  /** What to do about it, one line. */
+  readonly hint: string | undefined;
+  constructor(message: string, hint?: string) {
+    super(message);
+    this.hint = hint;
+  }
+}
+
+/** Where in a file a mistake was found, as `file:line`. */
+export function at(file: string, line: number | undefined, message: string): string {
+  return line === undefined ? `${file}: ${message}` : `${file}:${line}: ${message}`;
+}

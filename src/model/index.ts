@@ -1,0 +1,3 @@
+export * from './fault.ts';
+export * from './host.ts';
+export * from './printable.ts';

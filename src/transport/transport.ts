@@ -1,0 +1,52 @@
+import type { Fault, Target } from '../model/index.ts';
+
+/** Opens connections. One implementation per way in (ssh2; later OpenSSH), one contract suite for all. */
+export interface Transport {
+  /**
+   * Connects and authenticates. Never throws for what a host or a network does: that is a Fault
+   * (`unreachable`, `timed-out`, `auth`, `host-key`, `cancelled`). Retries only what failed before authentication.
+   */
+  connect(target: Target, signal: AbortSignal): Promise<Connected | Failed>;
+  /** Releases what connections share (agent sockets, parsed keys). */
+  close(): void;
+}
+
+export interface Connected {
+  readonly connection: Connection;
+}
+export interface Failed {
+  readonly fault: Fault;
+}
+
+export interface Connection {
+  /** Starts one command without a pty. May be called again while another command runs. */
+  exec(command: string, output: OutputSink): RemoteProcess;
+  /** Ends the connection at once, whatever the peer does. Idempotent. */
+  close(): void;
+}
+
+export interface OutputSink {
+  /** Raw bytes, in order, as they arrive. Bytes beyond the cap are never delivered. */
+  stdout(chunk: Buffer): void;
+}
+
+export interface RemoteProcess {
+  /** Queued until the command has started; dropped when it has ended. */
+  write(data: string): void;
+  /** Half-closes stdin. */
+  end(): void;
+  /** Settles exactly once, and always: with the process, the connection, a cap or `kill`. Never rejects. */
+  readonly ended: Promise<Ended>;
+  /** Stops waiting: closes the channel and settles `ended` as `lost`. The remote process is not killed. */
+  abandon(): void;
+}
+
+/** How a remote process ended. `stderr` is the first few KiB of it, raw. */
+export type Ended = { readonly stderr: string } & (
+  | { readonly how: 'exited'; readonly code: number }
+  | { readonly how: 'signalled'; readonly signal: string }
+  /** The exit status never came: connection lost, channel refused, or `abandon`. Never a success. */
+  | { readonly how: 'lost'; readonly why: string }
+  /** More output than the cap allows; the connection was destroyed. */
+  | { readonly how: 'flooded'; readonly bytes: number }
+);
