@@ -15,6 +15,14 @@ export interface InventoryConnection {
   readonly port?: number;
   readonly user?: string;
   readonly privateKeyFile?: string;
+  /** Escalate (`ansible_become`), how and to whom. */
+  readonly become?: boolean;
+  readonly becomeMethod?: 'sudo' | 'doas' | 'su';
+  readonly becomeUser?: string;
+  /** `-J`, `-o ProxyJump=`, `-o ProxyCommand=` and `-F` of the ssh arguments, as written there. */
+  readonly proxyJump?: string;
+  readonly proxyCommand?: string;
+  readonly sshConfigFile?: string;
 }
 
 /** Where and as whom to connect, after flags, inventory and ssh_config were merged. */

@@ -1,0 +1,93 @@
+/** What a probe found on one host. Already parsed and bounded; text may still hold anything printable. */
+export interface Facts {
+  readonly os: Os;
+  readonly privilege: Privilege;
+  /** Of this boot; null where the host does not tell. */
+  readonly bootId: string | null;
+  readonly machineId: string | null;
+  readonly systemd: Systemd;
+  /** Every unit that the host showed for the names asked, in the order asked, aliases collapsed. */
+  readonly units: readonly UnitFacts[];
+  /** Units that stop with those, or can start them. */
+  readonly related: readonly RelatedFacts[];
+  /** Everything on disk under the units' names, highest rank first. */
+  readonly paths: readonly PathFact[];
+}
+
+/** From os-release(5). */
+export interface Os {
+  readonly id: string;
+  readonly idLike: readonly string[];
+  /** Absent on rolling distributions (Arch, Debian sid). */
+  readonly version: string | null;
+  readonly name: string;
+}
+
+export type Privilege =
+  | { readonly kind: 'root' }
+  | { readonly kind: 'sudo' }
+  | { readonly kind: 'none'; readonly why: string };
+
+export type Systemd =
+  | { readonly kind: 'running'; readonly version: number; readonly state: string }
+  /** Not booted with systemd. */
+  | { readonly kind: 'absent' }
+  /** Booted with it, but it does not answer. */
+  | { readonly kind: 'silent'; readonly why: string };
+
+export interface UnitFacts {
+  /** The real name; an alias shows the unit it points to. */
+  readonly id: string;
+  /** Every name, the id included. */
+  readonly names: readonly string[];
+  readonly load: string;
+  readonly active: string;
+  readonly sub: string;
+  /** UnitFileState: read from disk by systemd, so it may differ from what is loaded. Empty where there is no file. */
+  readonly file: string;
+  readonly fragment: string;
+  readonly source: string;
+  readonly canStart: boolean;
+  readonly refuseManualStop: boolean;
+  readonly mainPid: number;
+  readonly controlGroup: string;
+  readonly killMode: string;
+  readonly transient: boolean;
+  readonly perpetual: boolean;
+  readonly triggeredBy: readonly string[];
+}
+
+export interface RelatedFacts {
+  readonly id: string;
+  readonly active: string;
+}
+
+/** A directory entry under a unit's name. `null`: a link to /dev/null; `empty`: a file without content, a mask too. */
+export type PathFact = { readonly path: string } & (
+  | { readonly kind: 'null' | 'file' | 'empty' | 'other' }
+  | { readonly kind: 'link'; readonly target: string }
+);
+
+/** Load, file and active state: what tables and reports show. */
+export interface UnitState {
+  readonly load: string;
+  readonly file: string;
+  readonly active: string;
+}
+
+export function stateOf(unit: UnitFacts): UnitState {
+  return { load: unit.load, file: unit.file, active: unit.active };
+}
+
+/** Whether processes of the unit may run: everything but inactive and failed. */
+export function isRunning(active: string): boolean {
+  return active !== 'inactive' && active !== 'failed' && active !== '';
+}
+
+export function dirOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/'));
+}
+
+export function baseOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}

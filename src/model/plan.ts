@@ -1,0 +1,64 @@
+import type { UnitState } from './facts.ts';
+import type { Fault } from './fault.ts';
+
+/** What was asked of every host of a run. Recorded in the journal as it stands. */
+export interface Ask {
+  readonly verb: 'mask' | 'unmask';
+  /** As the operator named them: unit names or logical names. */
+  readonly units: readonly string[];
+  /** Also stop what is masked. */
+  readonly now: boolean;
+  /** Mask under /run, until the next boot. */
+  readonly runtime: boolean;
+  readonly allowAbsent: boolean;
+  readonly killLeftovers: boolean;
+  readonly startProbe: boolean;
+}
+
+/** What would be done to one host, or was. Pure data: the journal keeps it as the record of the prior state. */
+export type Plan =
+  | { readonly kind: 'change'; readonly units: readonly UnitPlan[]; readonly change: Change; readonly prior: Prior }
+  | { readonly kind: 'no-op'; readonly units: readonly UnitPlan[] }
+  | { readonly kind: 'refusal'; readonly units: readonly UnitPlan[]; readonly fault: Fault };
+
+export interface UnitPlan {
+  readonly asked: string;
+  readonly unit: string;
+  /** The name under which the host tells of it: the unit itself, or a witness instance of a template. */
+  readonly shownAs: string;
+  readonly before: UnitState;
+  /** Units that can start it and are not masked themselves. */
+  readonly triggers: readonly string[];
+  /** What an operator should know before agreeing. */
+  readonly notes: readonly string[];
+}
+
+/** The steps on the host, in this order; see fleetmask.sh. */
+export interface Change {
+  /** Where receipts live: /var/lib for what outlives a boot, /run for what does not. */
+  readonly where: 'etc' | 'run';
+  readonly links: readonly string[];
+  readonly removes: readonly string[];
+  readonly stops: readonly string[];
+  /** Units that are to be found masked, and whose start is then attempted. */
+  readonly attempts: readonly string[];
+  /** Control groups to be found empty. */
+  readonly groups: readonly string[];
+  readonly killLeftovers: boolean;
+  /** Everything that is read back. */
+  readonly reads: readonly string[];
+}
+
+/** What undo must restore, and what proves that it did. */
+export interface Prior {
+  readonly bootId: string | null;
+  readonly machineId: string | null;
+  /** State by shown name: targets, their instances, dependents and triggers. */
+  readonly states: readonly PriorState[];
+  /** What lay on disk under the names of the units. */
+  readonly paths: readonly string[];
+}
+
+export interface PriorState extends UnitState {
+  readonly id: string;
+}

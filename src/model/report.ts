@@ -1,0 +1,86 @@
+import type { Os, UnitState } from './facts.ts';
+import type { Fault } from './fault.ts';
+
+/** How a host ended. Exactly one each; see the exit codes in src/cli/exit.ts. */
+export type Outcome =
+  | 'masked'
+  | 'unmasked'
+  | 'restored'
+  | 'unchanged'
+  | 'planned'
+  | 'refused'
+  | 'unreachable'
+  | 'not-started'
+  | 'rolled-back'
+  | 'stranded'
+  // status only
+  | 'not-masked'
+  | 'mixed';
+
+/** `blocked`: tried, and refused because it is masked. `skipped`: not tried. */
+export type StartProbe = 'blocked' | 'not-blocked' | 'skipped';
+
+export interface UnitReport {
+  readonly asked: string;
+  readonly unit: string;
+  /** null where it was not read. */
+  readonly before: UnitState | null;
+  /** Read back after the last change on the host; null where it was not read. */
+  readonly after: UnitState | null;
+  readonly startProbe: StartProbe;
+  /** What can start it and is not masked itself. */
+  readonly triggers: readonly string[];
+  /** Processes that are left in its control group, this session's own included. */
+  readonly leftovers: number;
+  readonly notes: readonly string[];
+}
+
+export interface HostReport {
+  readonly host: string;
+  readonly address: string;
+  readonly port: number;
+  readonly outcome: Outcome;
+  readonly seconds: number;
+  readonly os: Pick<Os, 'id' | 'version' | 'name'> | null;
+  readonly systemd: number | null;
+  readonly units: readonly UnitReport[];
+  readonly fault: Fault | null;
+}
+
+export type Command = 'mask' | 'unmask' | 'status' | 'plan' | 'rollback';
+
+/** What is known of a run before any host is asked. */
+export interface RunInfo {
+  readonly id: string;
+  readonly command: Command;
+  readonly units: readonly string[];
+  readonly now: boolean;
+  readonly runtime: boolean;
+  /** user@controller */
+  readonly actor: string;
+  readonly reason: string | null;
+  readonly ticket: string | null;
+  /** UTC, RFC 3339 */
+  readonly startedAt: string;
+}
+
+/** One document, `fleetmask.report/1`. */
+export interface Report {
+  readonly schema: 'fleetmask.report/1';
+  readonly run: RunInfo & { readonly finishedAt: string };
+  readonly hosts: readonly HostReport[];
+  readonly totals: Partial<Record<Outcome, number>>;
+  readonly exitCode: number;
+}
+
+/** What a host is going through, for progress. */
+export type Step = 'connecting' | 'probing' | 'applying' | 'undoing';
+
+/** The one stream that every sink is fed from. */
+export type Event =
+  | { readonly type: 'run-started'; readonly run: RunInfo; readonly hosts: readonly string[] }
+  | { readonly type: 'host-step'; readonly host: string; readonly step: Step }
+  | { readonly type: 'host-settled'; readonly report: HostReport }
+  | { readonly type: 'warning'; readonly text: string }
+  | { readonly type: 'run-finished'; readonly report: Report };
+

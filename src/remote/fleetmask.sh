@@ -1,0 +1,545 @@
+#!/bin/sh
+# fleetmask.sh: the whole remote program.
+#
+# It is sent on the stdin of `sh -s -- PRIVILEGE [WHY]`, comments and indentation stripped, followed by one line that
+# calls `main NONCE` with the first request; later requests are single lines on the same stdin that begin with the
+# nonce. What arrives truncated does nothing: all is in functions, and a request must end in the word `end`.
+#
+# It reports; it does not decide. What is to be done is in the request; what was done and what was then read goes
+# back as records `@NONCE SEQ KIND TEXT`, one line each, collected and written at once.
+# dash, bash and busybox sh run it. FLEETMASK_ROOT is set by the embedded fleet and by tests only.
+
+# shellcheck disable=SC2086 # lists are words, and globbing is off
+# shellcheck disable=SC3013 # dash, bash and busybox know -ef
+# shellcheck disable=SC2044 # control groups have no spaces in their paths
+
+privilege=${1-none}
+refusal=${2-}
+root=${FLEETMASK_ROOT-}
+# shellcheck disable=SC1003 # a backslash, nothing else
+bs='\'
+nl='
+'
+
+unit_dirs='/etc/systemd/system.control /run/systemd/system.control /run/systemd/transient /run/systemd/generator.early
+/etc/systemd/system /run/systemd/system /run/systemd/generator /usr/local/lib/systemd/system
+/usr/lib/systemd/system /lib/systemd/system /run/systemd/generator.late'
+
+unit_properties='-pId -pNames -pLoadState -pActiveState -pSubState -pResult -pUnitFileState -pFragmentPath -pSourcePath
+-pCanStart -pRefuseManualStop -pMainPID -pControlGroup -pKillMode -pTransient -pPerpetual
+-pTriggeredBy -pRequiredBy -pRequisiteOf -pBoundBy -pConsistsOf'
+
+related_properties='-pId -pLoadState -pActiveState -pSubState -pRequiredBy -pRequisiteOf -pBoundBy -pConsistsOf'
+
+# Every systemctl is bounded in time, speaks English, asks nothing, pages nothing and does not hear our stdin (fd 0) or
+# keep our lock (fd 9).
+ctl() {
+  timeout -k 5 "$patience" systemctl --no-pager --no-ask-password "$@" </dev/null 9>&-
+}
+
+rec() {
+  records=$((records + 1))
+  out="$out@$nonce $seq $*$nl"
+}
+
+# A record for each line of a text, so that no value can break the frame.
+rec_lines() {
+  rest=$2$nl
+  while [ -n "$rest" ]; do
+    line=${rest%%"$nl"*}
+    rest=${rest#*"$nl"}
+    rec "$1 $line"
+  done
+}
+
+# step NAME COMMAND…: runs it and records its exit status and what it said.
+step() {
+  step_name=$1
+  shift
+  said=$("$@" 2>&1)
+  status=$?
+  rec "step $step_name $status"
+  [ -z "$said" ] || rec_lines "said $step_name" "$said"
+  return "$status"
+}
+
+# Into $value, without a process.
+first_line() {
+  value=
+  if [ -r "$1" ]; then IFS= read -r value <"$1" || :; fi
+}
+
+# Names that come back from systemd go into paths and command lines: only its own alphabet passes.
+is_unit_name() {
+  case $1 in
+    '' | -* | .* | *[!A-Za-z0-9:_.@"$bs"-]*) return 1 ;;
+    *.*) return 0 ;;
+    *) return 1 ;;
+  esac
+}
+
+unique() {
+  uniq=' '
+  for name in "$@"; do
+    case $uniq in *" $name "*) ;; *) uniq="$uniq$name " ;; esac
+  done
+}
+
+# show KIND PROPERTIES… -- NAMES…: records `KIND key=value`, empty values left out, a bare `KIND` after each unit.
+# For the caller: all $names, all $relations, and what is $masked beyond doubt.
+show() {
+  show_kind=$1
+  shift
+  show_text=$(ctl show "$@" 2>&1) || rec "trouble $show_kind $?"
+  names='' relations='' masked=' '
+  id='' load='' can=''
+  rest=$show_text$nl$nl
+  while [ -n "$rest" ]; do
+    line=${rest%%"$nl"*}
+    rest=${rest#*"$nl"}
+    case $line in
+      '')
+        [ -z "$id" ] || rec "$show_kind"
+        [ "$load $can" != 'masked no' ] || masked="$masked$id "
+        id='' load='' can=''
+        ;;
+      *=) ;;
+      *)
+        rec "$show_kind $line"
+        case $line in
+          Id=*) id=${line#*=} ;;
+          LoadState=*) load=${line#*=} ;;
+          CanStart=*) can=${line#*=} ;;
+          Names=*) names="$names ${line#*=}" ;;
+          RequiredBy=* | RequisiteOf=* | BoundBy=* | ConsistsOf=* | TriggeredBy=*) relations="$relations ${line#*=}" ;;
+        esac
+        ;;
+    esac
+  done
+}
+
+# What lies on disk under the names, in every directory that systemd reads, highest rank first. Absent: no record.
+paths() {
+  for name in "$@"; do
+    is_unit_name "$name" || continue
+    for dir in $unit_dirs; do
+      path=$root$dir/$name
+      if [ -L "$path" ]; then
+        if [ "$path" -ef /dev/null ]; then
+          rec "path null $dir/$name"
+        else
+          rec_lines "path link $dir/$name" "$(readlink "$path")"
+        fi
+      elif [ -f "$path" ]; then
+        if [ -s "$path" ]; then rec "path file $dir/$name"; else rec "path empty $dir/$name"; fi
+      elif [ -e "$path" ]; then
+        rec "path other $dir/$name"
+      fi
+    done
+  done
+}
+
+# Into $expanded: a pattern (php*-fpm.service) stands for the unit files that match it; a pattern of instances
+# (postgresql@*.service) is left to systemctl, which matches it against what is loaded.
+expand() {
+  expanded=
+  for name in "$@"; do
+    case $name in
+      *@*\**) expanded="$expanded $name" ;;
+      *\**)
+        for dir in $unit_dirs; do
+          set +f
+          for path in "$root$dir"/$name; do
+            base=${path##*/}
+            if is_unit_name "$base"; then
+              case "$expanded " in *" $base "*) ;; *) expanded="$expanded $base" ;; esac
+            fi
+          done
+          set -f
+        done
+        ;;
+      *) expanded="$expanded $name" ;;
+    esac
+  done
+}
+
+# related KNOWN TODO: who stops with the units or can start them, and who stops with those, up to a bound.
+related() {
+  known=" $1 "
+  todo=$2
+  rounds=0
+  while [ "$rounds" -lt 8 ]; do
+    rounds=$((rounds + 1))
+    fresh=
+    for name in $todo; do
+      case $known in *" $name "*) continue ;; esac
+      is_unit_name "$name" || continue
+      known="$known$name "
+      fresh="$fresh $name"
+    done
+    [ -n "$fresh" ] || return 0
+    show related $related_properties -- $fresh
+    todo=$relations
+  done
+}
+
+# probe name=NAME…: what this host is, and what it has under these names. Changes nothing.
+probe() {
+  os=$root/etc/os-release
+  [ -r "$os" ] || os=$root/usr/lib/os-release
+  if [ -r "$os" ]; then
+    while IFS= read -r line || [ -n "$line" ]; do
+      case $line in ID=* | ID_LIKE=* | VERSION_ID=* | NAME=* | PRETTY_NAME=*) rec "os $line" ;; esac
+    done <"$os"
+  fi
+  rec "host privilege=$privilege"
+  [ -z "$refusal" ] || rec_lines sudo "$refusal"
+  first_line "$root/proc/sys/kernel/random/boot_id"
+  rec "host boot=$value"
+  first_line "$root/etc/machine-id"
+  rec "host machine=$value"
+  if [ ! -d "$root/run/systemd/system" ] || ! command -v systemctl >/dev/null; then
+    rec 'host systemd=none'
+    return
+  fi
+  manager=$(ctl show -pVersion -pSystemState 2>&1) || rec "trouble manager $?"
+  rec_lines manager "$manager"
+  expand $wanted
+  [ -n "$expanded" ] || return 0
+  show unit $unit_properties -- $expanded
+  unique $names
+  probed=$uniq
+  todo=$relations
+  paths $probed
+  related "$probed" "$todo"
+}
+
+# A changing request, read into lists.
+parse() {
+  run='' where=etc stop_timeout=60 kill=no meta=- wanted='' links='' removes='' stops='' reads='' attempts='' groups=''
+  starts='' halts=''
+  for word in "$@"; do
+    text=${word#*=}
+    case $word in
+      name=*) wanted="$wanted $text" ;;
+      run=*) run=$text ;;
+      where=*) where=$text ;;
+      stop-timeout=*) stop_timeout=$text ;;
+      kill=*) kill=$text ;;
+      meta=*) meta=$text ;;
+      link=*) links="$links $text" ;;
+      remove=*) removes="$removes $text" ;;
+      stop=*) stops="$stops $text" ;;
+      read=*) reads="$reads $text" ;;
+      try=*) attempts="$attempts $text" ;;
+      group=*) groups="$groups $text" ;;
+      start=*) starts="$starts $text" ;;
+      halt=*) halts="$halts $text" ;;
+    esac
+  done
+}
+
+# One changing request at a time, and none that is not newer than the last of its run: then the answer is `refused …`.
+begin() {
+  case $run in
+    '' | *[!A-Za-z0-9-]*)
+      rec 'refused malformed'
+      return 1
+      ;;
+  esac
+  umask 077
+  state=$root/run/fleetmask
+  receipts=$root/var/lib/fleetmask
+  [ "$where" = etc ] || receipts=$state/runs
+  receipt=$receipts/$run
+  if ! problem=$(mkdir -p "$state" "$receipts" 2>&1); then
+    rec_lines 'refused write' "$problem"
+    return 1
+  fi
+  if ! problem=$({ : >>"$state/lock"; } 2>&1); then
+    rec_lines 'refused write' "$problem"
+    return 1
+  fi
+  exec 9>>"$state/lock"
+  if ! flock -n 9; then
+    # Whoever holds the lock is alive, since no child of the program keeps it, so the number in it is still its own. The
+    # undo of a run need not wait for the request that it undoes: that one is ended.
+    holder=0 holder_run='' holder_meta=''
+    read -r holder holder_run holder_meta <"$state/lock"
+    if ! { [ "$verb" = undo ] && [ "$holder_run" = "$run" ] && kill -s KILL "$holder" && flock -w 10 9; }; then
+      rec "refused locked $holder_run $holder_meta"
+      exec 9>&-
+      return 1
+    fi
+  fi
+  first_line "$state/$run.seq"
+  if [ "${value:-0}" -ge "$seq" ]; then
+    rec "refused fenced $value"
+    exec 9>&-
+    return 1
+  fi
+  if ! { printf '%s\n' "$$ $run $meta" >"$state/lock" && printf '%s\n' "$seq" >"$state/$run.seq"; }; then
+    rec "refused write $state"
+    exec 9>&-
+    return 1
+  fi
+}
+
+# Receipt; links; stop, before any reload, so that the units' own stop settings hold; reload; proof; read-back.
+apply() {
+  parse "$@"
+  begin || return 0
+  if ! problem=$({ mkdir "$receipt" && printf '%s\n' "request $*" >"$receipt/log"; } 2>&1); then
+    rec_lines 'refused write' "$problem"
+    rm -rf "$receipt"
+    exec 9>&-
+    return 0
+  fi
+  if change_links && stop_units; then
+    patience=90
+    step reload ctl daemon-reload
+    patience=30
+    prove
+  fi
+  read_back
+  keep=$receipt/result
+  exec 9>&-
+}
+
+# Every link is logged in the receipt before and after it is touched: undo touches nothing else. An inode and its
+# change time tell our link from one that somebody else made later.
+change_links() {
+  for path in $removes; do
+    { [ -L "$root$path" ] && [ "$root$path" -ef /dev/null ]; } || continue
+    printf '%s\n' "removing $path $(readlink "$root$path")" >>"$receipt/log"
+    step "remove:$path" rm -f "$root$path" || return 1
+  done
+  made=
+  for path in $links; do
+    case $path in /run/systemd/system/*) [ -d "$root/run/systemd/system" ] || (umask 022 && mkdir -p "$root/run/systemd/system") ;; esac
+    printf '%s\n' "linking $path" >>"$receipt/log"
+    if ! step "link:$path" ln -s /dev/null "$root$path"; then
+      printf '%s\n' "not-linked $path" >>"$receipt/log"
+      return 1
+    fi
+    made="$made $root$path"
+  done
+  [ -z "$made" ] || stat -c 'linked %n %i.%Z' $made >>"$receipt/log"
+}
+
+stop_units() {
+  [ -n "$stops" ] || return 0
+  patience=$stop_timeout
+  step stop ctl stop -- $stops || ! still_running
+}
+
+still_running() {
+  patience=30
+  case $(ctl show -pActiveState -- $stops 2>&1) in
+    *=active* | *=activating* | *=deactivating* | *=reloading* | *=refreshing*) return 0 ;;
+    *) return 1 ;;
+  esac
+}
+
+# Only a unit that reads masked, and that systemd says it cannot start, is tried: anything else a start could start.
+prove() {
+  if [ -n "$stops" ]; then
+    attempt=0
+    while [ "$attempt" -lt 2 ] && still_running; do
+      attempt=$((attempt + 1))
+      patience=$stop_timeout
+      step "stop-again:$attempt" ctl stop -- $stops
+    done
+    patience=30
+    for group in $groups; do sweep "$group"; done
+  fi
+  [ -n "$attempts" ] || return 0
+  before=$out
+  records_before=$records
+  show look -pId -pLoadState -pCanStart -- $attempts
+  out=$before
+  records=$records_before
+  for name in $attempts; do
+    case $masked in
+      *" $name "*) step "try:$name" ctl start -- "$name" ;;
+      *) rec "step try:$name untried" ;;
+    esac
+  done
+}
+
+# Who is left in a control group that a unit had: `left ALL THIS-SESSION GROUP`. The group's whole path is used, for a
+# container that runs a unit of the same name has that name at the end of a longer path.
+sweep() {
+  members "$1"
+  if [ "$kill" = yes ] && [ -n "$others" ]; then
+    kill -s TERM $others
+    wait_for_end "$1" 5
+    if [ -n "$others" ]; then
+      kill -s KILL $others
+      wait_for_end "$1" 3
+    fi
+  fi
+  count $pids
+  all=$counted
+  count $others
+  rec "left $all $((all - counted)) $1"
+}
+
+wait_for_end() {
+  waited=0
+  members "$1"
+  while [ -n "$others" ] && [ "$waited" -lt "$2" ]; do
+    sleep 1
+    waited=$((waited + 1))
+    members "$1"
+  done
+}
+
+count() {
+  counted=$#
+}
+
+# Into $pids, and into $others those that are not this session. A group without a directory has no members, so the
+# usual case costs no process.
+members() {
+  pids='' others=''
+  for mount in /sys/fs/cgroup /sys/fs/cgroup/systemd /sys/fs/cgroup/unified; do
+    [ -d "$root$mount$1" ] || continue
+    for procs in $(find "$root$mount$1" -name cgroup.procs 2>/dev/null); do
+      while read -r pid; do
+        case "$pids " in *" $pid "*) ;; *) pids="$pids $pid" ;; esac
+      done <"$procs"
+    done
+  done
+  [ -n "$pids" ] || return 0
+  [ -n "$ancestors" ] || find_ancestors
+  for pid in $pids; do
+    case $ancestors in *" $pid "*) ;; *) others="$others $pid" ;; esac
+  done
+}
+
+# This session: the program, and the processes above it up to sshd.
+find_ancestors() {
+  ancestors=" $$ "
+  up=$$
+  while [ "$up" -gt 1 ]; do
+    parent=0
+    while read -r key text; do
+      if [ "$key" = PPid: ]; then parent=$text; fi
+    done <"$root/proc/$up/status"
+    up=$parent
+    ancestors="$ancestors$up "
+  done
+}
+
+read_back() {
+  patience=30
+  [ -n "$reads" ] || return 0
+  show unit $unit_properties -- $reads
+  unique $names
+  paths $uniq
+}
+
+# From the receipt, and only what the receipt says that this run did. The receipt goes when nothing is left to undo.
+undo() {
+  parse "$@"
+  begin || return 0
+  failed=no
+  if [ -r "$receipt/log" ]; then
+    restore_links
+    patience=90
+    step reload ctl daemon-reload || failed=yes
+  else
+    rec 'receipt none'
+  fi
+  patience=$stop_timeout
+  if [ -n "$halts" ]; then step halt ctl stop -- $halts || failed=yes; fi
+  if [ -n "$starts" ]; then start_again $starts || failed=yes; fi
+  read_back
+  if [ "$failed" = no ]; then
+    rm -rf "$receipt"
+    rmdir "$receipts" 2>/dev/null
+  fi
+  exec 9>&-
+}
+
+restore_links() {
+  while read -r what path text; do
+    case $what in
+      linking) restore_absence ;;
+      removing) [ -L "$root$path" ] || step "relink:$path" ln -s "$text" "$root$path" || failed=yes ;;
+    esac
+  done <"$receipt/log"
+}
+
+restore_absence() {
+  { [ -L "$root$path" ] && [ "$root$path" -ef /dev/null ]; } || return 0
+  ours=unknown
+  while read -r key named identity; do
+    case $key in
+      not-linked) [ "$named" != "$path" ] || ours=no ;;
+      linked) [ "$named" != "$root$path" ] || ours=$identity ;;
+    esac
+  done <"$receipt/log"
+  case $ours in
+    unknown) ;;
+    *) [ "$ours" = "$(stat -c %i.%Z "$root$path")" ] || { rec "foreign $path"; failed=yes; return 0; } ;;
+  esac
+  step "unlink:$path" rm -f "$root$path" || failed=yes
+}
+
+# What ran before and does not run now. A failed socket or timer must be reset first.
+start_again() {
+  idle='' broken=''
+  for active in $(ctl is-active -- "$@" 2>&1); do
+    case $active in
+      active | activating | reloading | refreshing) ;;
+      failed) broken="$broken $1" idle="$idle $1" ;;
+      *) idle="$idle $1" ;;
+    esac
+    shift
+  done
+  [ -z "$broken" ] || step reset-failed ctl reset-failed -- $broken
+  [ -z "$idle" ] || step start ctl start -- $idle
+}
+
+# serve SEQ VERB WORD… end
+serve() {
+  for last in "$@"; do :; done
+  [ "$last" = end ] || return 0
+  seq=$1
+  verb=$2
+  shift 2
+  out='' records=0 keep=''
+  patience=30
+  case $verb in
+    probe) parse "$@" && probe ;;
+    apply) apply "$@" ;;
+    undo) undo "$@" ;;
+    *) rec 'refused malformed' ;;
+  esac
+  rec "done $((records + 1))" # counts itself: an answer that lost a line is no answer
+  printf '%s' "$out" >&3
+  [ -z "$keep" ] || printf '%s' "$out" >"$keep"
+}
+
+main() {
+  nonce=$1
+  shift
+  # What was begun is finished also when the connection drops; the answer is then in the receipt.
+  trap '' HUP PIPE
+  exec 3>&1 >/dev/null
+  set -f
+  cd / || exit 1
+  umask 022
+  ancestors=
+  LC_ALL=C SYSTEMD_COLORS=0 SYSTEMD_PAGER=
+  PATH=${root:+$root/shim:}$PATH:/usr/sbin:/usr/bin:/sbin:/bin
+  export LC_ALL SYSTEMD_COLORS SYSTEMD_PAGER PATH
+  serve "$@"
+  while IFS= read -r request; do
+    case $request in
+      "$nonce "*) serve ${request#"$nonce "} ;;
+    esac
+  done
+}
