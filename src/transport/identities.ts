@@ -1,0 +1,148 @@
+import pLimit from 'p-limit';
+import ssh2, { type ParsedKey } from 'ssh2';
+import { printable, UsageError } from '../model/index.ts';
+import { type Agent, openAgent } from './agent.ts';
+import { type KeyFile, readKeyFile, SUPPORTED, unlock, unsupportedType } from './key-file.ts';
+import { fingerprint } from './known-hosts.ts';
+
+/** The keys of a run: read, unlocked and listed once, shared by all hosts. */
+export interface KeyRing {
+  /**
+   * Makes sure that every one of these key files can be used, before anything is connected to.
+   * Throws a UsageError for one that is missing, malformed, of an unsupported type, or whose passphrase is wrong.
+   */
+  require(files: readonly string[]): Promise<void>;
+  /** What to offer a host, in order: its key files, then (unless `identitiesOnly`) the agent's other keys. Never rejects. */
+  identitiesFor(wanted: Wanted): Promise<Identities>;
+}
+
+export interface Wanted {
+  readonly identityFiles: readonly string[];
+  readonly identitiesOnly: boolean;
+}
+
+export interface Identities {
+  readonly usable: readonly Identity[];
+  readonly skipped: readonly SkippedIdentity[];
+}
+
+export interface Identity {
+  /** For messages: type, short fingerprint and source. Safe to print. */
+  readonly label: string;
+  /** For ssh2; private only where `signer` is `here`. */
+  readonly key: ParsedKey;
+  /** Signature algorithm, e.g. `rsa-sha2-256` for an `ssh-rsa` key. */
+  readonly algorithm: string;
+  readonly signer:
+    | { readonly is: 'here'; sign(data: Buffer): Buffer }
+    | { readonly is: 'agent'; sign(data: Buffer): Promise<Buffer> };
+}
+
+export interface SkippedIdentity {
+  /** A file, or an agent's key: safe to print, like `why`. */
+  readonly source: string;
+  readonly why: string;
+}
+
+export interface KeyRingOptions {
+  /** Path of the agent's socket; absent: no agent. */
+  readonly agentSocket?: string;
+  /** Asks a person; called at most once per key file, and for one file at a time. `undefined` means: not told. */
+  readonly askPassphrase?: (keyFile: string) => Promise<string | undefined>;
+}
+
+/** RSA with SHA-256: the one form that every server in use takes (dropbear knows no other but SHA-1). */
+const ALGORITHM_OF_RSA = { name: 'rsa-sha2-256', hash: 'sha256' } as const;
+
+export function keyRing({ agentSocket, askPassphrase }: KeyRingOptions): KeyRing {
+  const agent = agentSocket === undefined ? undefined : openAgent(agentSocket);
+  const files = new Map<string, Promise<KeyFile>>();
+  const unlocked = new Map<string, Promise<KeyFile>>();
+  const oneAtATime = pLimit(1);
+  let agentKeys: Promise<Identities> | undefined;
+
+  const listAgent = (): Promise<Identities> => {
+    agentKeys ??= agent === undefined ? Promise.resolve({ usable: [], skipped: [] }) : agentIdentities(agent);
+    return agentKeys;
+  };
+  const ask = async (file: string, text: string): Promise<KeyFile> => {
+    const passphrase = await askPassphrase?.(file);
+    const why = 'it is encrypted, and no passphrase was given';
+    return passphrase === undefined ? { state: 'unusable', why } : unlock(text, passphrase);
+  };
+
+  /** A key file as an identity: by the agent, where it holds the key (then nobody is asked for a passphrase). */
+  const fromFile = async (file: string): Promise<Identity | SkippedIdentity> => {
+    const source = printable(file);
+    let found = await once(files, file, () => readKeyFile(file));
+    if (found.state === 'locked') {
+      const { blob, text } = found;
+      const held = (await listAgent()).usable.find((identity) => blob?.equals(identity.key.getPublicSSH()));
+      if (held !== undefined) return held;
+      found = await once(unlocked, file, () => oneAtATime(() => ask(file, text)));
+    }
+    if (found.state !== 'ready') return { source, why: found.state === 'unusable' ? found.why : 'it is encrypted' };
+    const { parsed, blob, type } = found.key;
+    const sign = (data: Buffer): Buffer => parsed.sign(data, type === 'ssh-rsa' ? ALGORITHM_OF_RSA.hash : undefined);
+    return { ...describe(type, blob, source), key: parsed, signer: { is: 'here', sign } };
+  };
+
+  return {
+    async require(wanted) {
+      for (const file of wanted) {
+        const found = await fromFile(file);
+        if ('why' in found) throw new UsageError(`Key file ${found.source}: ${found.why}`, 'Check --private-key.');
+      }
+    },
+    async identitiesFor({ identityFiles, identitiesOnly }) {
+      const own = await Promise.all(identityFiles.map(fromFile));
+      const others = identitiesOnly ? undefined : await listAgent();
+      const all = [...own, ...(others?.usable ?? [])];
+      const usable = new Map<string, Identity>();
+      const skipped = all.filter((one) => 'why' in one);
+      for (const one of all) {
+        if ('why' in one) continue;
+        const id = one.key.getPublicSSH().toString('base64');
+        if (!usable.has(id)) usable.set(id, one);
+      }
+      return { usable: [...usable.values()], skipped: [...skipped, ...(others?.skipped ?? [])] };
+    },
+  };
+}
+
+/** Remembers the promise, so that hosts that come at the same time share one answer. */
+function once<T>(memory: Map<string, Promise<T>>, name: string, make: () => Promise<T>): Promise<T> {
+  const known = memory.get(name);
+  if (known !== undefined) return known;
+  const made = make();
+  memory.set(name, made);
+  return made;
+}
+
+async function agentIdentities(agent: Agent): Promise<Identities> {
+  const usable: Identity[] = [];
+  const skipped: SkippedIdentity[] = [];
+  try {
+    for (const identity of await agent.identities()) {
+      const source = `agent (${printable(identity.comment, 60)})`;
+      const key = SUPPORTED.has(identity.type) ? ssh2.utils.parseKey(identity.blob) : new Error();
+      if (key instanceof Error) {
+        skipped.push({ source, why: unsupportedType(identity.type) });
+        continue;
+      }
+      const described = describe(identity.type, identity.blob, source);
+      const sign = (data: Buffer): Promise<Buffer> => agent.sign(identity, data, described.algorithm);
+      usable.push({ ...described, key, signer: { is: 'agent', sign } });
+    }
+  } catch (error) {
+    skipped.push({ source: 'agent', why: printable((error as Error).message) });
+  }
+  return { usable, skipped };
+}
+
+function describe(type: string, blob: Buffer, source: string): { label: string; algorithm: string } {
+  return {
+    label: `${type} ${fingerprint(blob).slice(0, 'SHA256:'.length + 8)}… from ${source}`,
+    algorithm: type === 'ssh-rsa' ? ALGORITHM_OF_RSA.name : type,
+  };
+}

@@ -1,0 +1,119 @@
+import { randomBytes } from 'node:crypto';
+import { type FileHandle, mkdir, open, readFile, stat, unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { printable } from '../model/index.ts';
+import { type HostAddress, hashedName, KnownHosts, keyTypeOf, knownHostsName, type Objection } from './known-hosts.ts';
+
+export interface KnownHostsRecorder {
+  /**
+   * Appends the key of a new host; resolves when it is on disk. What it resolves to: `undefined`, or the verdict that
+   * now speaks against the key, because another process recorded a different one since the file was read.
+   * A file that cannot be written is a warning, as with ssh: the key was accepted, only not remembered.
+   */
+  record(host: HostAddress, key: Buffer): Promise<Objection | undefined>;
+}
+
+interface Pending {
+  readonly host: HostAddress;
+  readonly key: Buffer;
+  readonly settle: (against: Objection | undefined) => void;
+}
+
+const LOCK_RETRY_MS = 20;
+const LOCK_PATIENCE_MS = 5_000;
+
+/** Hosts that come while a write is under way share the next one: one lock and one fsync for all of them. */
+export function knownHostsRecorder(
+  file: string | undefined,
+  hashNames: boolean,
+  onWarning: (text: string) => void,
+): KnownHostsRecorder {
+  let pending: Pending[] = [];
+  let writing = false;
+
+  const write = async (): Promise<void> => {
+    writing = true;
+    while (pending.length > 0) {
+      const batch = pending;
+      pending = [];
+      const verdicts = await append(file, batch, hashNames).catch((error: NodeJS.ErrnoException) => {
+        onWarning(`Cannot record new host keys in ${printable(file ?? 'no file')} (${error.code ?? error.message})`);
+        return [];
+      });
+      batch.forEach((one, index) => {
+        one.settle(verdicts[index]);
+      });
+    }
+    writing = false;
+  };
+
+  return {
+    record: (host, key) =>
+      new Promise((settle) => {
+        pending.push({ host, key, settle });
+        if (!writing) void write();
+      }),
+  };
+}
+
+async function append(file: string | undefined, batch: readonly Pending[], hashNames: boolean): Promise<Verdicts> {
+  if (file === undefined) throw new Error('no known_hosts file');
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  return await locked(`${file}.lock`, async () => {
+    const text = await readFile(file, 'utf8').catch(() => '');
+    const now = new KnownHosts();
+    now.addFile(file, text);
+    let lines = text === '' || text.endsWith('\n') ? '' : '\n';
+    const verdicts = batch.map(({ host, key }) => {
+      const verdict = now.check(host, key);
+      if (verdict.is === 'changed' || verdict.is === 'revoked') return verdict;
+      if (verdict.is === 'unknown') {
+        const line = `${keyTypeOf(key)} ${key.toString('base64')}\n`;
+        const name = knownHostsName(host);
+        lines += `${hashNames ? hashedName(name, randomBytes(20)) : name} ${line}`;
+        now.addFile(file, `${name} ${line}`);
+      }
+      return undefined;
+    });
+    if (lines.trim() !== '') await appendDurably(file, lines);
+    return verdicts;
+  });
+}
+
+type Verdicts = readonly (Objection | undefined)[];
+
+/** One write with O_APPEND, so that lines of others are never overwritten, whoever does not know of the lock. */
+async function appendDurably(file: string, lines: string): Promise<void> {
+  const handle = await open(file, 'a', 0o600);
+  try {
+    await handle.write(lines);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Runs alone among processes that use this lock file. One that stands unchanged for 5 s was left behind: it is taken over. */
+async function locked<T>(lock: string, work: () => Promise<T>): Promise<T> {
+  let held: FileHandle | undefined;
+  let seen: number | undefined;
+  for (let waited = 0; held === undefined; waited += LOCK_RETRY_MS) {
+    try {
+      held = await open(lock, 'wx', 0o600);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      const born = (await stat(lock).catch(() => undefined))?.mtimeMs;
+      if (born !== seen) waited = 0;
+      seen = born;
+      if (waited > LOCK_PATIENCE_MS) await unlink(lock).catch(() => undefined);
+      else await pause(LOCK_RETRY_MS);
+    }
+  }
+  try {
+    return await work();
+  } finally {
+    await held.close();
+    await unlink(lock).catch(() => undefined);
+  }
+}

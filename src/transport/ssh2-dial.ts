@@ -1,0 +1,149 @@
+import { Socket } from 'node:net';
+import ssh2, { type AuthHandlerMiddleware, type ConnectConfig } from 'ssh2';
+import { type Fault, fault, printable, type Target } from '../model/index.ts';
+import { greeting } from './greeting.ts';
+import type { HostKeyCheck } from './host-keys.ts';
+import type { Identities } from './identities.ts';
+import { explain, type SshError, type Step } from './ssh2-failure.ts';
+import { type Link, openLink } from './ssh2-link.ts';
+import { publicKeyLogin } from './ssh2-login.ts';
+
+export interface Dial {
+  readonly target: Target;
+  readonly identities: Identities;
+  readonly hostKey: HostKeyCheck;
+  /** Aborted by the deadline or by the operator, with a `Stop` as its reason. */
+  readonly stop: AbortSignal;
+  readonly keepaliveMs: number;
+  readonly onWarning: (text: string) => void;
+}
+
+/** Tells what to report when an attempt is stopped at `step`. */
+export type Stop = (step: Step) => Fault;
+
+export type Dialled =
+  | { readonly is: 'connected'; readonly link: Link }
+  /** It failed before authentication, in a way that may be gone a moment later. */
+  | { readonly is: 'transient'; readonly fault: Fault }
+  | { readonly is: 'failed'; readonly fault: Fault };
+
+/** Groups of 2048 bits and more. No group-exchange (1.5 s of CPU each), no SHA-1, no CBC, no compression. */
+const ALGORITHMS = {
+  kex: [
+    'curve25519-sha256',
+    'curve25519-sha256@libssh.org',
+    'ecdh-sha2-nistp256',
+    'ecdh-sha2-nistp384',
+    'ecdh-sha2-nistp521',
+    'diffie-hellman-group16-sha512',
+    'diffie-hellman-group18-sha512',
+    'diffie-hellman-group14-sha256',
+  ],
+  cipher: [
+    'aes128-gcm@openssh.com',
+    'aes256-gcm@openssh.com',
+    'chacha20-poly1305@openssh.com',
+    'aes256-ctr',
+    'aes192-ctr',
+    'aes128-ctr',
+  ],
+  hmac: ['hmac-sha2-256-etm@openssh.com', 'hmac-sha2-512-etm@openssh.com', 'hmac-sha2-256', 'hmac-sha2-512'],
+  compress: ['none'],
+} satisfies ConnectConfig['algorithms'];
+
+const KEEPALIVES_MISSED = 3;
+/** A server has no reason to send more than this before the login is done; banners and key lists take a few KiB. */
+const MAX_BYTES_BEFORE_LOGIN = 1024 * 1024;
+
+/** Connects and authenticates once. Never rejects. */
+export function dial({ target, identities, hostKey, stop, keepaliveMs, onWarning }: Dial): Promise<Dialled> {
+  const peer = printable(`${target.address}:${target.port}`, 120);
+  const login = publicKeyLogin(target.user, identities);
+  const hello = greeting();
+  const client = new ssh2.Client();
+  // Our own socket: `client.end()` and `client.destroy()` do nothing once the write side has ended.
+  const socket = new Socket().setNoDelay(true);
+  let step: Step = 'connect';
+  let received = 0;
+
+  const judge = (error: SshError | undefined): Dialled => {
+    const refused = hostKey.refusal();
+    if (refused !== undefined) return { is: 'failed', fault: refused };
+    if (error?.level === 'client-authentication') return { is: 'failed', fault: login.refusal(undefined) };
+    if (step === 'authentication' && typeof error?.code !== 'string') {
+      const said = error === undefined ? 'it hung up' : printable(error.message, 200);
+      return { is: 'failed', fault: login.refusal(said) };
+    }
+    const failure = explain({ step, error, dropped: hello.dropped(), peer });
+    return { is: failure.chance === 'transient' ? 'transient' : 'failed', fault: failure.fault };
+  };
+
+  return new Promise((resolve) => {
+    let settled = false;
+    const settle = (outcome: Dialled): void => {
+      if (settled) return;
+      settled = true;
+      stop.removeEventListener('abort', onStop);
+      if (outcome.is !== 'connected') socket.destroy();
+      resolve(outcome);
+    };
+    const fail = (found: Fault): void => settle({ is: 'failed', fault: found });
+    const onStop = (): void => fail((stop.reason as Stop)(step));
+    const onEnd = (error: SshError | undefined): void => {
+      if (!settled) settle(judge(error)); // late and second errors are normal, and mean nothing
+    };
+
+    client.on('error', (error: SshError) => {
+      if (error.level !== 'agent') onEnd(error); // a key the agent does not sign with: ssh2 goes on to the next
+    });
+    client.on('close', () => onEnd(undefined));
+    socket.on('close', () => onEnd(undefined));
+    client.on('handshake', ({ kex: _, cs }) => {
+      step = 'authentication';
+      const weak = cs.cipher.startsWith('chacha20') || cs.mac.includes('-etm');
+      if (weak && !hello.strictKex()) onWarning(`${peer} lacks strict key exchange (CVE-2023-48795, Terrapin)`);
+    });
+    client.on('ready', () => {
+      const link = openLink(client, socket);
+      void hostKey.recorded().then((against) => {
+        if (against === undefined) settle({ is: 'connected', link });
+        else fail(against);
+      });
+    });
+
+    if (stop.aborted) onStop();
+    else stop.addEventListener('abort', onStop, { once: true });
+    if (settled) return;
+    try {
+      client.connect({
+        sock: socket,
+        username: target.user,
+        algorithms: { ...ALGORITHMS, serverHostKey: [...hostKey.algorithms] as never },
+        hostVerifier: (key: Buffer) => hostKey.accepts(key) === true,
+        authHandler: ((left, partial) => login.next(left, partial)) satisfies AuthHandlerMiddleware,
+        readyTimeout: 0,
+        keepaliveInterval: keepaliveMs,
+        keepaliveCountMax: KEEPALIVES_MISSED,
+      });
+    } catch (error) {
+      onEnd(error as Error);
+      return;
+    }
+    socket.on('connect', () => {
+      step = 'greeting';
+    });
+    socket.on('data', (chunk: Buffer) => {
+      if (step === 'greeting') {
+        hello.add(chunk);
+        if (hello.software() !== undefined) step = 'key exchange';
+      } else if (step === 'key exchange') {
+        hello.add(chunk);
+      }
+      received += chunk.length;
+      if (!settled && received > MAX_BYTES_BEFORE_LOGIN) {
+        fail(fault('unreachable', `${peer} sent more than ${MAX_BYTES_BEFORE_LOGIN} bytes before the login was done`));
+      }
+    });
+    socket.connect({ host: target.address, port: target.port });
+  });
+}

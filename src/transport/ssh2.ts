@@ -1,0 +1,106 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { type Fault, fault, printable, type Target } from '../model/index.ts';
+import { type HostKeyChecking, hostKeys } from './host-keys.ts';
+import type { KeyRing } from './identities.ts';
+import { type Dialled, dial, type Stop } from './ssh2-dial.ts';
+import { startCommand } from './ssh2-exec.ts';
+import type { Link } from './ssh2-link.ts';
+import type { Connected, Connection, Failed, Transport } from './transport.ts';
+
+export interface Ssh2Options {
+  /** From the first TCP packet to being logged in, retries included. */
+  readonly connectTimeoutMs: number;
+  readonly hostKeyChecking: HostKeyChecking;
+  /** All are read; `accept-new` writes to the first. */
+  readonly knownHostsFiles: readonly string[];
+  /** File new hosts under the hash of their name (HashKnownHosts). Default false. */
+  readonly hashKnownHosts?: boolean;
+  /** The keys to log in with, shared with whoever checked them before the run. */
+  readonly keys: KeyRing;
+  /** Cap per stream and command, in bytes. Default 1 MiB. */
+  readonly maxOutputBytes?: number;
+  /** Silence after which a keepalive is sent; three unanswered ones end the connection. Default 15 s. */
+  readonly keepaliveMs?: number;
+  /** What the operator should know although nothing failed, as a line that is safe to print. */
+  readonly onWarning?: (text: string) => void;
+}
+
+const RETRIES = 2;
+/** Retries wait this long, doubled each time, give or take half of it: hosts dropped together come back apart. */
+const RETRY_DELAY_MS = 400;
+
+/**
+ * SSH by the library ssh2. Host keys are checked against known_hosts, logins are by public key alone.
+ * What ssh2 cannot do (certificates, security keys, Kerberos) is reported, never passed over.
+ */
+export function ssh2Transport(options: Ssh2Options): Transport {
+  const onWarning = options.onWarning ?? (() => undefined);
+  const limits = { maxOutputBytes: options.maxOutputBytes ?? 1024 * 1024 };
+  const hosts = hostKeys({
+    checking: options.hostKeyChecking,
+    files: options.knownHostsFiles,
+    hashNames: options.hashKnownHosts ?? false,
+    onWarning,
+  });
+  const open = new Set<Link>();
+
+  const connection = (link: Link): Connection => {
+    open.add(link);
+    link.onGone(() => open.delete(link));
+    return {
+      exec: (command, output) => startCommand(link, command, output, limits),
+      close: () => link.close(),
+    };
+  };
+
+  return {
+    async connect(target, signal): Promise<Connected | Failed> {
+      // A person may be asked for a passphrase here, so the deadline begins after it.
+      const identities = await options.keys.identitiesFor(target);
+      const stop = stopper(target, options.connectTimeoutMs, signal);
+      try {
+        for (let attempt = 0; ; attempt++) {
+          const hostKey = await hosts.checkFor(target);
+          const dialled: Dialled = await dial({
+            target,
+            identities,
+            hostKey,
+            stop: stop.signal,
+            keepaliveMs: options.keepaliveMs ?? 15_000,
+            onWarning,
+          });
+          if (dialled.is === 'connected') return { connection: connection(dialled.link) };
+          if (dialled.is === 'failed' || attempt === RETRIES) return { fault: dialled.fault };
+          const delay = RETRY_DELAY_MS * 2 ** attempt * (0.5 + Math.random());
+          await pause(delay, undefined, { signal: stop.signal }).catch(() => undefined);
+          if (stop.signal.aborted) return { fault: dialled.fault };
+        }
+      } finally {
+        stop.clear();
+      }
+    },
+    close() {
+      for (const link of [...open]) link.close();
+    },
+  };
+}
+
+/** Joins the operator's signal and the deadline; the reason of the joint signal is a `Stop`. */
+function stopper(target: Target, timeoutMs: number, operator: AbortSignal): { signal: AbortSignal; clear(): void } {
+  const joint = new AbortController();
+  const peer = printable(`${target.address}:${target.port}`, 120);
+  const late: Stop = (step): Fault =>
+    fault('timed-out', `${peer} was not logged in to within ${timeoutMs / 1000} s; it got as far as ${step}`);
+  const cancelled: Stop = (): Fault => fault('cancelled', `The connection to ${peer} was given up`);
+  const onAbort = (): void => joint.abort(cancelled);
+  const timer = setTimeout(() => joint.abort(late), timeoutMs);
+  if (operator.aborted) onAbort();
+  else operator.addEventListener('abort', onAbort, { once: true });
+  return {
+    signal: joint.signal,
+    clear() {
+      clearTimeout(timer);
+      operator.removeEventListener('abort', onAbort);
+    },
+  };
+}
