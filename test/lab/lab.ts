@@ -1,0 +1,174 @@
+/**
+ * A fleet of real systemd hosts on this machine. All state is in one directory and one cgroup, so labs of
+ * different directories live side by side; what runs is read from the cgroup, never remembered.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { basename, join, resolve } from 'node:path';
+import { Cgroup } from './cgroup.ts';
+import { LabHost, type Place } from './host.ts';
+import { writeInventory } from './inventory.ts';
+import { KINDS, type Kind, type KindName, kindsNamed } from './kinds.ts';
+import { BOOTS_AT_ONCE, buildRoots, cgroupRoot, prepareMachine, type Roots, whyNot } from './machine.ts';
+import { must } from './process.ts';
+
+export { LabHost } from './host.ts';
+export { KINDS, type Kind, type KindName } from './kinds.ts';
+
+export const DEFAULT_DIR = process.env.FLEETMASK_LAB_DIR ?? '/var/tmp/fleetmask-lab';
+
+export interface LabOptions {
+  readonly dir?: string;
+  /** Progress, a line each. */
+  readonly say?: (line: string) => void;
+}
+
+/** Throws, with one line that says why, where a lab cannot run. Boots nothing yet. */
+export async function openLab(options: LabOptions = {}): Promise<Lab> {
+  const { say = () => {} } = options;
+  const dir = resolve(options.dir ?? DEFAULT_DIR);
+  const why = await whyNot(dir);
+  if (why !== undefined) throw new Error(why);
+  const net = netOf(dir);
+  const cgroup = join(await cgroupRoot(), `${basename(dir)}.${net}`);
+  return new Lab(dir, cgroup, net, await freePort(net), say);
+}
+
+export class Lab {
+  readonly dir: string;
+  readonly inventory: string;
+  readonly knownHosts: string;
+  readonly key: string;
+  readonly sshConfig: string;
+  readonly #net: number;
+  readonly #place: Place;
+  readonly #say: (line: string) => void;
+  #roots: Roots | undefined;
+
+  constructor(dir: string, cgroup: string, net: number, port: number, say: (line: string) => void) {
+    this.dir = dir;
+    this.inventory = join(dir, 'inventory.yaml');
+    this.knownHosts = join(dir, 'known_hosts');
+    this.key = join(dir, 'id_ed25519');
+    this.sshConfig = join(dir, 'ssh_config');
+    this.#net = net;
+    this.#say = say;
+    this.#place = { dir, cgroup, port, tag: `fm${net}`, lowerOf: (kind) => this.#roots!.lowerOf(kind) };
+  }
+
+  /** The first n hosts of these kinds, taking turns; boots those that do not run yet. Kinds that cannot be had are left out. */
+  async hosts(n: number, kinds: readonly string[] = []): Promise<LabHost[]> {
+    const asked = kindsNamed(kinds);
+    await this.#prepare(asked);
+    const can = asked.filter((kind) => !this.#roots!.missing.has(kind.suite));
+    if (can.length === 0) throw new Error('none of the asked kinds could be built');
+    const hosts = Array.from({ length: n }, (_, i) => this.#host(can[i % can.length]!, Math.floor(i / can.length) + 1));
+    const cold = hosts.filter((host) => !host.running);
+    if (cold.length > 0) this.#say(`booting ${cold.length} host${cold.length === 1 ? '' : 's'}`);
+    await eachOf(cold, async (host) => {
+      // what a crash left behind is not pristine
+      await host.remove();
+      await host.boot();
+    });
+    this.#publish();
+    return hosts;
+  }
+
+  /** The first host of a kind. */
+  async host(kind: KindName): Promise<LabHost> {
+    return (await this.hosts(1, [kind]))[0]!;
+  }
+
+  /** Kinds that could not be had, with the reason. Known once hosts were asked for. */
+  get missing(): ReadonlyMap<string, string> {
+    return this.#roots?.missing ?? new Map();
+  }
+
+  /** Every host that exists, running or not, in the order of kinds and numbers. */
+  all(): LabHost[] {
+    const names = new Set([...entries(join(this.dir, 'hosts')), ...entries(this.#place.cgroup)]);
+    const order = (host: LabHost) =>
+      KINDS.findIndex((kind) => kind.name === host.kind.name) * 1000 + numberOf(host.name);
+    return [...names].flatMap((name) => this.#named(name) ?? []).sort((a, b) => order(a) - order(b));
+  }
+
+  /** Back to the pristine root and booted, also onto a newer recipe. */
+  async reset(hosts: readonly LabHost[]): Promise<void> {
+    await this.#prepare(hosts.map((host) => host.kind));
+    await eachOf(hosts, (host) => host.reset());
+    this.#publish();
+  }
+
+  /** Stops every host and drops its root; the keys stay, for known_hosts elsewhere. */
+  async down(): Promise<void> {
+    await eachOf(this.all(), (host) => host.remove());
+    await new Cgroup(this.#place.cgroup).kill();
+    this.#publish();
+  }
+
+  async #prepare(kinds: readonly Kind[]): Promise<void> {
+    await prepareMachine(this.#say);
+    this.#roots = await buildRoots(kinds, this.#say);
+    mkdirSync(this.dir, { recursive: true });
+    if (!existsSync(this.key))
+      await must('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'fleetmask-lab', '-f', this.key]);
+  }
+
+  #publish(): void {
+    writeInventory(
+      this,
+      this.all().filter((host) => host.running),
+    );
+  }
+
+  #host(kind: Kind, number: number): LabHost {
+    if (number > 250) throw new Error(`at most 250 hosts of a kind; ${kind.name} is asked for one more`);
+    const third = KINDS.findIndex((other) => other.name === kind.name);
+    return new LabHost(this.#place, kind, `${kind.name}-${number}`, `127.${this.#net}.${third}.${number}`);
+  }
+
+  #named(name: string): LabHost | undefined {
+    const kind = KINDS.find((each) => name.startsWith(`${each.name}-`));
+    return kind && numberOf(name) > 0 ? this.#host(kind, numberOf(name)) : undefined;
+  }
+}
+
+/** Ends what labs of processes that no longer live have left: a test run that was killed cannot clean up. */
+export async function sweepLabs(parent: string, prefix: string): Promise<void> {
+  for (const name of entries(parent).filter((entry) => entry.startsWith(prefix))) {
+    if (existsSync(`/proc/${name.slice(prefix.length)}`)) continue;
+    const lab = await openLab({ dir: join(parent, name) });
+    await lab.down();
+    rmSync(lab.dir, { recursive: true, force: true });
+  }
+}
+
+/** Addresses are 127.NET.KIND.NUMBER. Made from the directory, so that nobody has to hand them out. */
+function netOf(dir: string): number {
+  const asked = Number(process.env.FLEETMASK_LAB_NET ?? 0);
+  return asked || 2 + (createHash('sha256').update(dir).digest().readUInt16BE() % 250);
+}
+
+/** 22, unless an sshd of this machine holds that port on every address. */
+function freePort(net: number): Promise<number> {
+  return new Promise((done) => {
+    const server = createServer();
+    server.once('error', () => done(2222));
+    server.listen(22, `127.${net}.255.1`, () => server.close(() => done(22)));
+  });
+}
+
+async function eachOf(hosts: readonly LabHost[], work: (host: LabHost) => Promise<void>): Promise<void> {
+  const queue = [...hosts];
+  const worker = async () => {
+    for (let host = queue.shift(); host !== undefined; host = queue.shift()) await work(host);
+  };
+  await Promise.all(Array.from({ length: BOOTS_AT_ONCE }, worker));
+}
+
+const entries = (dir: string) =>
+  existsSync(dir)
+    ? readdirSync(dir, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []))
+    : [];
+const numberOf = (name: string) => Number(/-(\d+)$/.exec(name)?.[1] ?? 0);

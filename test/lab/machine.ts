@@ -1,0 +1,173 @@
+/** What the machine under the lab must have: privileges, packages, limits, a cgroup2, and the hosts' shared roots. */
+import { createHash } from 'node:crypto';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { cpus } from 'node:os';
+import { delimiter, join } from 'node:path';
+import type { Kind } from './kinds.ts';
+import { must, run } from './process.ts';
+
+const RECIPE = join(import.meta.dirname, 'base.sh');
+const CACHE = '/var/cache/fleetmask-lab';
+const OWN_CGROUP2 = '/run/fleetmask-lab/cgroup2';
+
+/** Command → the package that has it. */
+const NEEDED = {
+  mmdebstrap: 'mmdebstrap',
+  'systemd-nspawn': 'systemd-container',
+  ssh: 'openssh-client',
+  'ssh-keygen': 'openssh-client',
+  unshare: 'util-linux',
+  nsenter: 'util-linux',
+  flock: 'util-linux',
+};
+
+/** Without these, boots stall at 15 to 20 hosts. */
+const LIMITS = {
+  'fs/inotify/max_user_instances': 65_536,
+  'fs/inotify/max_user_watches': 1_000_000,
+  'kernel/keys/maxkeys': 20_000,
+  'kernel/keys/maxbytes': 4_000_000,
+  'kernel/pty/max': 8_192,
+};
+
+/** Why the lab cannot run on this machine, in one line; nothing when it can. `dir` is where its hosts would live. */
+export async function whyNot(dir: string): Promise<string | undefined> {
+  if (process.platform !== 'linux') return `the lab needs Linux, this is ${process.platform}`;
+  if (process.getuid?.() !== 0) return 'the lab needs root: it mounts overlays and boots systemd';
+  const osRelease = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '';
+  if (!/^ID(_LIKE)?=.*\b(debian|ubuntu)\b/m.test(osRelease))
+    return 'the lab needs Debian or Ubuntu under it: it builds with mmdebstrap';
+
+  mkdirSync(dir, { recursive: true });
+  const trial = mkdtempSync(join(dir, 'trial-'));
+  try {
+    const [lower, upper, work, merged] = ['lower', 'upper', 'work', 'merged'].map((name) => join(trial, name));
+    for (const path of [lower, upper, work, merged]) mkdirSync(path!);
+    const overlay = `lowerdir=${lower},upperdir=${upper},workdir=${work}`;
+    await must('unshare', ['--mount', 'mount', '-t', 'overlay', 'overlay', '-o', overlay, merged!]);
+    await must('unshare', ['--mount', 'mount', '-t', 'cgroup2', 'cgroup2', merged!]);
+    mkdirSync(await cgroupRoot(), { recursive: true });
+    return undefined;
+  } catch (error) {
+    return `the lab needs overlayfs, cgroup2 and the right to mount them: ${(error as Error).message}`;
+  } finally {
+    rmSync(trial, { recursive: true, force: true });
+  }
+}
+
+export async function prepareMachine(say: (line: string) => void): Promise<void> {
+  const missing = Object.entries(NEEDED).filter(([command]) => !inPath(command));
+  if (!existsSync('/usr/share/keyrings/debian-archive-keyring.gpg')) missing.push(['', 'debian-archive-keyring']);
+  if (missing.length > 0) {
+    const packages = [...new Set(missing.map(([, name]) => name))];
+    say(`installing ${packages.join(', ')}`);
+    const options = { timeoutMs: 300_000, env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
+    await must('apt-get', ['-qq', 'update'], options);
+    await must('apt-get', ['-qq', 'install', '--yes', '--no-install-recommends', ...packages], options);
+  }
+  for (const [name, wanted] of Object.entries(LIMITS)) {
+    const path = `/proc/sys/${name}`;
+    if (Number(readFileSync(path, 'utf8')) < wanted) writeFileSync(path, String(wanted));
+  }
+}
+
+/** The cgroup under which every lab of this machine has its hosts. */
+export async function cgroupRoot(): Promise<string> {
+  const mounted = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .find((line) => / - cgroup2 /.test(line))
+    ?.split(' ')[4];
+  if (mounted !== undefined) return join(mounted, 'fleetmask-lab');
+  mkdirSync(OWN_CGROUP2, { recursive: true });
+  await must('mount', ['-t', 'cgroup2', 'cgroup2', OWN_CGROUP2]);
+  return join(OWN_CGROUP2, 'fleetmask-lab');
+}
+
+export interface Roots {
+  /** The overlay's lowerdir for a kind; throws with the reason when its suite could not be had. */
+  lowerOf(kind: Kind): string;
+  /** Suites that could not be had, and why. */
+  readonly missing: ReadonlyMap<string, string>;
+}
+
+/** Builds the roots that the kinds need, unless they are cached from this very recipe. */
+export async function buildRoots(kinds: readonly Kind[], say: (line: string) => void): Promise<Roots> {
+  const stamp = createHash('sha256').update(readFileSync(RECIPE)).digest('hex').slice(0, 12);
+  const cache = join(CACHE, stamp);
+  const missing = new Map<string, string>();
+  const suites = [...new Set(kinds.map((kind) => kind.suite))];
+  const absent = suites.filter((suite) => !existsSync(join(cache, suite)));
+  if (absent.length > 0) {
+    say(`building ${absent.join(', ')} (once, about ${absent.length * 20} s on 2 cores)`);
+    const mirror = await debianMirror();
+    await Promise.all(
+      absent.map(async (suite) => {
+        const args = [RECIPE, suite, join(cache, suite), ...(mirror === undefined ? [] : [mirror])];
+        await must('sh', args, { timeoutMs: 600_000 }).catch((error: Error) => {
+          missing.set(suite, error.message);
+          say(`no ${suite}: ${error.message}`);
+        });
+      }),
+    );
+    await dropOldRoots(stamp);
+  }
+  return {
+    missing,
+    lowerOf(kind) {
+      const why = missing.get(kind.suite);
+      if (why !== undefined) throw new Error(`${kind.name} needs ${kind.suite}, which could not be built: ${why}`);
+      const root = join(cache, kind.suite, 'root');
+      return kind.layer === undefined ? root : `${join(cache, kind.suite, kind.layer)}:${root}`;
+    },
+  };
+}
+
+/** Hosts of any lab may still stand on an older root; then it stays. */
+async function dropOldRoots(stamp: string): Promise<void> {
+  const events = join(await cgroupRoot(), 'cgroup.events');
+  if (existsSync(events) && /^populated 1$/m.test(readFileSync(events, 'utf8'))) return;
+  for (const name of readdirSync(CACHE)) {
+    if (name !== stamp) rmSync(join(CACHE, name), { recursive: true, force: true });
+  }
+}
+
+/** The mirror that this machine's own apt uses for Debian; on others mmdebstrap's default is right. */
+async function debianMirror(): Promise<string | undefined> {
+  const { stdout } = await run('apt-get', [
+    'indextargets',
+    '--format',
+    '$(REPO_URI) $(RELEASE)',
+    'Created-By: Packages',
+  ]);
+  return stdout
+    .split('\n')
+    .map((line) => line.split(' '))
+    .find(
+      ([uri, release]) =>
+        /\/debian\/?$/.test(uri ?? '') && /^(bullseye|bookworm|trixie|forky|sid)$/.test(release ?? ''),
+    )?.[0];
+}
+
+/** Boots wait more than they compute. */
+export const BOOTS_AT_ONCE = cpus().length * 4;
+
+function inPath(command: string): boolean {
+  return (process.env.PATH ?? '').split(delimiter).some((dir) => {
+    try {
+      accessSync(join(dir, command), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
