@@ -5,6 +5,7 @@ import { greeting } from './greeting.ts';
 import type { HostKeyCheck } from './host-keys.ts';
 import type { Identities } from './identities.ts';
 import { explain, type SshError, type Step } from './ssh2-failure.ts';
+import { type Shortcuts, shorten } from './ssh2-internals.ts';
 import { type Link, openLink } from './ssh2-link.ts';
 import { publicKeyLogin } from './ssh2-login.ts';
 
@@ -80,6 +81,7 @@ export function dial({ target, identities, hostKey, stop, keepaliveMs, onWarning
 
   return new Promise((resolve) => {
     let settled = false;
+    let shortcuts: Shortcuts | undefined;
     const settle = (outcome: Dialled): void => {
       if (settled) return;
       settled = true;
@@ -94,7 +96,9 @@ export function dial({ target, identities, hostKey, stop, keepaliveMs, onWarning
     };
 
     client.on('error', (error: SshError) => {
-      if (error.level !== 'agent') onEnd(error); // a key the agent does not sign with: ssh2 goes on to the next
+      if (error.level === 'agent')
+        login.notSigned(error.message); // ssh2 goes on to the next identity
+      else onEnd(error);
     });
     client.on('close', () => onEnd(undefined));
     socket.on('close', () => onEnd(undefined));
@@ -104,7 +108,7 @@ export function dial({ target, identities, hostKey, stop, keepaliveMs, onWarning
       if (weak && !hello.strictKex()) onWarning(`${peer} lacks strict key exchange (CVE-2023-48795, Terrapin)`);
     });
     client.on('ready', () => {
-      const link = openLink(client, socket);
+      const link = openLink(client, socket, shortcuts);
       void hostKey.recorded().then((against) => {
         if (against === undefined) settle({ is: 'connected', link });
         else fail(against);
@@ -125,6 +129,7 @@ export function dial({ target, identities, hostKey, stop, keepaliveMs, onWarning
         keepaliveInterval: keepaliveMs,
         keepaliveCountMax: KEEPALIVES_MISSED,
       });
+      shortcuts = shorten(client, { login, software: hello.software });
     } catch (error) {
       onEnd(error as Error);
       return;

@@ -10,12 +10,15 @@ export interface Login {
   current(): Identity | undefined;
   /** True while the identity being tried is the last: when it fails, the login has failed. */
   isLast(): boolean;
+  /** The agent did not sign with the identity being tried. */
+  notSigned(why: string): void;
   /** Why nobody was let in. `said`: what the server, or the agent, said about it, safe to print. */
   refusal(said: string | undefined): Fault;
 }
 
 export function publicKeyLogin(user: string, { usable, skipped }: Identities): Login {
   const tried: Identity[] = [];
+  const unsigned = new Map<Identity, string>();
   let methods: readonly string[] | undefined;
   let partial = false;
 
@@ -31,9 +34,17 @@ export function publicKeyLogin(user: string, { usable, skipped }: Identities): L
     },
     current: () => tried.at(-1),
     isLast: () => tried.length === usable.length,
+    notSigned(why) {
+      const identity = tried.at(-1);
+      if (identity !== undefined) unsigned.set(identity, printable(why, 100));
+    },
     refusal(said) {
       const parts: string[] = [];
-      if (tried.length > 0) parts.push(`tried ${tried.map((identity) => identity.label).join('; ')}`);
+      const labels = tried.map((identity) => {
+        const why = unsigned.get(identity);
+        return why === undefined ? identity.label : `${identity.label} (${why})`;
+      });
+      if (labels.length > 0) parts.push(`tried ${labels.join('; ')}`);
       if (skipped.length > 0) parts.push(`skipped ${skipped.map(({ source, why }) => `${source}: ${why}`).join('; ')}`);
       if (usable.length === 0 && skipped.length === 0) parts.push('there is no key file and no agent');
       if (methods !== undefined) parts.push(`the server takes ${printable(methods.join(', '), 100) || 'nothing'}`);
