@@ -1,0 +1,112 @@
+import type { Fault, HostReport, Outcome, Report, UnitReport } from '../model/index.ts';
+import { countHosts, group, type Naming, nameHosts } from './hosts.ts';
+import type { Screen } from './output.ts';
+import { outcomeStyle, paint, type Style } from './paint.ts';
+import { runsOn } from './state.ts';
+import { safe } from './text.ts';
+import { duration, secondsBetween } from './time.ts';
+
+interface Note {
+  readonly host: string;
+  readonly text: string;
+}
+
+/** A line for each note, equal ones of several hosts together: `web3 sshd.service: 3 processes left in …`. */
+export function notes(hosts: readonly HostReport[], screen: Screen, naming: Naming): string {
+  const all = hosts.flatMap(({ host, units }) =>
+    units.flatMap((unit) => notesOf(unit).map((note): Note => ({ host, text: `${unit.unit}: ${note}` }))),
+  );
+  return group(all, ({ text }) => text)
+    .map((equal) => {
+      const names = [...new Set(equal.map(({ host }) => host))];
+      const who = names.length === hosts.length && names.length > 3 ? 'every host' : nameHosts(names, naming);
+      return `${paint(screen, 'quiet', safe(`${who} ${equal[0]!.text}`))}\n`;
+    })
+    .join('');
+}
+
+function notesOf(unit: UnitReport): string[] {
+  const { leftovers, triggers } = unit;
+  return [
+    ...(runsOn(unit) ? [`still running (${unit.after!.active})`] : []),
+    ...(leftovers > 0 ? [`${leftovers === 1 ? '1 process' : `${leftovers} processes`} left in its control group`] : []),
+    ...(triggers.length > 0 ? [`can still be triggered by ${triggers.join(', ')}`] : []),
+    ...(unit.startProbe === 'not-blocked' ? ['an attempt to start it was not refused'] : []),
+    ...unit.notes,
+  ];
+}
+
+/** A host, and what went wrong there. */
+export interface Failure {
+  readonly host: string;
+  readonly address: string;
+  readonly fault: Fault;
+  readonly style: Style;
+}
+
+export function failuresOf(hosts: readonly HostReport[]): Failure[] {
+  return hosts.flatMap(({ host, address, outcome, fault }) =>
+    fault === null ? [] : [{ host, address, fault, style: outcomeStyle(outcome) }],
+  );
+}
+
+/** Two lines for each fault, equal ones of several hosts together: `web1, web2 (+38 more): …` and `  hint: …`. */
+export function explain(failures: readonly Failure[], screen: Screen, naming: Naming): string {
+  return group(failures, (each) => JSON.stringify([each.fault.kind, anonymous(each), each.fault.hint]))
+    .map((equal) => {
+      const first = equal[0]!;
+      const names = equal.map(({ host }) => host);
+      const who = paint(screen, first.style, safe(nameHosts(names, naming)));
+      const message = equal.length === 1 ? first.fault.message : anonymous(first);
+      return `${who}: ${safe(message)}\n${paint(screen, 'quiet', `  hint: ${safe(first.fault.hint)}`)}\n`;
+    })
+    .join('');
+}
+
+/** A message that would read the same on another host. */
+function anonymous({ host, address, fault }: Failure): string {
+  return replaceWord(replaceWord(fault.message, host, 'the host'), address, 'its address');
+}
+
+/** Only whole names: a host called `a` is not in every word. */
+function replaceWord(text: string, word: string, by: string): string {
+  if (word === '' || !text.includes(word)) return text;
+  const pieces = text.split(word);
+  return pieces.reduce((whole, piece) => {
+    const inside = /[\w-]$/.test(whole) || /^[\w-]/.test(piece);
+    return `${whole}${inside ? word : by}${piece}`;
+  });
+}
+
+/** The order in which outcomes are counted. */
+const COUNTED: readonly Outcome[] = [
+  'masked',
+  'unmasked',
+  'restored',
+  'planned',
+  'unchanged',
+  'mixed',
+  'not-masked',
+  'refused',
+  'not-started',
+  'unreachable',
+  'rolled-back',
+  'stranded',
+];
+
+/** `8 masked, 2 unchanged, 1 rolled-back`. */
+export function countOutcomes(counts: Report['totals'], screen: Pick<Screen, 'color'>): string {
+  return COUNTED.flatMap((outcome) => {
+    const count = counts[outcome] ?? 0;
+    return count > 0 ? [paint(screen, outcomeStyle(outcome), `${count} ${outcome}`)] : [];
+  }).join(', ');
+}
+
+/** The last line: `12 hosts: 8 masked, 2 unchanged, 1 rolled-back, 1 unreachable in 3.2 s`. */
+export function totals(report: Report, screen: Screen, folded: boolean): string {
+  const { run, hosts } = report;
+  const took = duration(secondsBetween(run.startedAt, run.finishedAt));
+  const counted = countOutcomes(report.totals, screen);
+  const more = folded ? paint(screen, 'quiet', ' (-v shows each host)') : '';
+  return `${countHosts(hosts.length)}${counted === '' ? '' : `: ${counted}`} in ${took}${more}\n`;
+}

@@ -1,0 +1,16 @@
+export { jsonSink, ndjsonSink, visibleJson } from './json-sinks.ts';
+export {
+  type DoctorRow,
+  doctorTable,
+  inventoryTable,
+  type RunRecord,
+  type RunSummary,
+  runDetails,
+  runsTable,
+} from './listings.ts';
+export type { Output, Screen, Sink } from './output.ts';
+export { progressSink } from './progress-sink.ts';
+export { type ResultOptions, renderReport } from './results.ts';
+export { describeAsk, printError } from './say.ts';
+export { type Cell, type Column, renderTable } from './table.ts';
+export { tableSink } from './table-sink.ts';

@@ -1,0 +1,142 @@
+import type { Fault, Host, HostReport, Privilege, Report, RunInfo } from '../model/index.ts';
+import { countOutcomes, explain } from './explain.ts';
+import type { Screen } from './output.ts';
+import { renderReport } from './results.ts';
+import { distro, NONE } from './state.ts';
+import { type Column, renderTable } from './table.ts';
+import { safe } from './text.ts';
+import { duration } from './time.ts';
+
+/** What a journal tells about one run, for the list. */
+export interface RunSummary {
+  readonly run: RunInfo;
+  /** null: it did not finish. */
+  readonly finishedAt: string | null;
+  readonly hosts: number;
+  readonly totals: Report['totals'];
+}
+
+/** `runs list`. */
+export function runsTable(runs: readonly RunSummary[], screen: Screen): string {
+  return renderTable(RUN_COLUMNS, runs, screen) || 'no runs\n';
+}
+
+const RUN_COLUMNS: readonly Column<RunSummary>[] = [
+  { title: 'run', of: ({ run }) => run.id, as: 'name', min: 12 },
+  { title: 'started (UTC)', of: ({ run }) => minute(run.startedAt), as: 'text', rank: 0, min: 10 },
+  { title: 'command', of: ({ run }) => commandLine(run), as: 'text', rank: 3, min: 10 },
+  { title: 'hosts', of: ({ hosts }) => String(hosts), as: 'word', align: 'right', min: 5 },
+  {
+    title: 'result',
+    of: ({ finishedAt, totals }) =>
+      finishedAt === null ? { text: 'unfinished', style: 'alarm' } : countOutcomes(totals, { color: false }),
+    as: 'text',
+    rank: 2,
+    min: 12,
+  },
+  { title: 'by', of: ({ run }) => run.actor, as: 'text', rank: 1, min: 8 },
+];
+
+/** `2025-11-22 11:12` */
+function minute(time: string): string {
+  return time.slice(0, 16).replace('T', ' ');
+}
+
+/** `mask cron --now` */
+function commandLine(run: RunInfo): string {
+  return [run.command, ...run.units, ...(run.now ? ['--now'] : []), ...(run.runtime ? ['--runtime'] : [])].join(' ');
+}
+
+/** What a journal tells about one run, host by host. */
+export interface RunRecord {
+  readonly run: RunInfo;
+  readonly finishedAt: string | null;
+  readonly hosts: readonly HostReport[];
+  readonly totals: Report['totals'];
+  readonly exitCode: number | null;
+}
+
+/** `runs show`: who, when and why, then the results as they were shown. */
+export function runDetails(record: RunRecord, screen: Screen, options: { readonly verbose: boolean }): string {
+  const { run, finishedAt } = record;
+  const facts: [string, string | null][] = [
+    ['run', run.id],
+    ['command', commandLine(run)],
+    ['by', run.actor],
+    ['reason', run.reason],
+    ['ticket', run.ticket],
+    ['started', run.startedAt],
+    ['finished', finishedAt ?? 'no: this run was interrupted'],
+    ['exit code', record.exitCode === null ? null : String(record.exitCode)],
+  ];
+  const head = facts.flatMap(([name, value]) => (value === null ? [] : [`${name.padEnd(9)}  ${safe(value)}\n`]));
+  const report: Report = {
+    schema: 'fleetmask.report/1',
+    run: { ...run, finishedAt: finishedAt ?? '' },
+    hosts: record.hosts,
+    totals: record.totals,
+    exitCode: record.exitCode ?? 0,
+  };
+  return `${head.join('')}\n${renderReport(report, screen, options)}`;
+}
+
+/** `inventory list`. */
+export function inventoryTable(hosts: readonly Host[], screen: Screen): string {
+  return renderTable(INVENTORY_COLUMNS, hosts, screen) || 'no hosts\n';
+}
+
+const INVENTORY_COLUMNS: readonly Column<Host>[] = [
+  { title: 'host', of: ({ name }) => name, as: 'name', min: 12 },
+  {
+    title: 'address',
+    of: ({ name, connection: { address = name, port } }) => (port === undefined ? address : `${address} port ${port}`),
+    as: 'name',
+    min: 12,
+  },
+  { title: 'user', of: ({ connection }) => connection.user ?? '', as: 'text', rank: 1, min: 8 },
+  { title: 'groups', of: ({ groups }) => groups.join(', '), as: 'text', rank: 0, min: 12 },
+];
+
+/** One host as `doctor` found it; null: it did not get that far. */
+export interface DoctorRow {
+  readonly host: string;
+  readonly user: string;
+  readonly address: string;
+  readonly port: number;
+  readonly os: HostReport['os'];
+  readonly systemd: number | null;
+  readonly privilege: Privilege | null;
+  readonly seconds: number;
+  readonly fault: Fault | null;
+}
+
+/** `doctor`: who can be logged in to, and what is there; what fails is explained under the table. */
+export function doctorTable(rows: readonly DoctorRow[], screen: Screen): string {
+  const sorted = rows.toSorted((a, b) => Number(a.fault !== null) - Number(b.fault !== null));
+  const failures = sorted.flatMap(({ host, address, fault }) =>
+    fault === null ? [] : [{ host, address, fault, style: 'caution' as const }],
+  );
+  const parts = [renderTable(DOCTOR_COLUMNS, sorted, screen), explain(failures, screen, 'some')];
+  return parts.filter((part) => part !== '').join('\n');
+}
+
+const DOCTOR_COLUMNS: readonly Column<DoctorRow>[] = [
+  { title: 'host', of: ({ host }) => host, as: 'name', min: 8 },
+  {
+    title: 'login',
+    of: ({ user, address, port }) => `${user}@${address}${port === 22 ? '' : ` port ${port}`}`,
+    as: 'name',
+    min: 12,
+  },
+  { title: 'distro', of: distro, as: 'text', rank: 0, min: 6 },
+  { title: 'systemd', of: ({ systemd }) => (systemd === null ? NONE : String(systemd)), as: 'word', min: 7 },
+  { title: 'privilege', of: ({ privilege }) => privilege?.kind ?? NONE, as: 'word', min: 9 },
+  {
+    title: 'result',
+    of: ({ fault }) => (fault === null ? { text: 'ok', style: 'good' } : { text: fault.kind, style: 'caution' }),
+    as: 'text',
+    rank: 1,
+    min: 8,
+  },
+  { title: 'time', of: ({ seconds }) => duration(seconds), as: 'word', align: 'right', min: 5 },
+];

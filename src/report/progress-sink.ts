@@ -1,0 +1,78 @@
+import type { HostReport, Outcome, Step } from '../model/index.ts';
+import type { Output, Sink } from './output.ts';
+import { outcomeStyle, paint } from './paint.ts';
+import { safe, shorten } from './text.ts';
+import { duration } from './time.ts';
+
+const STEPS: readonly Step[] = ['connecting', 'probing', 'applying', 'undoing'];
+
+/** Outcomes in which a host did not end as asked. */
+const FAILED: ReadonlySet<Outcome> = new Set(['refused', 'unreachable', 'not-started', 'rolled-back', 'stranded']);
+
+/**
+ * What is going on, on stderr and only on a terminal: one line that updates itself and is gone at the end, or a line for
+ * each settled host when verbose. Warnings are shown everywhere, a line each.
+ *
+ * Feed it before the sink that prints results: it clears its line when the run has finished.
+ */
+export function progressSink(err: Output, options: { readonly verbose: boolean }): Sink {
+  const live = err.isTTY && !options.verbose;
+  const busy = new Map<string, Step>();
+  let total = 0;
+  let done = 0;
+  let failed = 0;
+  let latest = '';
+  let shown = '';
+
+  const show = (line: string) => {
+    if (!live || line === shown) return;
+    shown = line;
+    // to the first column, and erase what is right of the new text
+    err.write(`\r${line}\u001b[K`);
+  };
+  const clear = () => show('');
+  const status = () => {
+    const counts = STEPS.flatMap((step) => {
+      const count = [...busy.values()].filter((each) => each === step).length;
+      return count > 0 ? [`${count} ${step}`] : [];
+    });
+    const head = `${done}/${total} done${failed > 0 ? ` (${failed} failed)` : ''}`;
+    // one column stays free: a full line would make some terminals wrap
+    show(shorten([head, ...counts].join(', ') + (latest === '' ? '' : `  ${latest}`), (err.columns ?? 80) - 1));
+  };
+
+  return {
+    event(event) {
+      switch (event.type) {
+        case 'run-started':
+          total = event.hosts.length;
+          return status();
+        case 'host-step':
+          busy.set(event.host, event.step);
+          latest = safe(`${event.host}: ${event.step}`);
+          return status();
+        case 'host-settled':
+          busy.delete(event.report.host);
+          done += 1;
+          if (FAILED.has(event.report.outcome)) failed += 1;
+          latest = safe(`${event.report.host}: ${event.report.outcome}`);
+          if (err.isTTY && options.verbose) err.write(settled(event.report, err));
+          return status();
+        case 'warning':
+          clear();
+          err.write(`${paint(err, 'caution', 'warning:')} ${safe(event.text)}\n`);
+          return total > 0 ? status() : undefined;
+        case 'run-finished':
+          return clear();
+      }
+    },
+    end: clear,
+  };
+}
+
+/** `web1: masked in 0.4 s`, `web2: unreachable in 5.0 s: connection refused`. */
+function settled(report: HostReport, err: Output): string {
+  const outcome = paint(err, outcomeStyle(report.outcome), report.outcome);
+  const why = report.fault === null ? '' : `: ${safe(report.fault.message)}`;
+  return `${safe(report.host)}: ${outcome} in ${duration(report.seconds)}${why}\n`;
+}

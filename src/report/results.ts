@@ -1,0 +1,131 @@
+import type { Command, HostReport, Outcome, Plan, Report, UnitReport, UnitState } from '../model/index.ts';
+import { explain, failuresOf, notes, totals } from './explain.ts';
+import { group, labelHosts } from './hosts.ts';
+import type { Screen } from './output.ts';
+import { outcomeStyle } from './paint.ts';
+import { change, distro, fileWord, NONE, runsOn } from './state.ts';
+import { stepsOf } from './steps.ts';
+import { type Cell, type Column, renderTable } from './table.ts';
+import { duration } from './time.ts';
+
+export interface ResultOptions {
+  /** Every host by itself, every name in a list. */
+  readonly verbose: boolean;
+  /** What is or was planned for a host; gives `plan` its column of steps. */
+  readonly planOf?: (host: string) => Plan | undefined;
+}
+
+/** Up to so many hosts each has a row of its own. */
+const FOLD_ABOVE = 40;
+
+/** The screen at the end of a run: the table, failures last; notes; what failed and what to do about it; totals. */
+export function renderReport(report: Report, screen: Screen, options: ResultOptions): string {
+  const hosts = report.hosts.toSorted((a, b) => ORDER[a.outcome] - ORDER[b.outcome]);
+  const fold = !options.verbose && hosts.length > FOLD_ABOVE;
+  const groups = fold ? group(hosts, (host) => content(host, options)) : hosts.map((host) => [host]);
+  const rows = groups.flatMap((equal) => rowsOf(equal, options));
+  const naming = options.verbose ? 'all' : 'some';
+  return [
+    renderTable(COLUMNS[report.run.command], rows, screen),
+    notes(hosts, screen, naming),
+    explain(failuresOf(hosts), screen, naming),
+    totals(report, screen, groups.length < hosts.length),
+  ]
+    .filter((part) => part !== '')
+    .join('\n');
+}
+
+/** Failures last, the worst at the very end, where an eye is when the prompt returns. */
+const ORDER: Record<Outcome, number> = {
+  masked: 0,
+  unmasked: 0,
+  restored: 0,
+  unchanged: 0,
+  planned: 0,
+  mixed: 1,
+  'not-masked': 2,
+  refused: 3,
+  'not-started': 4,
+  unreachable: 5,
+  'rolled-back': 6,
+  stranded: 7,
+};
+
+/** One unit of one host, or of several hosts with the same to show. */
+interface Row {
+  /** Only in the first row of a host, where what concerns the whole host stands. */
+  readonly head: { readonly hosts: readonly string[]; readonly seconds: number } | null;
+  readonly host: HostReport;
+  readonly unit: UnitReport | null;
+  readonly steps: string;
+}
+
+function rowsOf(equal: readonly HostReport[], options: ResultOptions): Row[] {
+  const host = equal[0]!;
+  const head = { hosts: equal.map((each) => each.host), seconds: Math.max(...equal.map((each) => each.seconds)) };
+  const steps = stepsOf(options.planOf?.(host.host), host.units);
+  if (host.units.length === 0) return [{ head, host, unit: null, steps: NONE }];
+  return host.units.map((unit, i) => ({ head: i === 0 ? head : null, host, unit, steps: steps[i] ?? NONE }));
+}
+
+/** Everything that the rows of a host show but its name and time. */
+function content(host: HostReport, options: ResultOptions): string {
+  const steps = stepsOf(options.planOf?.(host.host), host.units);
+  const units = host.units.map(({ unit, before, after }) => [unit, before, after]);
+  return JSON.stringify([host.outcome, distro(host), units, steps]);
+}
+
+const HOST: Column<Row> = {
+  title: 'host',
+  of: ({ head }) => (head ? labelHosts(head.hosts) : ''),
+  as: 'name',
+  min: 8,
+};
+const DISTRO: Column<Row> = {
+  title: 'distro',
+  of: ({ head, host }) => (head ? distro(host) : ''),
+  as: 'text',
+  rank: 1,
+  min: 6,
+};
+const UNIT: Column<Row> = { title: 'unit', of: ({ unit }) => unit?.unit ?? NONE, as: 'name', min: 8 };
+const STATE: Column<Row> = {
+  title: 'state',
+  of: ({ host, unit }) => change(host.outcome, unit, fileWord),
+  as: 'text',
+  rank: 0,
+  min: 8,
+};
+const ACTIVE: Column<Row> = { title: 'active', of: activeCell, as: 'text', rank: 0, min: 10 };
+const OUTCOME: Column<Row> = {
+  title: 'outcome',
+  of: ({ head, host }) => (head ? { text: host.outcome, style: outcomeStyle(host.outcome) } : ''),
+  as: 'word',
+  min: 11,
+};
+const TIME: Column<Row> = { title: 'time', of: ({ head }) => time(head), as: 'word', align: 'right', min: 5 };
+const STEPS: Column<Row> = { title: 'would', of: ({ steps }) => steps, as: 'text', rank: 2, min: 10 };
+
+const CHANGE = [HOST, DISTRO, UNIT, STATE, ACTIVE, OUTCOME, TIME];
+const COLUMNS: Record<Command, readonly Column<Row>[]> = {
+  mask: CHANGE,
+  unmask: CHANGE,
+  rollback: CHANGE,
+  plan: [HOST, DISTRO, UNIT, STATE, ACTIVE, STEPS, OUTCOME],
+  status: [HOST, DISTRO, UNIT, now('load'), now('file'), now('active'), OUTCOME, TIME],
+};
+
+function now(field: keyof UnitState): Column<Row> {
+  const of = ({ unit }: Row) => (unit?.after ?? unit?.before)?.[field] || NONE;
+  return { title: field, of, as: 'text', rank: 0, min: 6 };
+}
+
+function activeCell({ host, unit }: Row): Cell {
+  const text = change(host.outcome, unit, ({ active }) => active || NONE);
+  return unit !== null && runsOn(unit) ? { text, style: 'caution' } : text;
+}
+
+function time(head: Row['head']): string {
+  if (head === null) return '';
+  return head.hosts.length > 1 ? `≤ ${duration(head.seconds)}` : duration(head.seconds);
+}

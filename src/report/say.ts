@@ -1,0 +1,40 @@
+import type { RunInfo } from '../model/index.ts';
+import { countHosts } from './hosts.ts';
+import type { Output } from './output.ts';
+import { paint } from './paint.ts';
+import { safe } from './text.ts';
+
+/** An operator's mistake: `fleetmask: message`, and a line with what to do about it. */
+export function printError(err: Output, error: { readonly message: string; readonly hint?: string | undefined }): void {
+  const [first = '', ...rest] = error.message.split('\n').map(safe);
+  const hint = error.hint === undefined ? [] : [paint(err, 'quiet', `hint: ${safe(error.hint)}`)];
+  err.write(`${[`${paint(err, 'alarm', 'fleetmask:')} ${first}`, ...rest, ...hint].join('\n')}\n`);
+}
+
+const DEEDS = {
+  mask: 'Mask',
+  unmask: 'Unmask',
+  rollback: 'Put back',
+  plan: 'Plan',
+  status: 'Read',
+} as const;
+
+/** What an operator is asked before anything changes: `Mask cron (and stop it) on 12 hosts: web1 … web12? [y/N] `. */
+export function describeAsk(
+  run: Pick<RunInfo, 'command' | 'units' | 'now' | 'runtime'>,
+  hosts: readonly string[],
+): string {
+  const stop = run.now ? ` (and stop ${run.units.length === 1 ? 'it' : 'them'})` : '';
+  const until = run.runtime ? ' until the next boot' : '';
+  return safe(
+    `${DEEDS[run.command]} ${listed(run.units)}${stop} on ${countHosts(hosts.length)}${until}: ${ends(hosts)}? [y/N] `,
+  );
+}
+
+function listed(names: readonly string[]): string {
+  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+}
+
+function ends(hosts: readonly string[]): string {
+  return hosts.length <= 3 ? hosts.join(', ') : `${hosts[0]} … ${hosts.at(-1)}`;
+}

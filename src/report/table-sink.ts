@@ -1,0 +1,12 @@
+import type { Output, Sink } from './output.ts';
+import { type ResultOptions, renderReport } from './results.ts';
+
+/** Results for people, when the run has finished; see `renderReport`. */
+export function tableSink(out: Output, options: ResultOptions): Sink {
+  return {
+    event(event) {
+      if (event.type === 'run-finished') out.write(renderReport(event.report, out, options));
+    },
+    end() {},
+  };
+}
