@@ -14,7 +14,7 @@ export interface Kind {
   readonly osRelease: { readonly ID: string; readonly VERSION_ID?: string };
 }
 
-export const KINDS = [
+export const KINDS: readonly Kind[] = [
   {
     name: 'debian11',
     family: 'debian',
@@ -57,9 +57,7 @@ export const KINDS = [
     cron: 'cronie.service',
     osRelease: { ID: 'arch' },
   },
-] as const satisfies readonly Kind[];
-
-export type KindName = (typeof KINDS)[number]['name'];
+];
 
 /** Kinds by their own name or by their suite's; all of them when none is asked for. */
 export function kindsNamed(names: readonly string[] = []): readonly Kind[] {

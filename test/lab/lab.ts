@@ -9,12 +9,12 @@ import { basename, join, resolve } from 'node:path';
 import { Cgroup } from './cgroup.ts';
 import { LabHost, type Place } from './host.ts';
 import { writeInventory } from './inventory.ts';
-import { KINDS, type Kind, type KindName, kindsNamed } from './kinds.ts';
+import { KINDS, type Kind, kindsNamed } from './kinds.ts';
 import { BOOTS_AT_ONCE, buildRoots, cgroupRoot, prepareMachine, type Roots, whyNot } from './machine.ts';
 import { must } from './process.ts';
 
 export { LabHost } from './host.ts';
-export { KINDS, type Kind, type KindName } from './kinds.ts';
+export { KINDS, type Kind } from './kinds.ts';
 
 export const DEFAULT_DIR = process.env.FLEETMASK_LAB_DIR ?? '/var/tmp/fleetmask-lab';
 
@@ -76,7 +76,7 @@ export class Lab {
   }
 
   /** The first host of a kind. */
-  async host(kind: KindName): Promise<LabHost> {
+  async host(kind: string): Promise<LabHost> {
     return (await this.hosts(1, [kind]))[0]!;
   }
 

@@ -1,0 +1,22 @@
+/** How a lab test gets at its hosts: `describeLab('what', (lab) => …)`, skipped with the reason where there are none. */
+import { describe, inject } from 'vitest';
+import { KINDS, type Kind, type Lab, openLab } from './lab.ts';
+
+const given = inject('lab');
+const lab = 'dir' in given ? await openLab({ dir: given.dir }) : undefined;
+
+export function describeLab(name: string, body: (lab: Lab) => void): void {
+  if ('why' in given) describe.skip(`${name} (${given.why})`, () => body(undefined as unknown as Lab));
+  else describe(name, () => body(lab!));
+}
+
+/** Once for each kind of host. */
+export function describeKinds(name: string, body: (lab: Lab, kind: Kind) => void): void {
+  describeLab(name, (lab) => {
+    for (const kind of KINDS) {
+      const why = 'missing' in given ? given.missing[kind.suite] : undefined;
+      if (why === undefined) describe(kind.name, () => body(lab, kind));
+      else describe.skip(`${kind.name} (${why})`, () => body(lab, kind));
+    }
+  });
+}

@@ -1,0 +1,44 @@
+/**
+ * Before the lab tests: a host of each kind, in a lab of this run's own. It never meets a lab that a person
+ * plays with, nor another run's, and what a killed run left is cleaned up by the next.
+ */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { KINDS, type Lab, openLab, sweepLabs } from './lab.ts';
+
+const PARENT = '/var/tmp';
+const PREFIX = 'fleetmask-lab-test-';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Where the lab of this run is, or why there is none. */
+    lab: { readonly dir: string; readonly missing: Record<string, string> } | { readonly why: string };
+  }
+}
+
+export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
+  const say = (line: string) => process.stderr.write(`lab: ${line}\n`);
+  let lab: Lab | undefined;
+  const tearDown = async () => {
+    await lab?.down();
+    if (lab !== undefined) rmSync(lab.dir, { recursive: true, force: true });
+  };
+  try {
+    lab = await openLab({ dir: join(PARENT, `${PREFIX}${process.pid}`), say });
+    await sweepLabs(PARENT, PREFIX);
+    await lab.hosts(KINDS.length);
+    const [missing] = lab.missing;
+    if (missing !== undefined && process.env.CI) throw new Error(`no ${missing[0]}: ${missing[1]}`);
+    project.provide('lab', { dir: lab.dir, missing: Object.fromEntries(lab.missing) });
+    return tearDown;
+  } catch (error) {
+    await tearDown();
+    const why = (error as Error).message;
+    // where CI cannot run these tests, they have not passed
+    if (process.env.CI) throw error;
+    say(`tests on real hosts are skipped: ${why}`);
+    project.provide('lab', { why });
+    return undefined;
+  }
+}
