@@ -1,7 +1,7 @@
 // Makes a clean clone ready: installs the locked packages and builds, each only when needed.
 // Every npm script runs this first, so that `npm run demo` and `npm test` are all a newcomer types.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -22,6 +22,7 @@ if (!existsSync(built) || statSync(built).mtimeMs < newest(join(root, 'src'))) {
   run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json'], 'building');
   for (const path of scripts(join(root, 'src'))) {
     const to = join(root, 'dist', path.slice(join(root, 'src').length));
+    mkdirSync(dirname(to), { recursive: true });
     copyFileSync(path, to);
     chmodSync(to, statSync(path).mode);
   }

@@ -1,3 +1,4 @@
+export * from './evidence.ts';
 export * from './facts.ts';
 export * from './fault.ts';
 export * from './host.ts';

@@ -47,6 +47,8 @@ export interface Change {
   readonly killLeftovers: boolean;
   /** Everything that is read back. */
   readonly reads: readonly string[];
+  /** Names whose files are looked at besides: templates, which are never loaded. */
+  readonly looks: readonly string[];
 }
 
 /** What undo must restore, and what proves that it did. */
@@ -55,10 +57,11 @@ export interface Prior {
   readonly machineId: string | null;
   /** State by shown name: targets, their instances, dependents and triggers. */
   readonly states: readonly PriorState[];
-  /** What lay on disk under the names of the units. */
-  readonly paths: readonly string[];
+  /** Links to /dev/null that were there under the names of the units. */
+  readonly masks: readonly string[];
 }
 
+/** `load` and `file` are empty for related units: only whether they ran is recorded. */
 export interface PriorState extends UnitState {
   readonly id: string;
 }

@@ -83,4 +83,3 @@ export type Event =
   | { readonly type: 'host-settled'; readonly report: HostReport }
   | { readonly type: 'warning'; readonly text: string }
   | { readonly type: 'run-finished'; readonly report: Report };
-

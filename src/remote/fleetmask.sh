@@ -183,7 +183,8 @@ related() {
   done
 }
 
-# probe name=NAME…: what this host is, and what it has under these names. Changes nothing.
+# probe name=NAME… look=NAME…: what this host is, and what it has under these names. `look` is for templates, which
+# have files but are never loaded. Changes nothing.
 probe() {
   os=$root/etc/os-release
   [ -r "$os" ] || os=$root/usr/lib/os-release
@@ -207,16 +208,16 @@ probe() {
   expand $wanted
   [ -n "$expanded" ] || return 0
   show unit $unit_properties -- $expanded
-  unique $names
-  probed=$uniq
   todo=$relations
+  unique $names $looks
+  probed=$uniq
   paths $probed
   related "$probed" "$todo"
 }
 
 # A changing request, read into lists.
 parse() {
-  run='' where=etc stop_timeout=60 kill=no meta=- wanted='' links='' removes='' stops='' reads='' attempts='' groups=''
+  run='' where=etc stop_timeout=60 kill=no meta=- wanted='' links='' removes='' stops='' reads='' looks='' attempts='' groups=''
   starts='' halts=''
   for word in "$@"; do
     text=${word#*=}
@@ -230,6 +231,7 @@ parse() {
       link=*) links="$links $text" ;;
       remove=*) removes="$removes $text" ;;
       stop=*) stops="$stops $text" ;;
+      look=*) looks="$looks $text" ;;
       read=*) reads="$reads $text" ;;
       try=*) attempts="$attempts $text" ;;
       group=*) groups="$groups $text" ;;
@@ -351,8 +353,8 @@ prove() {
       step "stop-again:$attempt" ctl stop -- $stops
     done
     patience=30
-    for group in $groups; do sweep "$group"; done
   fi
+  for group in $groups; do sweep "$group"; done
   [ -n "$attempts" ] || return 0
   before=$out
   records_before=$records
@@ -436,7 +438,7 @@ read_back() {
   patience=30
   [ -n "$reads" ] || return 0
   show unit $unit_properties -- $reads
-  unique $names
+  unique $names $looks
   paths $uniq
 }
 

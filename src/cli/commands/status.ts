@@ -1,0 +1,40 @@
+import { parseQuery } from '../../plan/resolve.ts';
+import { status as read } from '../../run/settle.ts';
+import { command, units } from '../command.ts';
+import { connection, output, selection } from '../options.ts';
+import { newRun, visitFleet } from '../run.ts';
+import { targetsOf } from '../targets.ts';
+
+export const status = command({
+  name: 'status',
+  usage: 'status <units..>',
+  describe: 'read what is true of units now; needs no privilege',
+  examples: [
+    ['fleetmask status cron -i hosts.yaml', 'exit 0: masked everywhere; 3: not'],
+    ['fleetmask status cron -i hosts.yaml -l web --expect unmasked', 'exit 0: masked nowhere'],
+  ],
+  options: {
+    ...selection,
+    expect: {
+      choices: ['masked', 'unmasked'] as const,
+      default: 'masked' as const,
+      describe: 'the state that exits 0',
+    },
+    ...connection,
+    ...output,
+  },
+  positional: units,
+  run: async (io, flags) => {
+    const asked = [...new Set(flags.units ?? [])];
+    const queries = asked.map(parseQuery);
+    const hosts = await targetsOf(io, flags);
+    const run = newRun(io, 'status', asked, {});
+    return visitFleet(io, {
+      run,
+      hosts,
+      flags,
+      expected: flags.expect,
+      work: (host, crew) => read(host, queries, crew),
+    });
+  },
+});

@@ -1,0 +1,23 @@
+import { carryOut } from '../change.ts';
+import { command, units } from '../command.ts';
+import { change, connection, consent, masking, output, selection } from '../options.ts';
+
+export const unmask = command({
+  name: 'unmask',
+  usage: 'unmask <units..>',
+  describe: 'remove the masks of units and verify; starts nothing',
+  examples: [
+    ['fleetmask unmask cron -i hosts.yaml -l web', 'remove the masks in /etc and in /run'],
+    ['fleetmask unmask cron -i hosts.yaml -l all --runtime', 'remove only those in /run'],
+  ],
+  options: {
+    ...selection,
+    runtime: { ...masking.runtime, describe: 'only the masks in /run' },
+    ...change,
+    ...consent,
+    ...connection,
+    ...output,
+  },
+  positional: units,
+  run: (io, flags) => carryOut(io, 'unmask', flags),
+});

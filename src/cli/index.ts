@@ -1,0 +1,101 @@
+/** The command line: words and flags → a command → an exit code. */
+import yargs, { type Argv } from 'yargs';
+import { UsageError } from '../model/index.ts';
+import { printError } from '../report/index.ts';
+import type { Command } from './command.ts';
+import { doctor } from './commands/doctor.ts';
+import { inventory } from './commands/inventory.ts';
+import { mask } from './commands/mask.ts';
+import { plan } from './commands/plan.ts';
+import { rollback } from './commands/rollback.ts';
+import { runs } from './commands/runs.ts';
+import { status } from './commands/status.ts';
+import { unmask } from './commands/unmask.ts';
+import { EXIT } from './exit.ts';
+import type { Io } from './io.ts';
+import { KNOWN } from './options.ts';
+import { colored } from './screen.ts';
+import { settingsOf } from './settings.ts';
+
+const COMMANDS: readonly Command[] = [mask, unmask, status, plan, rollback, runs, inventory, doctor];
+
+/** Runs the command that `io.args` names and returns the exit code; never throws. */
+export async function fleetmask(io: Io, version: string): Promise<number> {
+  const err = colored(io.stderr, io, {});
+  try {
+    return await dispatch(io, version);
+  } catch (error) {
+    if (error instanceof UsageError) {
+      printError(err, error);
+      return EXIT.usage;
+    }
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    printError(err, {
+      message: `a bug, sorry: ${text}`,
+      hint: 'Please report it; `fleetmask runs show last` tells what was done.',
+    });
+    return EXIT.bug;
+  }
+}
+
+async function dispatch(io: Io, version: string): Promise<number> {
+  let exitCode: number | undefined;
+  const parser = yargs([])
+    .scriptName('fleetmask')
+    .usage('$0: take a systemd service out of action on every host of a fleet, prove it, and put it back.')
+    .parserConfiguration({
+      'boolean-negation': false,
+      'camel-case-expansion': false,
+      'greedy-arrays': false,
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+      'duplicate-arguments-array': true,
+    })
+    .version(version)
+    .help()
+    .alias('h', 'help')
+    .strict()
+    .demandCommand(1, 'Which command? fleetmask --help lists them.')
+    .wrap(Math.min(io.stdout.columns ?? 100, 120))
+    .epilogue(
+      'Exit codes: 0 as asked · 2 usage · 3 not as asked · 4 untouched · 5 rolled back · 6 stranded · 130 interrupted · 1 a bug',
+    )
+    .exitProcess(false)
+    .fail((message, error) => {
+      throw (
+        error ?? new UsageError(message.split('\n')[0] ?? message, 'See fleetmask --help, or --help of the command.')
+      );
+    });
+  const settings = settingsOf(io, KNOWN);
+  for (const each of COMMANDS) {
+    parser.command(
+      each.usage,
+      each.describe,
+      (argv) => build(argv, each, settings),
+      async (flags) => {
+        refuseRepeats(flags, each);
+        exitCode = await each.run(io, flags as never);
+      },
+    );
+  }
+  let shown = '';
+  await parser.parseAsync([...io.args], {}, (_error: unknown, _argv: unknown, output: string) => {
+    shown = output;
+  });
+  if (shown !== '') io.stdout.write(`${shown}\n`);
+  return exitCode ?? EXIT.ok;
+}
+
+function build(argv: Argv, each: Command, settings: Record<string, unknown>): Argv {
+  const { options } = each;
+  const relevant = Object.fromEntries(Object.entries(settings).filter(([name]) => name in options));
+  const built = each.examples.reduce((args, [line, meaning]) => args.example(line, meaning), argv.options(options));
+  return (each.positional?.(built) ?? built).config(relevant);
+}
+
+/** A flag that takes one value and was given two is a mistake; the last one does not silently win. */
+function refuseRepeats(flags: Record<string, unknown>, { options }: Command): void {
+  for (const [name, { array }] of Object.entries(options)) {
+    if (!array && Array.isArray(flags[name])) throw new UsageError(`--${name} was given more than once`);
+  }
+}

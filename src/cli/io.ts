@@ -1,0 +1,29 @@
+/** The world as commands see it: main.ts makes the real one, tests make their own. */
+export interface Io {
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly home: string;
+  /** user@host, for journals and receipts. */
+  readonly actor: string;
+  readonly user: string;
+  readonly stdout: Output;
+  readonly stderr: Output;
+  /** All of stdin, for `-i -`. */
+  readStdin(): Promise<string>;
+  /** Asks the person at the terminal; undefined where there is none. `hidden`: what is typed is not shown. */
+  prompt(question: string, answer: 'shown' | 'hidden'): Promise<string | undefined>;
+  /** Milliseconds, monotonic; and the wall clock. */
+  now(): number;
+  date(): Date;
+  /** Calls back for each Ctrl-C or SIGTERM until disposed of. */
+  onInterrupt(handler: (count: number) => void): () => void;
+  /** Ends the process at once, without waiting for anything. */
+  abort(code: number): never;
+}
+
+export interface Output {
+  write(text: string): void;
+  readonly isTTY: boolean;
+  readonly columns: number | undefined;
+}

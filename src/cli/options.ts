@@ -1,0 +1,157 @@
+/** The flags, in groups that commands take together, each with its type; see cli.md's table for their meaning. */
+import type { Options } from 'yargs';
+import { UsageError } from '../model/index.ts';
+
+const CONNECTION = 'Ways in:';
+const SELECTION = 'Hosts:';
+const CHANGE = 'What is done:';
+const OUTPUT = 'Output:';
+
+export const selection = {
+  inventory: {
+    alias: 'i',
+    array: true,
+    type: 'string',
+    requiresArg: true,
+    group: SELECTION,
+    describe: 'inventory: file, directory, executable, `host1,host2,` or - for stdin; repeatable',
+  },
+  limit: {
+    alias: 'l',
+    type: 'string',
+    requiresArg: true,
+    group: SELECTION,
+    describe: 'Ansible host pattern: web:&prod:!web5, db*, ~^web\\d; `all` for all',
+  },
+} as const satisfies Record<string, Options>;
+
+export const connection = {
+  user: { alias: 'u', type: 'string', requiresArg: true, group: CONNECTION, describe: 'user to log in as' },
+  port: { type: 'number', requiresArg: true, group: CONNECTION, describe: 'port [22]' },
+  'private-key': { type: 'string', requiresArg: true, group: CONNECTION, describe: 'key file to log in with' },
+  'ssh-config': {
+    alias: 'F',
+    type: 'string',
+    requiresArg: true,
+    group: CONNECTION,
+    describe: 'ssh_config file; `none` for none',
+  },
+  become: {
+    alias: 'b',
+    type: 'boolean',
+    group: CONNECTION,
+    describe: 'escalate with sudo -n when not root [found out by itself]',
+  },
+  forks: { alias: 'f', type: 'number', requiresArg: true, default: 50, group: CONNECTION, describe: 'hosts at once' },
+  timeout: {
+    alias: 'T',
+    type: 'string',
+    requiresArg: true,
+    default: '15s',
+    group: CONNECTION,
+    describe: 'for connecting and logging in',
+  },
+  'host-timeout': {
+    type: 'string',
+    requiresArg: true,
+    default: '3m',
+    group: CONNECTION,
+    describe: 'for everything on one host; putting it back has 150 s besides',
+  },
+  'host-key-checking': {
+    choices: ['strict', 'accept-new', 'off'] as const,
+    default: 'strict' as const,
+    group: CONNECTION,
+    describe: 'what to do with unknown host keys',
+  },
+  'known-hosts': {
+    array: true,
+    type: 'string',
+    requiresArg: true,
+    group: CONNECTION,
+    describe: 'known_hosts file; repeatable',
+  },
+} as const satisfies Record<string, Options>;
+
+export const change = {
+  check: {
+    alias: 'C',
+    type: 'boolean',
+    group: CHANGE,
+    describe: 'show what would be done, touch nothing (the same as `plan`)',
+  },
+  rollback: {
+    choices: ['host', 'none'] as const,
+    default: 'host' as const,
+    group: CHANGE,
+    describe: 'when a host fails: put that host back, or leave it for a person',
+  },
+  reason: {
+    type: 'string',
+    requiresArg: true,
+    group: CHANGE,
+    describe: 'why; recorded in the journal and on the hosts',
+  },
+  ticket: {
+    type: 'string',
+    requiresArg: true,
+    group: CHANGE,
+    describe: 'ticket; recorded in the journal and on the hosts',
+  },
+} as const satisfies Record<string, Options>;
+
+export const masking = {
+  now: { type: 'boolean', group: CHANGE, describe: 'also stop it' },
+  runtime: { type: 'boolean', group: CHANGE, describe: 'until the next boot (a link in /run)' },
+  'allow-absent': { type: 'boolean', group: CHANGE, describe: 'mask a unit that is not installed (yet)' },
+  'kill-leftovers': {
+    type: 'boolean',
+    group: CHANGE,
+    describe: 'with --now: end what the unit leaves in its control group',
+  },
+  'no-start-probe': {
+    type: 'boolean',
+    group: CHANGE,
+    describe: 'do not prove the mask by an attempt to start the unit',
+  },
+} as const satisfies Record<string, Options>;
+
+export const consent = {
+  yes: { alias: 'y', type: 'boolean', group: CHANGE, describe: 'do not ask' },
+} as const satisfies Record<string, Options>;
+
+export const output = {
+  output: {
+    alias: 'o',
+    choices: ['table', 'json', 'ndjson'] as const,
+    default: 'table' as const,
+    group: OUTPUT,
+    describe: 'format of the results',
+  },
+  verbose: { alias: 'v', type: 'boolean', group: OUTPUT, describe: 'more detail' },
+  'no-color': { type: 'boolean', group: OUTPUT, describe: 'no colours (NO_COLOR is honoured too)' },
+  color: { type: 'boolean', group: OUTPUT, hidden: true, describe: 'colours in spite of NO_COLOR' },
+} as const satisfies Record<string, Options>;
+
+/** Every long flag there is, for settings files. */
+export const KNOWN: ReadonlySet<string> = new Set(
+  [selection, connection, change, masking, consent, output].flatMap((group) => Object.keys(group)),
+);
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** `90`, `90s`, `1.5m`, `500ms` → milliseconds. Throws UsageError for anything else, zero included. */
+export function duration(flag: string, text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
+  const ms = match ? Number(match[1]) * (UNITS[match[2] ?? 's'] ?? 0) : 0;
+  if (ms > 0 && ms <= 24 * 3_600_000) return ms;
+  throw new UsageError(
+    `--${flag}: not a duration: ${JSON.stringify(text)}`,
+    'Durations are 30, 30s, 5m or 1h; a day at most.',
+  );
+}
+
+export function wholeNumber(flag: string, value: number, from: number, to: number): number {
+  if (Number.isInteger(value) && value >= from && value <= to) return value;
+  throw new UsageError(`--${flag}: expected a whole number from ${from} to ${to}`);
+}

@@ -1,0 +1,141 @@
+/** From flags to exit code: what all commands that visit a fleet have in common. */
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { type Command, type HostReport, type RunInfo, UsageError } from '../model/index.ts';
+import { describeAsk } from '../report/index.ts';
+import { acrossFleet, totalsOf } from '../run/fleet.ts';
+import type { JournalHost } from '../run/journal.ts';
+import type { Crew } from '../run/settle.ts';
+import { type CrewFlags, crewOf } from './crew.ts';
+import { exitCodeOf } from './exit.ts';
+import type { Io } from './io.ts';
+import { type OutputFlags, screens } from './screen.ts';
+
+export interface Visit {
+  readonly run: RunInfo;
+  readonly hosts: readonly JournalHost[];
+  readonly flags: CrewFlags & OutputFlags;
+  readonly expected?: 'masked' | 'unmasked';
+  /** Called once, when everything is ready and nothing was connected to yet. */
+  prepare?(): Promise<void>;
+  work(host: JournalHost, crew: Crew): Promise<HostReport>;
+  /** Hosts that may have been changed and are not settled yet: named when the operator ends the run at once. */
+  inDoubt?(): readonly string[];
+  finish?(reports: readonly HostReport[], exitCode: number): Promise<void>;
+}
+
+/** Visits every host, shows the results, and returns the exit code. */
+export async function visitFleet(io: Io, visit: Visit): Promise<number> {
+  const { run, hosts, flags } = visit;
+  const shown = screens(io, flags);
+  const stopping = new AbortController();
+  const crew = await crewOf(io, flags, hosts, {
+    warning: (text) => shown.publish({ type: 'warning', text }),
+    progress: (host, step) => shown.publish({ type: 'host-step', host, step }),
+  });
+  await visit.prepare?.();
+  const release = io.onInterrupt((count) => {
+    if (count === 1) {
+      stopping.abort();
+      io.stderr.write(
+        '\nfleetmask: interrupted: no new hosts; waiting for those in flight. Once more to stop at once.\n',
+      );
+      return;
+    }
+    const doubtful = visit.inDoubt?.() ?? [];
+    if (doubtful.length > 0) {
+      io.stderr.write(
+        `\nfleetmask: stopped; in doubt, they may have been changed: ${doubtful.join(', ')} (run ${run.id})\n`,
+      );
+    }
+    io.abort(130);
+  });
+  try {
+    shown.publish({ type: 'run-started', run, hosts: hosts.map(({ host }) => host) });
+    const reports = await acrossFleet(
+      hosts,
+      flags.forks,
+      stopping.signal,
+      (host) => visit.work(host, crew),
+      (report) => shown.publish({ type: 'host-settled', report }),
+    );
+    const exitCode = exitCodeOf(run.command, reports, stopping.signal.aborted, visit.expected);
+    await visit.finish?.(reports, exitCode);
+    const finishedAt = io.date().toISOString();
+    shown.publish({
+      type: 'run-finished',
+      report: {
+        schema: 'fleetmask.report/1',
+        run: { ...run, finishedAt },
+        hosts: reports,
+        totals: totalsOf(reports),
+        exitCode,
+      },
+    });
+    await shown.end();
+    return exitCode;
+  } finally {
+    release();
+    crew.transport.close();
+  }
+}
+
+export interface RunFlags {
+  readonly now?: boolean | undefined;
+  readonly runtime?: boolean | undefined;
+  readonly reason?: string | undefined;
+  readonly ticket?: string | undefined;
+}
+
+export function newRun(io: Io, command: Command, units: readonly string[], flags: RunFlags): RunInfo {
+  const startedAt = io.date().toISOString();
+  return {
+    // sorts by time; the random part keeps runs of one second apart
+    id: `${startedAt.slice(0, 19).replace(/[-:]/g, '').replace('T', '-')}-${randomBytes(3).toString('hex')}`,
+    command,
+    units,
+    now: flags.now ?? false,
+    runtime: flags.runtime ?? false,
+    actor: io.actor,
+    reason: flags.reason ?? null,
+    ticket: flags.ticket ?? null,
+    startedAt,
+  };
+}
+
+/** What receipts and locks on the hosts say of a run. */
+export function metaOf(run: RunInfo): Record<string, string> {
+  return {
+    actor: run.actor,
+    started: run.startedAt,
+    ...(run.reason === null ? {} : { reason: run.reason }),
+    ...(run.ticket === null ? {} : { ticket: run.ticket }),
+  };
+}
+
+/** A change is agreed to by -y or by a person at a terminal; otherwise nothing is touched. */
+export async function consent(
+  io: Io,
+  run: RunInfo,
+  hosts: readonly JournalHost[],
+  yes: boolean | undefined,
+): Promise<void> {
+  if (yes === true) return;
+  const question = describeAsk(
+    run,
+    hosts.map(({ host }) => host),
+  );
+  const answer = await io.prompt(question, 'shown');
+  if (answer === undefined) {
+    throw new UsageError(
+      'a change needs your consent, and there is no terminal to ask at',
+      'Say -y to go on without being asked.',
+    );
+  }
+  if (!/^y(?:es)?$/i.test(answer.trim())) throw new UsageError('not agreed: nothing was touched');
+}
+
+export function stateDir(io: Io): string {
+  const { FLEETMASK_STATE_DIR: own, XDG_STATE_HOME: xdg } = io.env;
+  return own || join(xdg || join(io.home, '.local', 'state'), 'fleetmask');
+}

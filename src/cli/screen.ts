@@ -1,0 +1,62 @@
+/** Flags → the sinks that a run's events go to. */
+import type { Event } from '../model/index.ts';
+import { jsonSink, ndjsonSink, type Output, progressSink, type Sink, tableSink } from '../report/index.ts';
+import type { Io } from './io.ts';
+
+export interface OutputFlags {
+  readonly output: 'table' | 'json' | 'ndjson';
+  readonly verbose?: boolean | undefined;
+  readonly 'no-color'?: boolean | undefined;
+  readonly color?: boolean | undefined;
+}
+
+export interface Screens {
+  readonly out: Output;
+  readonly err: Output;
+  publish(event: Event): void;
+  end(): Promise<void>;
+}
+
+/** Results on stdout; progress and warnings on stderr. */
+export function screens(io: Io, flags: OutputFlags): Screens {
+  const out = colored(io.stdout, io, flags);
+  const err = colored(io.stderr, io, flags);
+  const verbose = flags.verbose ?? false;
+  const sinks: Sink[] = [progressSink(err, { verbose }), resultSink(out, flags.output, verbose)];
+  return {
+    out,
+    err,
+    publish: (event) => {
+      for (const sink of sinks) sink.event(event);
+    },
+    end: async () => {
+      for (const sink of sinks) await sink.end();
+    },
+  };
+}
+
+function resultSink(out: Output, format: OutputFlags['output'], verbose: boolean): Sink {
+  switch (format) {
+    case 'json':
+      return jsonSink(out);
+    case 'ndjson':
+      return ndjsonSink(out);
+    case 'table':
+      return tableSink(out, { verbose });
+  }
+}
+
+/** Colours on a terminal unless NO_COLOR or --no-color says no; a flag wins over the environment. */
+export function colored(stream: Io['stdout'], io: Io, flags: Pick<OutputFlags, 'color' | 'no-color'>): Output {
+  const quiet = io.env.NO_COLOR !== undefined && io.env.NO_COLOR !== '';
+  const color =
+    flags['no-color'] !== true && stream.isTTY && io.env.TERM !== 'dumb' && (flags.color === true || !quiet);
+  return {
+    write: (text) => stream.write(text),
+    get columns() {
+      return stream.columns;
+    },
+    isTTY: stream.isTTY,
+    color,
+  };
+}

@@ -1,0 +1,37 @@
+import type { PathFact, UnitFacts } from './facts.ts';
+
+/** What a host says it did and what it then read, after `apply` or `undo`. Parsed and bounded, not yet believed. */
+export interface Evidence {
+  /** The host did not begin: nothing was changed by this request. */
+  readonly refused: Refusal | null;
+  /** In the order they ran. */
+  readonly steps: readonly StepResult[];
+  /** Read back after the last change. */
+  readonly units: readonly UnitFacts[];
+  readonly paths: readonly PathFact[];
+  readonly left: readonly Leftovers[];
+  /** Links in the place of ours that somebody else made: left alone. */
+  readonly foreign: readonly string[];
+  /** Undo only: whether the host still had this run's receipt. */
+  readonly receipt: boolean;
+}
+
+export interface Refusal {
+  readonly kind: 'locked' | 'fenced' | 'write' | 'malformed';
+  readonly text: string;
+}
+
+export interface StepResult {
+  /** `link:PATH`, `remove:PATH`, `stop`, `stop-again:N`, `reload`, `try:UNIT`, `unlink:PATH`, `relink:PATH`, `halt`, `start`, `reset-failed` */
+  readonly name: string;
+  /** Exit status; 124 is a time-out. `untried`: its condition did not hold. */
+  readonly status: number | 'untried';
+  readonly said: readonly string[];
+}
+
+export interface Leftovers {
+  readonly group: string;
+  /** Processes left in the control group, and how many of them belong to the session that asks. */
+  readonly all: number;
+  readonly own: number;
+}

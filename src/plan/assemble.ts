@@ -1,0 +1,206 @@
+/** Facts → plan. Pure: the same for a dry run and for the run itself. */
+import {
+  type Ask,
+  baseOf,
+  type Change,
+  dirOf,
+  type Facts,
+  type Fault,
+  fault,
+  instancesOf,
+  isRunning,
+  isTemplate,
+  type PathFact,
+  type Plan,
+  type Prior,
+  stateOf,
+  type UnitFacts,
+  type UnitPlan,
+} from '../model/index.ts';
+import { isBootUnit } from './guard.ts';
+import { type Meant, type Query, resolve } from './resolve.ts';
+
+const ETC = '/etc/systemd/system';
+const RUN = '/run/systemd/system';
+/** Directories that outrank /etc/systemd/system: a mask below them has no effect, exit 0 all the same. */
+const ABOVE_ETC = [
+  '/etc/systemd/system.control',
+  '/run/systemd/system.control',
+  '/run/systemd/transient',
+  '/run/systemd/generator.early',
+];
+
+/** What is to be done for one unit; empty lists mean that it is as asked. */
+interface UnitSteps {
+  readonly meant: Meant;
+  readonly links: readonly string[];
+  readonly removes: readonly string[];
+  readonly stops: readonly string[];
+  readonly groups: readonly string[];
+  /** Right on disk, but systemd has not read it yet. */
+  readonly reload: boolean;
+}
+
+/**
+ * All or nothing per host: one unit that cannot be dealt with refuses the host before anything is touched.
+ * Privilege is asked for only where something must change.
+ */
+export function assemble(ask: Ask, queries: readonly Query[], facts: Facts): Plan {
+  const refuse = (fault: Fault, units: readonly UnitPlan[] = []): Plan => ({ kind: 'refusal', units, fault });
+  const unusable = systemdFault(facts);
+  if (unusable) return refuse(unusable);
+
+  const meant: Meant[] = [];
+  for (const query of queries) {
+    const resolution = resolve(query, ask.verb, facts, ask.allowAbsent || ask.verb === 'unmask');
+    if (resolution.kind === 'fault') return refuse(resolution.fault);
+    meant.push(...resolution.units.filter(({ unit }) => !meant.some((other) => other.unit === unit)));
+  }
+  const units = meant.map((unit) => unitPlan(unit, meant));
+  const obstacle = meant.map((unit) => obstacleTo(ask, unit, facts)).find((found) => found !== null);
+  if (obstacle) return refuse(obstacle, units);
+
+  const steps = meant.map((unit) =>
+    ask.verb === 'mask' ? maskSteps(ask, unit, facts) : unmaskSteps(ask, unit, facts),
+  );
+  if (steps.every((step) => isDone(step))) return { kind: 'no-op', units };
+  if (facts.privilege.kind === 'none') {
+    return refuse(fault('no-privilege', `no root privilege: ${facts.privilege.why}`), units);
+  }
+  return { kind: 'change', units, change: changeOf(ask, steps), prior: priorOf(meant, facts) };
+}
+
+/** Why nothing can be said or done about units on this host; null when systemd answers. */
+export function systemdFault({ systemd }: Facts): Fault | null {
+  switch (systemd.kind) {
+    case 'running':
+      return null;
+    case 'absent':
+      return fault('no-systemd', 'not booted with systemd');
+    case 'silent':
+      return fault(
+        'no-systemd',
+        `systemd does not answer: ${systemd.why}`,
+        'Look at PID 1 of this host; nothing was touched.',
+      );
+  }
+}
+
+function unitPlan({ asked, unit, facts, instances }: Meant, meant: readonly Meant[]): UnitPlan {
+  const masked = new Set(meant.map((other) => other.unit));
+  const notes: string[] = [];
+  if (facts.source.startsWith('/etc/init.d/')) notes.push(`${facts.source} can still be run by hand`);
+  if (unit.endsWith('.socket') && isRunning(facts.active)) notes.push('a masked socket stops listening at once');
+  const own = instances.filter(hasOwnFile);
+  if (own.length > 0)
+    notes.push(`instances with a unit file of their own are not masked: ${own.map(({ id }) => id).join(', ')}`);
+  const triggers = facts.triggeredBy.filter((trigger) => !masked.has(trigger));
+  return { asked, unit, shownAs: facts.id, before: stateOf(facts), triggers, notes };
+}
+
+/** Such an instance does not fall under its template's mask. */
+function hasOwnFile(instance: UnitFacts): boolean {
+  return baseOf(instance.fragment) === instance.id;
+}
+
+/** What makes a mask of this unit impossible, pointless or harmful. */
+function obstacleTo(ask: Ask, { unit, facts: shown, instances }: Meant, facts: Facts): Fault | null {
+  const lying = pathsOf(unit, facts);
+  if (ask.verb === 'unmask') {
+    const elsewhere = lying.find((path) => isMask(path) && !removable(path));
+    if (shown.load !== 'masked' || !elsewhere) return null;
+    return fault('masked-elsewhere', `${unit} is masked by ${elsewhere.path}, which is no link that unmask removes`);
+  }
+  if ([unit, ...shown.names].some(isBootUnit) || shown.perpetual) {
+    return fault('protected', `the host needs ${unit} to boot or to run at all`);
+  }
+  if (unit.endsWith('.scope') || unit.endsWith('.device') || shown.transient) {
+    return fault('ineffective', `${unit} is transient: a mask does not hold it, and it could not be put back`);
+  }
+  const above = lying.find((path) => ABOVE_ETC.includes(dirOf(path.path)) && !isMask(path));
+  if (above) return fault('ineffective', `${above.path} outranks a mask of ${unit}`);
+  const local = lying.find(
+    (path) => !isMask(path) && (dirOf(path.path) === ETC || (ask.runtime && dirOf(path.path) === RUN)),
+  );
+  if (local) {
+    const what = local.kind === 'link' ? `a link to ${local.target}` : 'a unit file of the administrator';
+    return fault('local-unit', `${local.path} is ${what}`);
+  }
+  if (ask.now && [shown, ...instances].some((each) => each.refuseManualStop && isRunning(each.active))) {
+    return fault('stop-refused', `${unit} is running and has RefuseManualStop=yes`);
+  }
+  return null;
+}
+
+/** What lies on disk under the unit's own name. */
+function pathsOf(unit: string, { paths }: Facts): PathFact[] {
+  return paths.filter((path) => baseOf(path.path) === unit);
+}
+
+function isMask(path: PathFact): boolean {
+  return path.kind === 'null' || path.kind === 'empty';
+}
+
+function removable(path: PathFact): boolean {
+  return path.kind === 'null' && (dirOf(path.path) === ETC || dirOf(path.path) === RUN);
+}
+
+function maskSteps(ask: Ask, meant: Meant, facts: Facts): UnitSteps {
+  const dir = ask.runtime ? RUN : ETC;
+  const masks = pathsOf(meant.unit, facts).filter(isMask);
+  // A mask that outlives a boot serves for one that does not; not the other way round.
+  const lasting = masks.some((path) => ask.runtime || dirOf(path.path) !== RUN);
+  const every = [meant.facts, ...meant.instances.filter((instance) => !hasOwnFile(instance))];
+  return {
+    meant,
+    links: lasting ? [] : [`${dir}/${meant.unit}`],
+    removes: [],
+    stops: ask.now ? every.filter((unit) => isRunning(unit.active)).map((unit) => unit.id) : [],
+    groups: ask.now ? every.map((unit) => unit.controlGroup).filter((group) => group !== '') : [],
+    reload: meant.facts.load !== 'masked',
+  };
+}
+
+function unmaskSteps(ask: Ask, meant: Meant, facts: Facts): UnitSteps {
+  const removes = pathsOf(meant.unit, facts)
+    .filter((path) => removable(path) && (!ask.runtime || dirOf(path.path) === RUN))
+    .map((path) => path.path);
+  return { meant, links: [], removes, stops: [], groups: [], reload: false };
+}
+
+function isDone({ links, removes, stops, groups, reload }: UnitSteps): boolean {
+  return links.length + removes.length + stops.length + groups.length === 0 && !reload;
+}
+
+function changeOf(ask: Ask, steps: readonly UnitSteps[]): Change {
+  const meant = steps.map((step) => step.meant);
+  const all = (list: (step: UnitSteps) => readonly string[]) => [...new Set(steps.flatMap(list))];
+  return {
+    where: ask.runtime ? 'run' : 'etc',
+    links: all((step) => step.links),
+    removes: all((step) => step.removes),
+    stops: all((step) => step.stops),
+    groups: all((step) => step.groups),
+    attempts: ask.verb === 'mask' && ask.startProbe ? meant.map(({ facts }) => facts.id) : [],
+    killLeftovers: ask.killLeftovers,
+    // a template's instances may come and go: all of them are read again
+    reads: all(({ meant: { unit, facts } }) => [...facts.names, ...(isTemplate(unit) ? [instancesOf(unit)] : [])]),
+    looks: meant.map(({ unit }) => unit).filter(isTemplate),
+  };
+}
+
+function priorOf(meant: readonly Meant[], facts: Facts): Prior {
+  const units = meant.flatMap((unit) => [unit.facts, ...unit.instances]);
+  const related = facts.related.filter(({ id }) => !units.some((unit) => unit.id === id));
+  return {
+    bootId: facts.bootId,
+    machineId: facts.machineId,
+    states: [
+      ...units.map((unit) => ({ id: unit.id, ...stateOf(unit) })),
+      ...related.map(({ id, active }) => ({ id, load: '', file: '', active })),
+    ],
+    masks: meant
+      .flatMap(({ unit }) => pathsOf(unit, facts).filter((path) => path.kind === 'null'))
+      .map(({ path }) => path),
+  };
+}

@@ -1,0 +1,160 @@
+/**
+ * Logical names → the units that distributions ship for them. Data only; what a host really has decides (resolve.ts), the
+ * family is a hint for ties and for what is not installed yet.
+ *
+ * `one`: alternatives, of which a host runs one. `all`: parts of one service, all that are there are meant.
+ * `*` stands for versions and instances. Sources: the distributions' packages; see test/plan/catalog.tsv for a line each.
+ */
+import type { Os } from '../model/index.ts';
+
+export type Family = 'debian' | 'rhel' | 'suse' | 'arch';
+
+export interface Entry {
+  readonly name: string;
+  readonly synonyms: readonly string[];
+  readonly takes: 'one' | 'all';
+  /** Whole unit names or patterns, in order of preference per family. */
+  readonly units: Readonly<Record<Family, readonly string[]>>;
+}
+
+type Row = readonly [names: string, takes: Entry['takes'], debian: string, rhel?: string, suse?: string, arch?: string];
+
+/** A family that is left out has what Debian has; names without a suffix are services. */
+const ROWS: readonly Row[] = [
+  [
+    'cron crond cronie',
+    'one',
+    'cron cronie crond bcron fcron dcron cron.target',
+    'crond cronie',
+    'cron cronie',
+    'cronie fcron dcron cron',
+  ],
+  ['ssh sshd openssh', 'one', 'ssh sshd', 'sshd', 'sshd', 'sshd'],
+  ['apache apache2 httpd', 'one', 'apache2', 'httpd', 'apache2', 'httpd'],
+  ['nginx', 'one', 'nginx'],
+  ['squid', 'one', 'squid'],
+  ['haproxy', 'one', 'haproxy'],
+  ['memcached', 'one', 'memcached'],
+  ['autofs', 'one', 'autofs'],
+  ['mysql mariadb mysqld', 'one', 'mariadb mysql', 'mariadb mysqld', 'mariadb mysql', 'mariadb mysqld'],
+  ['postgresql postgres', 'all', 'postgresql postgresql@', 'postgresql postgresql-*', 'postgresql', 'postgresql'],
+  ['nfs-server nfs', 'one', 'nfs-server nfs-kernel-server', 'nfs-server', 'nfs-server nfsserver', 'nfs-server'],
+  ['samba smb', 'all', 'smbd nmbd winbind samba-ad-dc', 'smb nmb winbind', 'smb nmb winbind', 'smb nmb winbind'],
+  ['bind named bind9 dns', 'one', 'named bind9', 'named named-chroot', 'named', 'named'],
+  [
+    'ntp chrony',
+    'one',
+    'chrony ntpsec ntp systemd-timesyncd',
+    'chronyd ntpd',
+    'chronyd ntpd',
+    'chronyd ntpd systemd-timesyncd',
+  ],
+  [
+    'dhcpd dhcp-server',
+    'one',
+    'isc-dhcp-server kea-dhcp4-server',
+    'dhcpd kea-dhcp4',
+    'dhcpd kea-dhcp4',
+    'dhcpd4 kea-dhcp4',
+  ],
+  ['redis', 'one', 'redis-server redis', 'redis', 'redis redis@', 'redis valkey'],
+  ['valkey', 'one', 'valkey-server valkey', 'valkey', 'valkey', 'valkey'],
+  ['docker', 'one', 'docker snap.docker.dockerd', 'docker'],
+  ['containerd', 'one', 'containerd'],
+  ['bluetooth', 'one', 'bluetooth'],
+  ['atd at', 'one', 'atd'],
+  ['syslog rsyslog', 'one', 'rsyslog syslog-ng', 'rsyslog syslog-ng', 'rsyslog syslog-ng', 'syslog-ng@default rsyslog'],
+  [
+    'firewall',
+    'one',
+    'ufw nftables netfilter-persistent firewalld',
+    'firewalld nftables iptables',
+    'firewalld nftables',
+    'nftables iptables firewalld ufw',
+  ],
+  ['mail mta', 'one', 'postfix exim4 sendmail', 'postfix sendmail exim', 'postfix', 'postfix exim'],
+  ['cups', 'one', 'cups'],
+  ['avahi mdns', 'one', 'avahi-daemon'],
+  ['snapd', 'one', 'snapd'],
+  ['rsync rsyncd', 'one', 'rsync', 'rsyncd', 'rsyncd', 'rsyncd'],
+  ['snmp snmpd', 'all', 'snmpd snmptrapd'],
+  ['ldap slapd', 'one', 'slapd', 'slapd dirsrv@', 'slapd dirsrv@', 'slapd'],
+  ['php-fpm', 'all', 'php*-fpm', 'php-fpm php*-php-fpm', 'php-fpm', 'php-fpm php-legacy-fpm'],
+  ['tomcat', 'one', 'tomcat10 tomcat9 tomcat11', 'tomcat', 'tomcat', 'tomcat10 tomcat9 tomcat11'],
+  ['vsftpd ftp', 'one', 'vsftpd', 'vsftpd', 'vsftpd', 'vsftpd vsftpd.socket'],
+  ['telnet', 'one', 'inetutils-inetd inetd xinetd telnet.socket', 'telnet.socket', 'telnet.socket', 'telnet.socket'],
+  ['rpcbind portmap', 'one', 'rpcbind'],
+  ['anacron', 'all', 'anacron.timer anacron'],
+  [
+    'auto-update unattended-upgrades',
+    'all',
+    'apt-daily.timer apt-daily-upgrade.timer apt-daily apt-daily-upgrade unattended-upgrades',
+    'dnf-automatic.timer dnf-automatic-install.timer dnf5-automatic.timer yum-cron',
+    'transactional-update.timer',
+    '',
+  ],
+  ['fail2ban', 'one', 'fail2ban'],
+  ['zabbix-agent', 'one', 'zabbix-agent zabbix-agent2'],
+]; // prettier-ignore
+
+const ENTRIES: ReadonlyMap<string, Entry> = new Map(
+  ROWS.map(entryFrom).flatMap((entry) => [entry.name, ...entry.synonyms].map((name) => [name, entry] as const)),
+);
+
+function entryFrom([names, takes, debian, rhel = debian, suse = rhel, arch = rhel]: Row): Entry {
+  const [name = '', ...synonyms] = names.split(' ');
+  const units = (text: string) =>
+    text
+      .split(' ')
+      .filter((unit) => unit !== '')
+      .map((unit) => (/\.[a-z]+$/.test(unit) && !unit.startsWith('snap.docker') ? unit : `${unit}.service`));
+  return {
+    name,
+    synonyms,
+    takes,
+    units: { debian: units(debian), rhel: units(rhel), suse: units(suse), arch: units(arch) },
+  };
+}
+
+/** The entry of a logical name or of one of its synonyms. */
+export function lookUp(name: string): Entry | undefined {
+  return ENTRIES.get(name);
+}
+
+export function entries(): Entry[] {
+  return [...new Set(ENTRIES.values())];
+}
+
+/** Every unit that any family has for it, the likeliest first; what a probe asks for before it knows the family. */
+export function candidatesOf(entry: Entry): string[] {
+  return [...new Set(Object.values(entry.units).flat())];
+}
+
+const FAMILIES: Readonly<Record<Family, readonly string[]>> = {
+  debian: ['debian', 'ubuntu', 'raspbian', 'linuxmint', 'devuan', 'kali', 'pop'],
+  rhel: [
+    'rhel',
+    'fedora',
+    'centos',
+    'rocky',
+    'almalinux',
+    'ol',
+    'amzn',
+    'photon',
+    'azurelinux',
+    'mariner',
+    'openEuler',
+    'scientific',
+  ],
+  suse: ['suse', 'opensuse', 'sles', 'sled', 'opensuse-leap', 'opensuse-tumbleweed', 'sle-micro', 'sl-micro'],
+  arch: ['arch', 'archarm', 'manjaro', 'endeavouros', 'gentoo', 'artix'],
+};
+
+/** From ID, then ID_LIKE in its order; null for what is neither. */
+export function familyOf(os: Os): Family | null {
+  for (const id of [os.id, ...os.idLike]) {
+    const found = (Object.keys(FAMILIES) as Family[]).find((family) => FAMILIES[family].includes(id));
+    if (found) return found;
+  }
+  return null;
+}

@@ -1,0 +1,189 @@
+/** Evidence → verdict. Exit codes prove nothing here; what was read back does. */
+import {
+  type Ask,
+  baseOf,
+  type Change,
+  type Evidence,
+  type Fault,
+  fault,
+  isRunning,
+  type Prior,
+  type StartProbe,
+  type StepResult,
+  stateOf,
+  type UnitFacts,
+  type UnitPlan,
+  type UnitReport,
+} from '../model/index.ts';
+
+export interface Verdict {
+  readonly units: readonly UnitReport[];
+  readonly fault: Fault | null;
+}
+
+/** The report of units that were planned and not (or not yet) read again. */
+export function unread(units: readonly UnitPlan[]): UnitReport[] {
+  return units.map(({ asked, unit, before, triggers, notes }) => ({
+    asked,
+    unit,
+    before,
+    after: null,
+    startProbe: 'skipped',
+    triggers,
+    leftovers: 0,
+    notes,
+  }));
+}
+
+/** The report of units that are as asked already: the probe has just read them. */
+export function asRead(units: readonly UnitPlan[]): UnitReport[] {
+  return unread(units).map((unit) => ({ ...unit, after: unit.before }));
+}
+
+/** Judges an apply. A refusal that came before the first change is `untouched`. */
+export function judge(ask: Ask, plan: { units: readonly UnitPlan[]; change: Change }, evidence: Evidence): Verdict {
+  const left = evidence.left.reduce((sum, group) => sum + group.all, 0);
+  const units = plan.units.map((unit, index): UnitReport => {
+    const shown = evidence.units.find(({ id }) => id === unit.shownAs);
+    return {
+      ...unread([unit])[0]!,
+      after: shown ? stateOf(shown) : null,
+      startProbe: startProbeOf(evidence, unit.shownAs),
+      // the groups are not told apart by unit: what is left is shown once
+      leftovers: index === 0 ? left : 0,
+      notes: notesOn(ask, unit, shown),
+    };
+  });
+  return { units, fault: refusalOf(evidence) ?? stepFault(evidence, plan.change) ?? stateFault(ask, plan, evidence) };
+}
+
+function notesOn(ask: Ask, unit: UnitPlan, shown: UnitFacts | undefined): readonly string[] {
+  if (ask.verb === 'unmask' || ask.now || !shown || !isRunning(shown.active)) return unit.notes;
+  return [...unit.notes, 'masked, and still running: --now stops it'];
+}
+
+/** The host's own refusal: nothing was changed by this request. */
+export function refusalOf({ refused }: Evidence): Fault | null {
+  switch (refused?.kind) {
+    case undefined:
+      return null;
+    case 'locked':
+      return fault('locked', `another run is at work on this host: ${refused.text}`);
+    case 'fenced':
+      return fault('stale-plan', `the host has seen a newer request of this run (${refused.text})`);
+    case 'write':
+      return fault('write-failed', refused.text);
+    case 'malformed':
+      return fault('bug', `the host did not understand the request ${refused.text}`);
+  }
+}
+
+function stepFault({ steps, units }: Evidence, change: Change): Fault | null {
+  const failed = (prefix: string) => steps.find(({ name, status }) => name.startsWith(prefix) && status !== 0);
+  const write = failed('link:') ?? failed('remove:');
+  if (write)
+    return fault('write-failed', said(write) || `cannot write ${write.name.slice(write.name.indexOf(':') + 1)}`);
+  const running = units.filter((unit) => change.stops.includes(unit.id) && isRunning(unit.active));
+  const stop = failed('stop');
+  if (running.length > 0 && change.stops.length > 0) {
+    const names = running.map(({ id, active, sub }) => `${id} is ${active} (${sub})`).join(', ');
+    if (stop?.said.some((line) => line.includes('refused'))) return fault('stop-refused', said(stop));
+    return fault(
+      'still-running',
+      stop?.status === 124 ? `${names}: it did not stop in time` : `${names} after the stop`,
+    );
+  }
+  const reload = failed('reload');
+  return reload ? fault('read-back', `systemd could not reload: ${said(reload) || `status ${reload.status}`}`) : null;
+}
+
+/** Every name of the units counts; an instance with a unit file of its own is not covered by its template's mask. */
+function stateFault(
+  ask: Ask,
+  { units, change }: { units: readonly UnitPlan[]; change: Change },
+  evidence: Evidence,
+): Fault | null {
+  const missing = units.find((unit) => !evidence.units.some(({ id }) => id === unit.shownAs));
+  if (missing) return fault('read-back', `${missing.unit} was not read back`);
+  if (ask.verb === 'unmask') {
+    const still = evidence.units.find((unit) => unit.load === 'masked');
+    const by = evidence.paths.find((path) => path.kind === 'null' || path.kind === 'empty');
+    return still ? fault('masked-elsewhere', `${still.id} is still masked${by ? ` by ${by.path}` : ''}`) : null;
+  }
+  const covered = evidence.units.filter((unit) => named(units, unit) || baseOf(unit.fragment) !== unit.id);
+  const loose = covered.find((unit) => unit.canStart || (named(units, unit) && unit.load !== 'masked'));
+  if (loose) {
+    return fault(
+      'ineffective',
+      `${loose.id} reads ${loose.load}${loose.canStart ? ' and can be started' : ''} after the mask`,
+    );
+  }
+  const running = ask.now ? covered.find((unit) => isRunning(unit.active)) : undefined;
+  if (running) return fault('still-running', `${running.id} is ${running.active} (${running.sub}) after the stop`);
+  const stayed = evidence.left.find((group) => group.all > group.own);
+  if (change.killLeftovers && stayed) {
+    return fault('still-running', `${stayed.all - stayed.own} processes in ${stayed.group} survived SIGKILL`);
+  }
+  const started = change.attempts.find((name) => startProbeOf(evidence, name) !== 'blocked');
+  return started === undefined ? null : startFault(started, evidence);
+}
+
+function named(units: readonly UnitPlan[], unit: UnitFacts): boolean {
+  return units.some(({ shownAs }) => shownAs === unit.id);
+}
+
+function startFault(name: string, { steps }: Evidence): Fault {
+  const attempt = steps.find((step) => step.name === `try:${name}`);
+  if (attempt?.status === 0) return fault('start-not-blocked', `${name} could be started in spite of the mask`);
+  const why =
+    attempt === undefined || attempt.status === 'untried' ? 'was not tried' : `failed otherwise: ${said(attempt)}`;
+  return fault('start-not-blocked', `the attempt to start ${name} ${why}`);
+}
+
+/** Blocked means refused *because it is masked*; systemd 219 and later all say so in this word. */
+function startProbeOf({ steps }: Evidence, name: string): StartProbe {
+  const attempt = steps.find((step) => step.name === `try:${name}`);
+  if (attempt === undefined || attempt.status === 'untried') return 'skipped';
+  return attempt.status !== 0 && attempt.said.some((line) => line.includes('masked')) ? 'blocked' : 'not-blocked';
+}
+
+function said(step: StepResult): string {
+  return step.said.join(' ');
+}
+
+/** What the read-back after an undo still lacks; null when the host is as it was. */
+export function judgeUndo(change: Change, prior: Prior, evidence: Evidence): Fault | null {
+  const refused = refusalOf(evidence);
+  if (refused) return refused.kind === 'locked' ? refused : fault('not-restored', refused.message);
+  const [foreign] = evidence.foreign;
+  if (foreign) return fault('not-restored', `${foreign} was made anew by somebody else and was left alone`);
+  const masks = new Set(evidence.paths.filter((path) => path.kind === 'null').map((path) => path.path));
+  const stays = change.links.find((path) => masks.has(path));
+  if (stays)
+    return fault(
+      'not-restored',
+      `${stays} is still there${evidence.receipt ? '' : ', and the host has no receipt of it'}`,
+    );
+  const gone = change.removes.find((path) => !masks.has(path));
+  if (gone) return fault('not-restored', `${gone} is not back`);
+  for (const state of prior.states) {
+    const difference = differenceTo(
+      state,
+      evidence.units.find((unit) => unit.id === state.id),
+      prior,
+    );
+    if (difference) return fault('not-restored', difference);
+  }
+  return null;
+}
+
+function differenceTo(state: Prior['states'][number], now: UnitFacts | undefined, prior: Prior): string | null {
+  if (!now) return state.load === '' ? null : `${state.id} was not read back`;
+  // a mask that nobody had made systemd read yet is read by any reload: that is not ours to undo
+  const unread = state.load !== 'masked' && prior.masks.some((path) => path.endsWith(`/${state.id}`));
+  if (state.load !== '' && now.load !== state.load && !unread)
+    return `${state.id} was ${state.load} and is ${now.load}`;
+  if (state.file !== '' && now.file !== state.file) return `${state.id} was ${state.file} and is ${now.file}`;
+  if (isRunning(state.active) !== isRunning(now.active)) return `${state.id} was ${state.active} and is ${now.active}`;
+  return null;
+}

@@ -1,0 +1,37 @@
+/** Facts → what is true of the units now; for `status`. */
+import { type Facts, type Fault, isRunning, type Outcome, stateOf, type UnitReport } from '../model/index.ts';
+import { systemdFault } from './assemble.ts';
+import { type Query, resolve } from './resolve.ts';
+
+export interface Observation {
+  readonly outcome: Extract<Outcome, 'masked' | 'not-masked' | 'mixed' | 'refused'>;
+  readonly units: readonly UnitReport[];
+  readonly fault: Fault | null;
+}
+
+/** Masked means that systemd has read the mask: a link on disk that it has not read yet stops nobody. */
+export function observe(queries: readonly Query[], facts: Facts): Observation {
+  const unusable = systemdFault(facts);
+  if (unusable) return { outcome: 'refused', units: [], fault: unusable };
+  const units: UnitReport[] = [];
+  for (const query of queries) {
+    const resolution = resolve(query, 'status', facts, false);
+    if (resolution.kind === 'fault') return { outcome: 'refused', units, fault: resolution.fault };
+    for (const { asked, unit, facts: shown, instances } of resolution.units) {
+      const state = stateOf(shown);
+      const running = instances.filter((instance) => isRunning(instance.active)).map(({ id }) => id);
+      const notes = [
+        ...(shown.load === 'masked' && isRunning(shown.active) ? ['masked, and still running'] : []),
+        ...(shown.load !== 'masked' && shown.file.startsWith('masked')
+          ? ['masked on disk only: systemd has not read it']
+          : []),
+        ...(running.length > 0 ? [`instances running: ${running.join(', ')}`] : []),
+      ];
+      const triggers = shown.triggeredBy;
+      units.push({ asked, unit, before: state, after: state, startProbe: 'skipped', triggers, leftovers: 0, notes });
+    }
+  }
+  const masked = units.filter(({ after }) => after?.load === 'masked').length;
+  const outcome = masked === units.length ? 'masked' : masked === 0 ? 'not-masked' : 'mixed';
+  return { outcome, units, fault: null };
+}

@@ -1,0 +1,148 @@
+/** What the operator asked for → the units that this host really has. Evidence first, the distribution as a hint. */
+import {
+  type Facts,
+  type Fault,
+  fault,
+  hasUnitSuffix,
+  instancesOf,
+  isRunning,
+  isTemplate,
+  isUnitName,
+  type UnitFacts,
+  UsageError,
+  witnessOf,
+} from '../model/index.ts';
+import { candidatesOf, type Entry, familyOf, lookUp } from './catalog.ts';
+
+/** One UNIT argument, understood. */
+export type Query =
+  | { readonly kind: 'literal'; readonly asked: string; readonly name: string }
+  | { readonly kind: 'logical'; readonly asked: string; readonly entry: Entry };
+
+/**
+ * A name with a suffix is literal; a bare name is looked up in the catalogue, else it is a service.
+ * Throws UsageError for what systemd would not accept as it stands (systemctl would escape it and succeed).
+ */
+export function parseQuery(asked: string): Query {
+  const entry = lookUp(asked);
+  if (entry !== undefined) return { kind: 'logical', asked, entry };
+  const name = hasUnitSuffix(asked) ? asked : `${asked}.service`;
+  if (!isUnitName(name)) {
+    throw new UsageError(
+      `not a unit name: ${JSON.stringify(asked.length > 80 ? `${asked.slice(0, 80)}…` : asked)}`,
+      'A unit name is letters, digits, : _ . \\ @ - and a suffix such as .service; patterns are not taken.',
+    );
+  }
+  return { kind: 'literal', asked, name };
+}
+
+/** The names a probe asks the host for. A template is asked for through a witness and its loaded instances. */
+export function namesToProbe(queries: readonly Query[]): string[] {
+  const names = queries.flatMap((query) => (query.kind === 'literal' ? [query.name] : candidatesOf(query.entry)));
+  return [
+    ...new Set(names.flatMap((name) => (isTemplate(name) ? [name, witnessOf(name), instancesOf(name)] : [name]))),
+  ];
+}
+
+/** A unit that is meant: the name that is masked, and the facts under the name that the host shows it by. */
+export interface Meant {
+  readonly asked: string;
+  readonly unit: string;
+  readonly facts: UnitFacts;
+  /** Loaded instances, when the unit is a template. */
+  readonly instances: readonly UnitFacts[];
+}
+
+export type Resolution =
+  | { readonly kind: 'units'; readonly units: readonly Meant[] }
+  | { readonly kind: 'fault'; readonly fault: Fault };
+
+/** Which units of this host a query means, for masking them, unmasking them or telling their state. */
+export function resolve(
+  query: Query,
+  verb: 'mask' | 'unmask' | 'status',
+  facts: Facts,
+  allowAbsent: boolean,
+): Resolution {
+  const candidates = query.kind === 'literal' ? [query.name] : inOrder(query.entry, facts);
+  const all = candidates.flatMap((name) => find(name, query.asked, facts));
+  const found = collapse(all.filter(({ facts }) => facts.load !== 'not-found'));
+  if (found.length === 0) return nothing(query, candidates, all, allowAbsent);
+  if (query.kind === 'literal') return literal(query.name, found, facts);
+  if (query.entry.takes === 'all') return { kind: 'units', units: found };
+  return choose(query, verb, found);
+}
+
+function inOrder(entry: Entry, facts: Facts): string[] {
+  const family = familyOf(facts.os);
+  return [...new Set([...(family ? entry.units[family] : []), ...candidatesOf(entry)])];
+}
+
+/** The host's units under a name or a pattern of the catalogue. */
+function find(name: string, asked: string, { units }: Facts): Meant[] {
+  if (isTemplate(name)) {
+    const witness = units.find((unit) => unit.names.includes(witnessOf(name)));
+    const pattern = glob(instancesOf(name));
+    const instances = units.filter((unit) => unit !== witness && pattern.test(unit.id));
+    return witness ? [{ asked, unit: name, facts: witness, instances }] : [];
+  }
+  const pattern = glob(name);
+  return units
+    .filter((unit) => unit.names.some((known) => (name.includes('*') ? pattern.test(known) : known === name)))
+    .map((unit) => ({ asked, unit: unit.id, facts: unit, instances: [] }));
+}
+
+function glob(pattern: string): RegExp {
+  return new RegExp(`^${pattern.replace(/[.\\]/g, '\\$&').replaceAll('*', '[^/]*')}$`);
+}
+
+function collapse(units: readonly Meant[]): Meant[] {
+  return [...new Map(units.map((unit) => [unit.unit, unit])).values()];
+}
+
+function nothing(query: Query, candidates: readonly string[], all: readonly Meant[], allowAbsent: boolean): Resolution {
+  const [first] = candidates;
+  const absent = all.find(({ unit }) => unit === first);
+  if (allowAbsent && absent) return { kind: 'units', units: [absent] };
+  const looked = query.kind === 'literal' ? query.name : `${query.asked} (${candidates.slice(0, 4).join(', ')} …)`;
+  return { kind: 'fault', fault: fault('no-unit', `there is no ${looked} on this host`) };
+}
+
+/** An alias whose unit is masked cannot be resolved any more (systemd ≥ 252 says LoadState=error): its link names the unit. */
+function literal(name: string, found: readonly Meant[], facts: Facts): Resolution {
+  const [unit] = found;
+  if (unit?.facts.load === 'error') {
+    const link = facts.paths.find((path) => path.kind === 'link' && path.path.endsWith(`/${name}`));
+    if (link?.kind === 'link') {
+      const real = link.target.slice(link.target.lastIndexOf('/') + 1);
+      const message = `${name} is an alias of ${real}, which cannot be loaded (masked, or broken)`;
+      return { kind: 'fault', fault: fault('ambiguous-unit', message, `Ask for ${real} instead.`) };
+    }
+  }
+  return { kind: 'units', units: found };
+}
+
+/** Of several alternatives: the one that runs; else the one that is enabled; else the first of the family. */
+function choose(
+  query: Query & { kind: 'logical' },
+  verb: 'mask' | 'unmask' | 'status',
+  found: readonly Meant[],
+): Resolution {
+  const masked = found.filter(({ facts }) => facts.load === 'masked');
+  if (verb === 'unmask' && masked.length > 0) return { kind: 'units', units: masked };
+  const running = found.filter(({ facts, instances }) => [facts, ...instances].some((unit) => isRunning(unit.active)));
+  if (running.length > 1) return ambiguous(query, running, 'are running');
+  if (running.length === 1) return { kind: 'units', units: running };
+  const loaded = found.filter(({ facts }) => facts.load !== 'masked' && facts.load !== 'error');
+  const enabled = loaded.filter(({ facts }) => facts.file.startsWith('enabled'));
+  if (enabled.length > 1) return ambiguous(query, enabled, 'are enabled');
+  const [one] = enabled.length === 1 ? enabled : loaded;
+  if (one) return { kind: 'units', units: [one] };
+  return { kind: 'units', units: masked.length > 0 ? masked : found };
+}
+
+function ambiguous(query: Query, units: readonly Meant[], what: string): Resolution {
+  const names = units.map(({ unit }) => unit);
+  const message = `${query.asked} could be ${names.join(' or ')}: ${names.length} units ${what}`;
+  return { kind: 'fault', fault: fault('ambiguous-unit', message) };
+}

@@ -1,0 +1,161 @@
+/**
+ * The language spoken with fleetmask.sh: requests are lines of words, answers are records framed by a nonce.
+ * Everything that arrives is hostile until it has passed through here.
+ */
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { type Change, isTemplate, type Prior } from '../model/index.ts';
+
+/** Longer lines are no records: what fleetmask.sh says is short. */
+const MAX_LINE = 64 * 1024;
+const MAX_RECORDS = 20_000;
+
+let cached: string | undefined;
+
+/**
+ * The remote program as it is sent: without comments and indentation, which the host would read one byte at a time
+ * (bash does, from a pipe).
+ */
+export function program(): string {
+  cached ??= readFileSync(new URL('./fleetmask.sh', import.meta.url), 'utf8')
+    .split('\n')
+    .map((line) => line.trimStart())
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .join('\n');
+  return cached;
+}
+
+/** 96 random bits: nothing that a host prints by itself looks like a record. */
+export function newNonce(): string {
+  return randomBytes(12).toString('hex');
+}
+
+/** Whether the account may try `sudo -n` when it is not root. */
+export type Become = 'auto' | 'never';
+
+/**
+ * The command that starts a shell with the privilege there is, and tells it which: root as we are, root by `sudo -n`, or
+ * none and why. Constant text in single quotes, so that any login shell passes it on.
+ */
+export function bootstrap(become: Become): string {
+  const sudo = 'why=$(LC_ALL=C sudo -n sh -c : 2>&1) && exec sudo -n sh -s -- sudo; exec sh -s -- none "$why"';
+  const never = 'exec sh -s -- none "not root, and escalation is off for this host"';
+  return `exec sh -c 'if [ "$(id -u)" = 0 ]; then exec sh -s -- root; fi; ${become === 'never' ? never : sudo}'`;
+}
+
+/** The first line after the program: it defines the nonce and carries the probe. */
+export function firstRequest(nonce: string, seq: number, names: readonly string[]): string {
+  const words = names.map((name) => `'${isTemplate(name) ? 'look' : 'name'}=${assertWord(name)}'`);
+  return ['main', nonce, String(seq), 'probe', ...words, 'end'].join(' ').concat('\n');
+}
+
+export interface RequestContext {
+  readonly run: string;
+  /** Who and why, for the receipt and for whoever meets the lock. */
+  readonly meta: Readonly<Record<string, string>>;
+  /** Seconds that one stop or start may take on the host. */
+  readonly stopTimeout: number;
+}
+
+export function applyWords(change: Change, context: RequestContext): string[] {
+  return [
+    ...contextWords(change, context),
+    `kill=${change.killLeftovers ? 'yes' : 'no'}`,
+    ...change.links.map((path) => `link=${path}`),
+    ...change.removes.map((path) => `remove=${path}`),
+    ...change.stops.map((unit) => `stop=${unit}`),
+    ...change.groups.map((group) => `group=${group}`),
+    ...change.reads.map((unit) => `read=${unit}`),
+    ...change.looks.map((unit) => `look=${unit}`),
+    ...change.attempts.map((unit) => `try=${unit}`),
+  ];
+}
+
+/** `halts`: what did not run before the change and is to be stopped should it run now. */
+export function undoWords(change: Change, prior: Prior, halts: readonly string[], context: RequestContext): string[] {
+  return [
+    ...contextWords(change, context),
+    ...prior.states.filter((state) => wasRunning(state.active)).map((state) => `start=${state.id}`),
+    ...halts.map((unit) => `halt=${unit}`),
+    ...change.looks.map((unit) => `look=${unit}`),
+    ...unique([...change.reads, ...prior.states.map((state) => state.id)]).map((unit) => `read=${unit}`),
+  ];
+}
+
+function contextWords(change: Change, { run, meta, stopTimeout }: RequestContext): string[] {
+  const text = Object.entries(meta).map(([key, value]) => `${key}=${encodeURIComponent(value)}`);
+  return [
+    `run=${run}`,
+    `where=${change.where}`,
+    `stop-timeout=${Math.max(1, Math.floor(stopTimeout))}`,
+    `meta=${text.join('&') || '-'}`,
+  ];
+}
+
+/** Deactivating counts as running nowhere: it was on its way out by itself. */
+function wasRunning(active: string): boolean {
+  return active === 'active' || active === 'reloading' || active === 'activating' || active === 'refreshing';
+}
+
+function unique(words: readonly string[]): string[] {
+  return [...new Set(words)];
+}
+
+/** A later request, on the stdin of the running program. */
+export function requestLine(nonce: string, seq: number, verb: 'apply' | 'undo', words: readonly string[]): string {
+  return [nonce, String(seq), verb, ...words.map(assertWord), 'end'].join(' ').concat('\n');
+}
+
+/** Words end at blanks; quotes would end a shell word. Whoever builds them has validated them: this is the last gate. */
+function assertWord(word: string): string {
+  if (!/^[\x21-\x7e]+$/.test(word) || word.includes("'")) throw new Error(`not a word for a request: ${word}`);
+  return word;
+}
+
+/** One line of an answer, without its frame. */
+export interface HostRecord {
+  readonly kind: string;
+  readonly text: string;
+}
+
+/** Collects the records of one answer from a byte stream, whatever else the host prints around them. */
+export class Answer {
+  readonly records: HostRecord[] = [];
+  readonly #frame: string;
+  #buffer = '';
+
+  constructor(nonce: string, seq: number) {
+    this.#frame = `@${nonce} ${seq} `;
+  }
+
+  /**
+   * Takes what arrived (latin1, so that a byte is a character and UTF-8 cut in two does no harm).
+   * `done`: the answer is whole. `broken`: it will never be; the text says why.
+   */
+  take(chunk: Buffer): { kind: 'more' } | { kind: 'done' } | { kind: 'broken'; why: string } {
+    this.#buffer += chunk.toString('latin1');
+    let from = 0;
+    for (let end = this.#buffer.indexOf('\n'); end >= 0; end = this.#buffer.indexOf('\n', from)) {
+      const line = this.#buffer.slice(from, end);
+      from = end + 1;
+      if (!line.startsWith(this.#frame)) continue;
+      const [kind, text] = split(line.slice(this.#frame.length));
+      if (kind === 'done') {
+        const count = this.records.length + 1;
+        return text === String(count)
+          ? { kind: 'done' }
+          : { kind: 'broken', why: `an answer of ${text} records arrived with ${count}` };
+      }
+      if (this.records.length >= MAX_RECORDS) return { kind: 'broken', why: `more than ${MAX_RECORDS} records` };
+      this.records.push({ kind, text: Buffer.from(text, 'latin1').toString('utf8') });
+    }
+    this.#buffer = this.#buffer.slice(from);
+    if (this.#buffer.length > MAX_LINE) return { kind: 'broken', why: `a line of over ${MAX_LINE} bytes` };
+    return { kind: 'more' };
+  }
+}
+
+function split(line: string): [kind: string, text: string] {
+  const blank = line.indexOf(' ');
+  return blank < 0 ? [line, ''] : [line.slice(0, blank), line.slice(blank + 1)];
+}

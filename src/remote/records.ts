@@ -1,0 +1,200 @@
+/** Records → facts and evidence. Strict: what has not the expected form is dropped or makes the answer bad. */
+import {
+  type Evidence,
+  type Facts,
+  isUnitName,
+  type Leftovers,
+  type Os,
+  type PathFact,
+  type Privilege,
+  printable,
+  type Refusal,
+  type RelatedFacts,
+  type StepResult,
+  type Systemd,
+  type UnitFacts,
+} from '../model/index.ts';
+import type { HostRecord } from './protocol.ts';
+
+export function factsFrom(records: readonly HostRecord[]): Facts {
+  const host = new Map(records.filter((record) => record.kind === 'host').map((record) => keyValue(record.text)));
+  return {
+    os: osFrom(texts(records, 'os')),
+    privilege: privilegeFrom(host.get('privilege'), texts(records, 'sudo')),
+    bootId: identifier(host.get('boot')),
+    machineId: identifier(host.get('machine')),
+    systemd: systemdFrom(host.get('systemd'), records),
+    units: unitsFrom(records),
+    related: relatedFrom(records),
+    paths: pathsFrom(records),
+  };
+}
+
+export function evidenceFrom(records: readonly HostRecord[]): Evidence {
+  return {
+    refused: refusalFrom(texts(records, 'refused')),
+    steps: stepsFrom(records),
+    units: unitsFrom(records),
+    paths: pathsFrom(records),
+    left: texts(records, 'left').flatMap(leftoversFrom),
+    foreign: texts(records, 'foreign').map((text) => printable(text)),
+    receipt: !records.some((record) => record.kind === 'receipt' && record.text === 'none'),
+  };
+}
+
+function texts(records: readonly HostRecord[], kind: string): string[] {
+  return records.filter((record) => record.kind === kind).map((record) => record.text);
+}
+
+function keyValue(text: string): [string, string] {
+  const equals = text.indexOf('=');
+  return equals < 0 ? [text, ''] : [text.slice(0, equals), text.slice(equals + 1)];
+}
+
+function identifier(text: string | undefined): string | null {
+  return text !== undefined && /^[0-9a-f-]{32,36}$/.test(text) ? text : null;
+}
+
+/**
+ * os-release(5): the last assignment wins; one layer of quotes is taken off, and in double quotes the shell's four escapes
+ * are undone. It is never sourced.
+ */
+export function osFrom(lines: readonly string[]): Os {
+  const fields = new Map<string, string>();
+  for (const line of lines) {
+    const match = /^([A-Z_0-9]+)=(.*)$/.exec(line.trimEnd());
+    if (match?.[1] !== undefined && match[2] !== undefined) fields.set(match[1], printable(unquote(match[2]), 200));
+  }
+  const id = fields.get('ID') || 'linux';
+  return {
+    id,
+    idLike: (fields.get('ID_LIKE') ?? '').split(/\s+/).filter((word) => word !== ''),
+    version: fields.get('VERSION_ID') || null,
+    name: fields.get('PRETTY_NAME') || fields.get('NAME') || id,
+  };
+}
+
+function unquote(text: string): string {
+  const single = /^'([^']*)'/.exec(text);
+  if (single) return single[1] ?? '';
+  const double = /^"((?:[^"\\]|\\.)*)"/.exec(text);
+  return (double ? (double[1] ?? '') : text).replace(/\\(["$\\`])/g, '$1');
+}
+
+function privilegeFrom(kind: string | undefined, why: readonly string[]): Privilege {
+  if (kind === 'root' || kind === 'sudo') return { kind };
+  return { kind: 'none', why: printable(why.join(' ').trim() || 'not root') };
+}
+
+function systemdFrom(kind: string | undefined, records: readonly HostRecord[]): Systemd {
+  if (kind === 'none') return { kind: 'absent' };
+  const manager = new Map(texts(records, 'manager').map(keyValue));
+  // "252.39-1~deb12u1", "v257.8", "systemd 219"
+  const version = /\d+/.exec(manager.get('Version') ?? '')?.[0];
+  if (version === undefined) {
+    return {
+      kind: 'silent',
+      why: printable(texts(records, 'manager').join(' ') || 'systemctl did not answer in time'),
+    };
+  }
+  return { kind: 'running', version: Number(version), state: printable(manager.get('SystemState') ?? 'unknown', 40) };
+}
+
+/** Blocks of key=value, each closed by a bare record. The same unit under two names is one unit. */
+function blocks(records: readonly HostRecord[], kind: string): Map<string, string>[] {
+  const found: Map<string, string>[] = [];
+  let block = new Map<string, string>();
+  for (const { text } of records.filter((record) => record.kind === kind)) {
+    if (text === '') {
+      if (block.size > 0) found.push(block);
+      block = new Map();
+    } else {
+      const [key, value] = keyValue(text);
+      block.set(key, value);
+    }
+  }
+  const ids = new Set<string>();
+  return found.filter((fields) => {
+    const id = fields.get('Id');
+    if (id === undefined || !isUnitName(id) || ids.has(id)) return false;
+    ids.add(id);
+    return true;
+  });
+}
+
+function unitsFrom(records: readonly HostRecord[]): UnitFacts[] {
+  return blocks(records, 'unit').map((fields) => {
+    const text = (key: string) => printable(fields.get(key) ?? '', 4096);
+    const id = text('Id');
+    return {
+      id,
+      names: [...new Set([id, ...unitNames(fields.get('Names'))])],
+      load: text('LoadState'),
+      active: text('ActiveState'),
+      sub: text('SubState'),
+      file: text('UnitFileState'),
+      fragment: text('FragmentPath'),
+      source: text('SourcePath'),
+      canStart: text('CanStart') === 'yes',
+      refuseManualStop: text('RefuseManualStop') === 'yes',
+      mainPid: Number(/^\d+$/.exec(text('MainPID'))?.[0] ?? 0),
+      controlGroup: /^(\/[\x21-\x26\x28-\x7e]+)$/.exec(fields.get('ControlGroup') ?? '')?.[1] ?? '',
+      killMode: text('KillMode'),
+      transient: text('Transient') === 'yes',
+      perpetual: text('Perpetual') === 'yes',
+      triggeredBy: unitNames(fields.get('TriggeredBy')),
+    };
+  });
+}
+
+function relatedFrom(records: readonly HostRecord[]): RelatedFacts[] {
+  return blocks(records, 'related').map((fields) => ({
+    id: fields.get('Id') ?? '',
+    active: printable(fields.get('ActiveState') ?? '', 40),
+  }));
+}
+
+function unitNames(text: string | undefined): string[] {
+  return (text ?? '').split(' ').filter(isUnitName);
+}
+
+/** `path null PATH`, `path link PATH TARGET` … */
+function pathsFrom(records: readonly HostRecord[]): PathFact[] {
+  return texts(records, 'path').flatMap((text): PathFact[] => {
+    const [kind = '', path = '', ...target] = text.split(' ');
+    if (!/^\/[A-Za-z0-9:_.\\@/-]+$/.test(path) || path.includes('/../')) return [];
+    if (kind === 'link') return [{ kind, path, target: printable(target.join(' '), 4096) }];
+    return kind === 'null' || kind === 'file' || kind === 'empty' || kind === 'other' ? [{ kind, path }] : [];
+  });
+}
+
+function refusalFrom([first, ...rest]: readonly string[]): Refusal | null {
+  if (first === undefined) return null;
+  const [kind = '', ...words] = first.split(' ');
+  const text = printable([words.join(' '), ...rest].join(' '));
+  return kind === 'locked' || kind === 'fenced' || kind === 'write' ? { kind, text } : { kind: 'malformed', text };
+}
+
+function stepsFrom(records: readonly HostRecord[]): StepResult[] {
+  const steps: { name: string; status: number | 'untried'; said: string[] }[] = [];
+  for (const { kind, text } of records) {
+    const [name = '', ...words] = text.split(' ');
+    if (kind === 'step') {
+      const status = words[0] ?? '';
+      steps.push({
+        name: printable(name),
+        status: /^\d{1,3}$/.test(status) ? Number(status) : 'untried',
+        said: [],
+      });
+    } else if (kind === 'said') {
+      const step = steps.at(-1);
+      if (step !== undefined && step.said.length < 20) step.said.push(printable(words.join(' ')));
+    }
+  }
+  return steps;
+}
+
+function leftoversFrom(text: string): Leftovers[] {
+  const match = /^(\d{1,7}) (\d{1,7}) (\/\S*)$/.exec(text);
+  return match ? [{ all: Number(match[1]), own: Number(match[2]), group: match[3] ?? '' }] : [];
+}

@@ -1,0 +1,133 @@
+/** One conversation with fleetmask.sh on one host: probe, apply, undo over a single channel. */
+import { type Change, type Evidence, type Facts, type Fault, fault, type Prior, printable } from '../model/index.ts';
+import type { Connection, Ended, RemoteProcess } from '../transport/transport.ts';
+import {
+  Answer,
+  applyWords,
+  type Become,
+  bootstrap,
+  firstRequest,
+  type HostRecord,
+  newNonce,
+  program,
+  type RequestContext,
+  requestLine,
+  undoWords,
+} from './protocol.ts';
+import { evidenceFrom, factsFrom } from './records.ts';
+
+/** Sequence numbers of a run on one host: the host refuses what is not newer than what it has seen. */
+export const SEQ = { probe: 0, apply: 1, firstUndo: 2 } as const;
+
+export type Reply<T> =
+  | { readonly kind: 'answer'; readonly value: T }
+  | { readonly kind: 'fault'; readonly fault: Fault };
+
+export interface Session {
+  /** What the host is and has under these names (validated unit names, or patterns of the catalogue). */
+  readonly facts: Facts;
+  apply(change: Change, context: RequestContext, deadline: AbortSignal): Promise<Reply<Evidence>>;
+  undo(request: UndoRequest, context: RequestContext, deadline: AbortSignal): Promise<Reply<Evidence>>;
+  /** Lets the program end. The connection stays its owner's. */
+  end(): void;
+}
+
+export interface UndoRequest {
+  readonly seq: number;
+  readonly change: Change;
+  readonly prior: Prior;
+  /** Units that did not run before and are to be stopped should they run now. */
+  readonly halts: readonly string[];
+}
+
+/**
+ * Starts the program and probes. Faults: `no-shell` (nothing that ran spoke the protocol), `lost`, `timed-out`, `bad-reply`.
+ * A host without privilege or systemd is no fault here: it is a fact.
+ */
+export async function openSession(
+  connection: Connection,
+  become: Become,
+  names: readonly string[],
+  deadline: AbortSignal,
+): Promise<Reply<Session>> {
+  const nonce = newNonce();
+  const channel = new Channel(connection, bootstrap(become));
+  const opening = `${program()}\n${firstRequest(nonce, SEQ.probe, names)}`;
+  const probed = await channel.ask(opening, new Answer(nonce, SEQ.probe), deadline);
+  if (probed.kind === 'fault') return probed;
+
+  const change = async (verb: 'apply' | 'undo', seq: number, words: readonly string[], deadline: AbortSignal) => {
+    const reply = await channel.ask(requestLine(nonce, seq, verb, words), new Answer(nonce, seq), deadline);
+    return reply.kind === 'fault' ? reply : ({ kind: 'answer', value: evidenceFrom(reply.value) } as const);
+  };
+  return {
+    kind: 'answer',
+    value: {
+      facts: factsFrom(probed.value),
+      apply: (plan, context, deadline) => change('apply', SEQ.apply, applyWords(plan, context), deadline),
+      undo: (request, context, deadline) =>
+        change('undo', request.seq, undoWords(request.change, request.prior, request.halts, context), deadline),
+      end: () => channel.end(),
+    },
+  };
+}
+
+/** One remote process that is asked one thing after the other. */
+class Channel {
+  readonly #process: RemoteProcess;
+  #listen: (chunk: Buffer) => void = () => {};
+  /** The first words of whatever came that was no record: for the error text when nobody spoke the protocol. */
+  #heard = '';
+  #answered = false;
+
+  constructor(connection: Connection, command: string) {
+    this.#process = connection.exec(command, {
+      stdout: (chunk) => {
+        if (!this.#answered && this.#heard.length < 400) this.#heard += chunk.toString('latin1');
+        this.#listen(chunk);
+      },
+    });
+  }
+
+  async ask(request: string, answer: Answer, deadline: AbortSignal): Promise<Reply<HostRecord[]>> {
+    const broken = (why: string): Reply<never> => ({ kind: 'fault', fault: fault('bad-reply', why) });
+    const expired: Reply<never> = { kind: 'fault', fault: fault('timed-out', 'the host did not answer in time') };
+    let expire = () => {};
+    const reply = await new Promise<Reply<HostRecord[]>>((resolve) => {
+      expire = () => resolve(expired);
+      if (deadline.aborted) return expire();
+      deadline.addEventListener('abort', expire, { once: true });
+      this.#listen = (chunk) => {
+        const state = answer.take(chunk);
+        if (state.kind === 'broken') resolve(broken(state.why));
+        if (state.kind !== 'done') return;
+        this.#answered = true;
+        resolve({ kind: 'answer', value: answer.records });
+      };
+      void this.#process.ended.then((ended) => resolve({ kind: 'fault', fault: this.#faultOf(ended) }));
+      this.#process.write(request);
+    });
+    deadline.removeEventListener('abort', expire);
+    this.#listen = () => {};
+    return reply;
+  }
+
+  end(): void {
+    this.#process.end();
+  }
+
+  #faultOf(ended: Ended): Fault {
+    if (ended.how === 'flooded') return fault('bad-reply', `the host sent more than ${ended.bytes} bytes`);
+    if (ended.how === 'lost') return fault('lost', ended.why);
+    const how = ended.how === 'exited' ? `exit status ${ended.code}` : `signal ${printable(ended.signal, 40)}`;
+    const said = printable(firstWords(ended.stderr) || firstWords(this.#heard), 200);
+    return fault(
+      this.#answered ? 'lost' : 'no-shell',
+      `the remote program ended early (${how})${said === '' ? '' : `: ${said}`}`,
+    );
+  }
+}
+
+function firstWords(text: string): string {
+  return text.trim().split('\n')[0]?.trim() ?? '';
+}

@@ -1,0 +1,218 @@
+/**
+ * The journal: one append-only NDJSON file per run, the whole life of a change, its rollback included.
+ * Invariant: an intent is on disk, fsynced, before the request that it announces is sent. So whatever is killed and when,
+ * a host with an intent and no settlement after it may have been changed, and a host without an intent was not.
+ */
+import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type Ask,
+  at,
+  type Change,
+  type HostReport,
+  type Outcome,
+  type Prior,
+  type RunInfo,
+  type Target,
+  UsageError,
+} from '../model/index.ts';
+
+export type JournalRecord =
+  | {
+      readonly type: 'run';
+      readonly schema: 'fleetmask.journal/1';
+      readonly run: RunInfo;
+      readonly ask: Ask;
+      readonly hosts: readonly JournalHost[];
+    }
+  | {
+      readonly type: 'intent';
+      readonly at: string;
+      readonly host: string;
+      readonly seq: number;
+      readonly request: 'apply' | 'undo';
+      readonly change: Change;
+      readonly prior: Prior;
+    }
+  | { readonly type: 'settled'; readonly at: string; readonly report: HostReport }
+  | { readonly type: 'rollback'; readonly at: string; readonly actor: string; readonly hosts: readonly string[] }
+  | {
+      readonly type: 'finished';
+      readonly at: string;
+      readonly totals: Partial<Record<Outcome, number>>;
+      readonly exitCode: number;
+    };
+
+/** How a host was reached, so that the run can be undone without the inventory. No secrets. */
+export interface JournalHost extends Target {
+  readonly become: 'auto' | 'never';
+}
+
+export interface Journal {
+  /** Resolves when the record is on disk. Records that wait together share one fsync. */
+  commit(record: JournalRecord): Promise<void>;
+  close(): Promise<void>;
+}
+
+const SUFFIX = '.ndjson';
+
+function dirOf(stateDir: string): string {
+  return join(stateDir, 'runs');
+}
+
+function fileOf(stateDir: string, run: string): string {
+  return join(dirOf(stateDir), `${run}${SUFFIX}`);
+}
+
+/** Creates the journal of a new run. The directory entry is on disk before this returns. */
+export async function createJournal(stateDir: string, run: string): Promise<Journal> {
+  mkdirSync(dirOf(stateDir), { recursive: true, mode: 0o700 });
+  const handle = await open(fileOf(stateDir, run), 'ax', 0o600);
+  const dir = openSync(dirOf(stateDir), 'r');
+  fsyncSync(dir);
+  closeSync(dir);
+  return writer(handle);
+}
+
+/** Opens the journal of an earlier run for what happens to its hosts now. */
+export async function appendJournal(stateDir: string, run: string): Promise<Journal> {
+  return writer(await open(fileOf(stateDir, run), 'a'));
+}
+
+function writer(handle: FileHandle): Journal {
+  let waiting: { line: string; done: () => void; failed: (error: unknown) => void }[] = [];
+  let writing: Promise<void> | null = null;
+
+  const drain = async () => {
+    while (waiting.length > 0) {
+      const batch = waiting;
+      waiting = [];
+      try {
+        await handle.appendFile(batch.map(({ line }) => line).join(''));
+        await handle.datasync();
+        for (const { done } of batch) done();
+      } catch (error) {
+        for (const { failed } of batch) failed(error);
+      }
+    }
+    writing = null;
+  };
+  return {
+    commit: (record) =>
+      new Promise((done, failed) => {
+        waiting.push({ line: `${JSON.stringify(record)}\n`, done, failed });
+        writing ??= drain();
+      }),
+    close: async () => {
+      await writing;
+      await handle.close();
+    },
+  };
+}
+
+/** The newest run last. */
+export function listRuns(stateDir: string): string[] {
+  try {
+    return readdirSync(dirOf(stateDir))
+      .filter((name) => name.endsWith(SUFFIX))
+      .map((name) => name.slice(0, -SUFFIX.length))
+      .sort();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/**
+ * Every record of a run, in order. A last line that was torn by a crash is left out; any other line that is no record is a
+ * UsageError with its place. `run` may be a unique beginning, or `last`.
+ */
+export function readJournal(stateDir: string, run: string): JournalRecord[] {
+  const id = findRun(stateDir, run);
+  const file = fileOf(stateDir, id);
+  const lines = readFileSync(file, 'utf8').split('\n');
+  // after the last newline comes nothing, or what a crash left of a record
+  lines.pop();
+  return lines.map((line, index) => {
+    try {
+      const record = JSON.parse(line) as JournalRecord;
+      if (typeof record === 'object' && record !== null && 'type' in record) return record;
+    } catch {}
+    throw new UsageError(
+      at(file, index + 1, 'not a journal record'),
+      'The journal was damaged; look at this line by hand.',
+    );
+  });
+}
+
+function findRun(stateDir: string, run: string): string {
+  const runs = listRuns(stateDir);
+  const found = run === 'last' ? runs.slice(-1) : runs.filter((id) => id === run || id.startsWith(run));
+  const exact = found.find((id) => id === run) ?? (found.length === 1 ? found[0] : undefined);
+  if (exact !== undefined) return exact;
+  throw new UsageError(
+    found.length === 0
+      ? `there is no run ${JSON.stringify(run)}`
+      : `${JSON.stringify(run)} could be ${found.join(', ')}`,
+    'fleetmask runs list shows them.',
+  );
+}
+
+export type HostState =
+  /** Nothing on it was changed by this run. */
+  | { readonly kind: 'untouched'; readonly report: HostReport | null }
+  /** Changed as asked; can be rolled back. */
+  | { readonly kind: 'changed'; readonly report: HostReport; readonly intent: Intent }
+  /** Put back as it was. */
+  | { readonly kind: 'restored'; readonly report: HostReport }
+  /** An intent that was never settled, or a host that could not be put back: it may be changed. */
+  | { readonly kind: 'in-doubt'; readonly report: HostReport | null; readonly intent: Intent };
+
+export type Intent = Extract<JournalRecord, { type: 'intent' }>;
+
+export interface RunState {
+  readonly start: Extract<JournalRecord, { type: 'run' }>;
+  readonly finished: Extract<JournalRecord, { type: 'finished' }> | null;
+  /** By host name, in the run's order. */
+  readonly hosts: ReadonlyMap<string, HostState>;
+  /** The highest sequence number sent to a host. */
+  readonly lastSeq: ReadonlyMap<string, number>;
+}
+
+/** What the records say of each host now. */
+export function stateOfRun(records: readonly JournalRecord[]): RunState {
+  const [start] = records;
+  if (start?.type !== 'run') throw new UsageError('the journal does not begin with a run', 'The journal was damaged.');
+  const hosts = new Map<string, HostState>(start.hosts.map(({ host }) => [host, { kind: 'untouched', report: null }]));
+  const applied = new Map<string, Intent>();
+  const lastSeq = new Map<string, number>();
+  for (const record of records) {
+    if (record.type === 'intent') {
+      if (record.request === 'apply') applied.set(record.host, record);
+      lastSeq.set(record.host, Math.max(record.seq, lastSeq.get(record.host) ?? 0));
+      const intent = applied.get(record.host) ?? record;
+      hosts.set(record.host, { kind: 'in-doubt', report: null, intent });
+    } else if (record.type === 'settled') {
+      hosts.set(record.report.host, settledState(record.report, applied.get(record.report.host)));
+    }
+  }
+  const finished = records.findLast((record) => record.type === 'finished') ?? null;
+  return { start, finished, hosts, lastSeq };
+}
+
+function settledState(report: HostReport, intent: Intent | undefined): HostState {
+  if (intent === undefined) return { kind: 'untouched', report };
+  switch (report.outcome) {
+    case 'masked':
+    case 'unmasked':
+      return { kind: 'changed', report, intent };
+    case 'stranded':
+      return { kind: 'in-doubt', report, intent };
+    case 'rolled-back':
+    case 'restored':
+      return { kind: 'restored', report };
+    default:
+      return { kind: 'untouched', report };
+  }
+}

@@ -1,0 +1,48 @@
+/** Puts back what an earlier run did to a host, from what its journal recorded and the receipt on the host. */
+import { fault, type HostReport, type UnitReport } from '../model/index.ts';
+import type { Intent, Journal, JournalHost } from './journal.ts';
+import { type Crew, undoHost, visit } from './settle.ts';
+
+export interface RollbackJob {
+  readonly run: string;
+  readonly meta: Readonly<Record<string, string>>;
+  readonly journal: Journal;
+}
+
+/**
+ * `restored` when the host reads as it was before the run; `stranded` when it was reached and does not; a host that could
+ * not be reached stays as the run left it.
+ */
+export async function rollBackHost(
+  host: JournalHost,
+  intent: Intent,
+  before: readonly UnitReport[],
+  lastSeq: number,
+  job: RollbackJob,
+  crew: Crew,
+): Promise<HostReport> {
+  const { change, prior } = intent;
+  const report = await visit(host, crew, [], async (session) => {
+    if (prior.machineId !== null && session.facts.machineId !== prior.machineId) {
+      const message = `this is another machine than the run changed (machine id ${session.facts.machineId ?? 'unknown'})`;
+      return { outcome: 'refused', units: before, fault: fault('stale-plan', message) };
+    }
+    const undone = await undoHost(host, job, crew, { change, prior, halts: [] }, session, lastSeq + 1);
+    const units = before.map((unit): UnitReport => {
+      const now = undone.evidence?.units.find(({ names }) => names.includes(unit.unit));
+      return {
+        ...unit,
+        before: unit.after,
+        after: now ? { load: now.load, file: now.file, active: now.active } : null,
+        startProbe: 'skipped',
+        leftovers: 0,
+        notes: [],
+      };
+    });
+    return undone.fault === null
+      ? { outcome: 'restored', units, fault: null }
+      : { outcome: 'stranded', units, fault: undone.fault };
+  });
+  await job.journal.commit({ type: 'settled', at: crew.clock.date(), report });
+  return report;
+}
