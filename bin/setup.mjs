@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const [major, minor] = process.versions.node.split('.').map(Number);
-if (major < 20 || (major === 20 && minor < 19)) fail(`fleetmask needs Node.js 20.19 or newer; this is ${process.version}`);
+if (major < 20 || (major === 20 && minor < 19))
+  fail(`fleetmask needs Node.js 20.19 or newer; this is ${process.version}`);
 
 const lock = join(root, 'package-lock.json');
 const installed = join(root, 'node_modules', '.package-lock.json');
@@ -50,7 +51,9 @@ function newest(dir) {
   const dirs = readdirSync(dir, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name));
-  return Math.max(...[dir, ...dirs, ...entries(dir), join(root, 'tsconfig.build.json')].map((path) => statSync(path).mtimeMs));
+  return Math.max(
+    ...[dir, ...dirs, ...entries(dir), join(root, 'tsconfig.build.json')].map((path) => statSync(path).mtimeMs),
+  );
 }
 
 /** What the compiler leaves behind: the shell programs. */
