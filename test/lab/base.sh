@@ -30,8 +30,8 @@ build() {
     --customize-hook="sh '$0' customise '$suite' \"\$1\"" \
     "$suite" "$dir.partial/root" ${mirror:+"$mirror"}
   if [ "$suite" = trixie ]; then
-    unshare --mount sh "$0" layer rhel-like "$dir.partial"
-    unshare --mount sh "$0" layer arch-like "$dir.partial"
+    (layer rhel-like "$dir.partial")
+    (layer arch-like "$dir.partial")
   fi
   mv "$dir.partial" "$dir"
 }
@@ -71,8 +71,7 @@ CONF
   done
 }
 
-# A look-alike has the unit names, the os-release and the /bin/sh of the other distribution. Runs in a
-# mount namespace of its own, which takes the overlay with it.
+# A look-alike has the unit names, the os-release and the /bin/sh of the other distribution.
 layer() {
   name=$1 dir=$2
   mkdir "$dir/$name" "$dir/work" "$dir/merged"
@@ -132,6 +131,7 @@ rename_unit() {
 }
 
 case $1 in
-  customise | layer) "$@" ;;
-  *) build "$@" ;;
+  customise | build) "$@" ;;
+  # in a mount namespace of its own: a build that is killed leaves no mounts that its clean-up could follow
+  *) exec unshare --mount sh "$0" build "$@" ;;
 esac

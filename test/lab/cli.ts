@@ -1,6 +1,7 @@
 /** `npm run lab -- …`: a fleet to play with. */
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
+import { INSIDE } from './host.ts';
 import { type Lab, type LabHost, openLab } from './lab.ts';
 
 const USAGE = `Real systemd hosts on this machine, to play with.
@@ -52,7 +53,10 @@ const COMMANDS: Record<string, (lab: Lab, args: string[]) => Promise<number>> = 
   async exec(lab, [name, ...command]) {
     const [host] = named(lab, name === undefined ? [] : [name]);
     const argv = host!.nsenter(command.length > 1 ? command : ['sh', '-c', command[0] ?? 'exec bash -l']);
-    const { status, error } = spawnSync(argv[0]!, argv.slice(1), { stdio: 'inherit' });
+    const { status, error } = spawnSync(argv[0]!, argv.slice(1), {
+      stdio: 'inherit',
+      env: { ...INSIDE, TERM: process.env.TERM },
+    });
     if (error) throw error;
     return status ?? 1;
   },

@@ -12,7 +12,8 @@ import { must, type Result, type RunOptions, run } from './process.ts';
 
 const BOOT = join(import.meta.dirname, 'boot.sh');
 const BOOT_DEADLINE_MS = 90_000;
-const INSIDE = {
+/** The environment of commands in a host. */
+export const INSIDE = {
   PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
   HOME: '/root',
   LC_ALL: 'C',

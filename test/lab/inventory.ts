@@ -1,14 +1,19 @@
 /** What a lab gives to those who connect: an inventory, known_hosts, and a configuration for plain ssh. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import type { LabHost } from './host.ts';
 import { KINDS } from './kinds.ts';
 import type { Lab } from './lab.ts';
 
 export function writeInventory(lab: Lab, hosts: readonly LabHost[]): void {
-  mkdirSync(lab.dir, { recursive: true });
-  writeFileSync(lab.knownHosts, hosts.map((host) => `${where(host)} ${host.publicHostKey}\n`).join(''));
-  writeFileSync(lab.sshConfig, hosts.map((host) => sshConfig(lab, host)).join('\n'));
-  writeFileSync(lab.inventory, `${yaml(lab, hosts).join('\n')}\n`);
+  writeWhole(lab.knownHosts, hosts.map((host) => `${where(host)} ${host.publicHostKey}\n`).join(''));
+  writeWhole(lab.sshConfig, hosts.map((host) => sshConfig(lab, host)).join('\n'));
+  writeWhole(lab.inventory, `${yaml(lab, hosts).join('\n')}\n`);
+}
+
+/** A reader finds the old text or the new, never a half. */
+function writeWhole(path: string, text: string): void {
+  writeFileSync(`${path}.new`, text);
+  renameSync(`${path}.new`, path);
 }
 
 const where = ({ address, port }: LabHost) => (port === 22 ? address : `[${address}]:${port}`);

@@ -10,6 +10,7 @@ import { Cgroup } from './cgroup.ts';
 import { LabHost, type Place } from './host.ts';
 import { writeInventory } from './inventory.ts';
 import { KINDS, type Kind, kindsNamed } from './kinds.ts';
+import { Lock } from './lock.ts';
 import { BOOTS_AT_ONCE, buildRoots, cgroupRoot, prepareMachine, type Roots, whyNot } from './machine.ts';
 import { must } from './process.ts';
 
@@ -43,6 +44,7 @@ export class Lab {
   readonly sshConfig: string;
   readonly #net: number;
   readonly #place: Place;
+  readonly #lock: Lock;
   readonly #say: (line: string) => void;
   #roots: Roots | undefined;
 
@@ -54,18 +56,24 @@ export class Lab {
     this.sshConfig = join(dir, 'ssh_config');
     this.#net = net;
     this.#say = say;
+    this.#lock = new Lock(join(dir, 'lock'));
     this.#place = { dir, cgroup, port, tag: `fm${net}`, lowerOf: (kind) => this.#roots!.lowerOf(kind) };
   }
 
   /** The first n hosts of these kinds, taking turns; boots those that do not run yet. Kinds that cannot be had are left out. */
-  async hosts(n: number, kinds: readonly string[] = []): Promise<LabHost[]> {
+  hosts(n: number, kinds: readonly string[] = []): Promise<LabHost[]> {
+    return this.#lock.hold(() => this.#hosts(n, kinds));
+  }
+
+  async #hosts(n: number, kinds: readonly string[]): Promise<LabHost[]> {
     const asked = kindsNamed(kinds);
     await this.#prepare(asked);
     const can = asked.filter((kind) => !this.#roots!.missing.has(kind.suite));
     if (can.length === 0) throw new Error('none of the asked kinds could be built');
     const hosts = Array.from({ length: n }, (_, i) => this.#host(can[i % can.length]!, Math.floor(i / can.length) + 1));
     const cold = hosts.filter((host) => !host.running);
-    if (cold.length > 0) this.#say(`booting ${cold.length} host${cold.length === 1 ? '' : 's'}`);
+    if (cold.length === 0) return hosts;
+    this.#say(`booting ${cold.length} host${cold.length === 1 ? '' : 's'}`);
     await eachOf(cold, async (host) => {
       // what a crash left behind is not pristine
       await host.remove();
@@ -94,17 +102,21 @@ export class Lab {
   }
 
   /** Back to the pristine root and booted, also onto a newer recipe. */
-  async reset(hosts: readonly LabHost[]): Promise<void> {
-    await this.#prepare(hosts.map((host) => host.kind));
-    await eachOf(hosts, (host) => host.reset());
-    this.#publish();
+  reset(hosts: readonly LabHost[]): Promise<void> {
+    return this.#lock.hold(async () => {
+      await this.#prepare(hosts.map((host) => host.kind));
+      await eachOf(hosts, (host) => host.reset());
+      this.#publish();
+    });
   }
 
   /** Stops every host and drops its root; the keys stay, for known_hosts elsewhere. */
-  async down(): Promise<void> {
-    await eachOf(this.all(), (host) => host.remove());
-    await new Cgroup(this.#place.cgroup).kill();
-    this.#publish();
+  down(): Promise<void> {
+    return this.#lock.hold(async () => {
+      await eachOf(this.all(), (host) => host.remove());
+      await new Cgroup(this.#place.cgroup).kill();
+      this.#publish();
+    });
   }
 
   async #prepare(kinds: readonly Kind[]): Promise<void> {
@@ -115,11 +127,9 @@ export class Lab {
       await must('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'fleetmask-lab', '-f', this.key]);
   }
 
+  /** Hosts that are switched off are in the inventory too, as in life. */
   #publish(): void {
-    writeInventory(
-      this,
-      this.all().filter((host) => host.running),
-    );
+    writeInventory(this, this.all());
   }
 
   #host(kind: Kind, number: number): LabHost {

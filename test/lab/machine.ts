@@ -77,7 +77,11 @@ export async function prepareMachine(say: (line: string) => void): Promise<void>
   }
   for (const [name, wanted] of Object.entries(LIMITS)) {
     const path = `/proc/sys/${name}`;
-    if (Number(readFileSync(path, 'utf8')) < wanted) writeFileSync(path, String(wanted));
+    try {
+      if (Number(readFileSync(path, 'utf8')) < wanted) writeFileSync(path, String(wanted));
+    } catch (error) {
+      say(`a large lab may stall: ${(error as Error).message}`);
+    }
   }
 }
 
@@ -143,6 +147,7 @@ async function dropOldRoots(stamp: string): Promise<void> {
 
 /** The mirror that this machine's own apt uses for Debian; on others mmdebstrap's default is right. */
 async function debianMirror(): Promise<string | undefined> {
+  if (process.env.FLEETMASK_LAB_MIRROR) return process.env.FLEETMASK_LAB_MIRROR;
   const { stdout } = await run('apt-get', [
     'indextargets',
     '--format',
