@@ -25,11 +25,15 @@ const KEPT = 8 * 1024;
 
 export function greeting(): Greeting {
   let text = '';
+  let software: string | undefined;
   return {
     add(chunk) {
       if (text.length < KEPT) text += chunk.toString('latin1', 0, KEPT - text.length);
     },
-    software: () => /(?:^|\n)SSH-(?:2\.0|1\.99)-([^ \r\n]+)[^\n]*\n/.exec(text)?.[1],
+    software() {
+      software ??= /(?:^|\n)SSH-(?:2\.0|1\.99)-([^ \r\n]+)[^\n]*\n/.exec(text)?.[1];
+      return software;
+    },
     strictKex: () => text.includes('kex-strict-s-v00@openssh.com'),
     dropped() {
       if (text.includes('Exceeded MaxStartups')) return { by: 'max-startups' };

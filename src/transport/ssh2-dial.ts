@@ -130,14 +130,18 @@ export function dial({ target, identities, hostKey, stop, keepaliveMs, onWarning
         keepaliveCountMax: KEEPALIVES_MISSED,
       });
       shortcuts = shorten(client, { login, software: hello.software });
+      socket.connect({ host: target.address, port: target.port });
     } catch (error) {
-      onEnd(error as Error);
+      onEnd(error as Error); // a port that is none
       return;
     }
     socket.on('connect', () => {
       step = 'greeting';
     });
     socket.on('data', (chunk: Buffer) => {
+      // ssh2 writes each message on its own; what it has to say to this chunk goes out in one system call.
+      socket.cork();
+      queueMicrotask(() => socket.uncork());
       if (step === 'greeting') {
         hello.add(chunk);
         if (hello.software() !== undefined) step = 'key exchange';
@@ -149,6 +153,5 @@ export function dial({ target, identities, hostKey, stop, keepaliveMs, onWarning
         fail(fault('unreachable', `${peer} sent more than ${MAX_BYTES_BEFORE_LOGIN} bytes before the login was done`));
       }
     });
-    socket.connect({ host: target.address, port: target.port });
   });
 }

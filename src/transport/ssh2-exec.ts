@@ -3,9 +3,11 @@ import { printable } from '../model/index.ts';
 import type { Link } from './ssh2-link.ts';
 import type { Ended, OutputSink, RemoteProcess } from './transport.ts';
 
-export interface OutputLimits {
+export interface CommandLimits {
   /** Per stream, in bytes. */
   readonly maxOutputBytes: number;
+  /** How long the server may take to open a channel for the command. */
+  readonly startTimeoutMs: number;
 }
 
 const STDERR_KEPT = 8 * 1024;
@@ -18,13 +20,13 @@ type Outcome = Ended extends infer E ? (E extends Ended ? Omit<E, 'stderr'> : ne
  * Runs one command over a link. Everything a server can do, or leave undone, ends in exactly one settlement:
  * ssh2 itself reports no error for a channel that is never confirmed, never closed, or lost with its connection.
  */
-export function startCommand(link: Link, command: string, sink: OutputSink, limits: OutputLimits): RemoteProcess {
+export function startCommand(link: Link, command: string, sink: OutputSink, limits: CommandLimits): RemoteProcess {
   let channel: ClientChannel | undefined;
   let input: string[] = [];
   let inputEnded = false;
   let exit: Outcome | undefined;
   let settled = false;
-  let grace: NodeJS.Timeout | undefined;
+  let timer: NodeJS.Timeout | undefined;
   let stderr = Buffer.alloc(0);
   const received = { stdout: 0, stderr: 0 };
 
@@ -35,52 +37,67 @@ export function startCommand(link: Link, command: string, sink: OutputSink, limi
   const settle = (outcome: Outcome): void => {
     if (settled) return;
     settled = true;
-    clearTimeout(grace);
+    clearTimeout(timer);
     link.forget(gone);
     resolve({ ...outcome, stderr: stderr.toString('utf8') } as Ended);
   };
   const gone = (why: string): void => settle(exit ?? { how: 'lost', why });
 
-  /** ssh2 does not enforce the window, so the bytes are counted here, also after the command was given up. */
-  const count = (stream: 'stdout' | 'stderr', chunk: Buffer): Buffer => {
-    const room = limits.maxOutputBytes - received[stream];
+  /** What of a chunk is within the cap. ssh2 does not enforce the window, so bytes are counted even after the end. */
+  const admit = (stream: 'stdout' | 'stderr', chunk: Buffer): Buffer => {
+    const room = Math.max(0, limits.maxOutputBytes - received[stream]);
     received[stream] += chunk.length;
-    if (received[stream] <= limits.maxOutputBytes) return chunk;
+    return chunk.subarray(0, room);
+  };
+  const endFlood = (stream: 'stdout' | 'stderr'): void => {
+    if (received[stream] <= limits.maxOutputBytes) return;
     settle({ how: 'flooded', bytes: received[stream] });
     link.destroy(`it sent more than ${limits.maxOutputBytes} bytes on ${stream}`);
-    return chunk.subarray(0, Math.max(0, room));
   };
 
   const attach = (opened: ClientChannel): void => {
+    clearTimeout(timer);
+    timer = undefined;
     channel = opened;
     channel.on('data', (chunk: Buffer) => {
-      if (settled) return void count('stdout', chunk);
-      const room = limits.maxOutputBytes - received.stdout;
-      if (room > 0) sink.stdout(chunk.subarray(0, room));
-      count('stdout', chunk);
+      const admitted = admit('stdout', chunk);
+      if (!settled && admitted.length > 0) sink.stdout(admitted);
+      endFlood('stdout');
     });
+    // Always drained, or a full stderr would hold up stdout.
     channel.stderr.on('data', (chunk: Buffer) => {
-      if (stderr.length < STDERR_KEPT) stderr = Buffer.concat([stderr, chunk.subarray(0, STDERR_KEPT - stderr.length)]);
-      count('stderr', chunk);
+      const admitted = admit('stderr', chunk);
+      if (stderr.length < STDERR_KEPT) stderr = Buffer.concat([stderr, admitted]).subarray(0, STDERR_KEPT);
+      endFlood('stderr');
     });
     channel.on('exit', (code: number | null, signal?: string) => {
-      exit ??=
+      if (settled) return;
+      const seen: Outcome =
         code === null ? { how: 'signalled', signal: printable(signal ?? 'unknown', 40) } : { how: 'exited', code };
-      grace = setTimeout(() => {
-        if (exit) settle(exit);
+      exit = seen;
+      timer = setTimeout(() => {
+        settle(seen);
         opened.close();
       }, CLOSE_GRACE_MS);
     });
     channel.on('close', () => settle(exit ?? { how: 'lost', why: 'the channel was closed without an exit status' }));
     channel.on('error', () => undefined);
     channel.stderr.on('error', () => undefined);
-    if (settled) return void opened.close();
+    if (settled) {
+      opened.close();
+      return;
+    }
     for (const data of input) opened.write(data);
     input = [];
     if (inputEnded) opened.end();
   };
 
+  timer = setTimeout(
+    () => settle({ how: 'lost', why: 'the server did not open a channel in time' }),
+    limits.startTimeoutMs,
+  );
   link.onGone(gone);
+  link.expect(2 * limits.maxOutputBytes);
   if (!settled) link.exec(command, attach, (why) => settle({ how: 'lost', why: `the command was refused: ${why}` }));
 
   return {

@@ -8,7 +8,7 @@ import type { Link } from './ssh2-link.ts';
 import type { Connected, Connection, Failed, Transport } from './transport.ts';
 
 export interface Ssh2Options {
-  /** From the first TCP packet to being logged in, retries included. */
+  /** From the first TCP packet to being logged in, retries included; also what a command may take to be started. */
   readonly connectTimeoutMs: number;
   readonly hostKeyChecking: HostKeyChecking;
   /** All are read; `accept-new` writes to the first. */
@@ -35,7 +35,7 @@ const RETRY_DELAY_MS = 400;
  */
 export function ssh2Transport(options: Ssh2Options): Transport {
   const onWarning = options.onWarning ?? (() => undefined);
-  const limits = { maxOutputBytes: options.maxOutputBytes ?? 1024 * 1024 };
+  const limits = { maxOutputBytes: options.maxOutputBytes ?? 1024 * 1024, startTimeoutMs: options.connectTimeoutMs };
   const hosts = hostKeys({
     checking: options.hostKeyChecking,
     files: options.knownHostsFiles,
@@ -56,7 +56,8 @@ export function ssh2Transport(options: Ssh2Options): Transport {
   return {
     async connect(target, signal): Promise<Connected | Failed> {
       // A person may be asked for a passphrase here, so the deadline begins after it.
-      const identities = await options.keys.identitiesFor(target);
+      const identities = await unlessAborted(signal, options.keys.identitiesFor(target));
+      if (identities === undefined) return { fault: givenUp(target) };
       const stop = stopper(target, options.connectTimeoutMs, signal);
       try {
         for (let attempt = 0; ; attempt++) {
@@ -73,7 +74,8 @@ export function ssh2Transport(options: Ssh2Options): Transport {
           if (dialled.is === 'failed' || attempt === RETRIES) return { fault: dialled.fault };
           const delay = RETRY_DELAY_MS * 2 ** attempt * (0.5 + Math.random());
           await pause(delay, undefined, { signal: stop.signal }).catch(() => undefined);
-          if (stop.signal.aborted) return { fault: dialled.fault };
+          if (signal.aborted) return { fault: givenUp(target) };
+          if (stop.signal.aborted) return { fault: dialled.fault }; // late, and this says why
         }
       } finally {
         stop.clear();
@@ -85,14 +87,15 @@ export function ssh2Transport(options: Ssh2Options): Transport {
   };
 }
 
+const peerOf = (target: Target): string => printable(`${target.address}:${target.port}`, 120);
+const givenUp = (target: Target): Fault => fault('cancelled', `The connection to ${peerOf(target)} was given up`);
+
 /** Joins the operator's signal and the deadline; the reason of the joint signal is a `Stop`. */
 function stopper(target: Target, timeoutMs: number, operator: AbortSignal): { signal: AbortSignal; clear(): void } {
   const joint = new AbortController();
-  const peer = printable(`${target.address}:${target.port}`, 120);
-  const late: Stop = (step): Fault =>
-    fault('timed-out', `${peer} was not logged in to within ${timeoutMs / 1000} s; it got as far as ${step}`);
-  const cancelled: Stop = (): Fault => fault('cancelled', `The connection to ${peer} was given up`);
-  const onAbort = (): void => joint.abort(cancelled);
+  const late: Stop = (step) =>
+    fault('timed-out', `${peerOf(target)} was not logged in to within ${timeoutMs / 1000} s: it got as far as ${step}`);
+  const onAbort = (): void => joint.abort((() => givenUp(target)) satisfies Stop);
   const timer = setTimeout(() => joint.abort(late), timeoutMs);
   if (operator.aborted) onAbort();
   else operator.addEventListener('abort', onAbort, { once: true });
@@ -103,4 +106,14 @@ function stopper(target: Target, timeoutMs: number, operator: AbortSignal): { si
       operator.removeEventListener('abort', onAbort);
     },
   };
+}
+
+/** Waits for `work`, or until the signal is aborted: then `undefined`, and the work goes on unobserved. */
+function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T | undefined> {
+  if (signal.aborted) return Promise.resolve(undefined);
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => resolve(undefined);
+    signal.addEventListener('abort', onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
 }
