@@ -42,11 +42,15 @@ export function run(file: string, args: readonly string[], options: RunOptions =
   });
 }
 
-/** Its output, or an error that ends with the last line of what it complained about. */
+/** Its output, or an error that ends with the last of what it complained about. */
 export async function must(file: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
   const { code, stdout, stderr } = await run(file, args, options);
   if (code === 0) return stdout;
-  const complaint = `${stderr}\n${stdout}`.trim().split('\n').slice(-3).join(' / ');
+  const lines = `${stderr}\n${stdout}`.split('\n').map((line) => line.trim());
+  const complaint = lines
+    .filter((line) => line !== '' && !line.startsWith('dmesg(1)'))
+    .slice(-3)
+    .join(' / ');
   throw new Error(`${file} ${args[0] ?? ''} failed (${code}): ${complaint}`);
 }
 

@@ -19,13 +19,14 @@ declare module 'vitest' {
 
 export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
   const say = (line: string) => process.stderr.write(`lab: ${line}\n`);
+  const dir = join(PARENT, `${PREFIX}${process.pid}`);
   let lab: Lab | undefined;
   const tearDown = async () => {
     await lab?.down();
-    if (lab !== undefined) rmSync(lab.dir, { recursive: true, force: true });
+    rmSync(dir, { recursive: true, force: true });
   };
   try {
-    lab = await openLab({ dir: join(PARENT, `${PREFIX}${process.pid}`), say });
+    lab = await openLab({ dir, say });
     await sweepLabs(PARENT, PREFIX);
     await lab.hosts(KINDS.length);
     const [missing] = lab.missing;

@@ -1,0 +1,75 @@
+/** What is true inside a host, read past its sshd and past fleetmask: the only witness of these tests. */
+import { randomUUID } from 'node:crypto';
+import type { LabHost } from './lab.ts';
+
+/** Runs a script as root in the host; throws when it fails. */
+export async function sh(host: LabHost, script: string): Promise<string> {
+  const { code, stdout, stderr } = await host.exec(`set -e\n${script}`);
+  if (code !== 0) throw new Error(`on ${host.name} (${code}): ${stderr.trim() || stdout.trim()}\n${script}`);
+  return stdout.trim();
+}
+
+/** The line of a script that writes a unit file. */
+export function unit(name: string, text: string, dir = '/usr/lib/systemd/system'): string {
+  return `mkdir -p ${dir}; cat >'${dir}/${name}' <<'UNIT'\n${text}\nUNIT\n`;
+}
+
+/** A service that runs until it is stopped; more lines of its section may follow. */
+export const daemon = (...more: string[]) => ['[Service]', 'ExecStart=/usr/bin/sleep infinity', ...more].join('\n');
+
+export async function property(host: LabHost, name: string, key: string): Promise<string> {
+  const { stdout } = await host.exec(['systemctl', 'show', '-p', key, '--', name]);
+  return stdout.trim().slice(key.length + 1);
+}
+
+/** How the unit stands against being started and what of it still runs, in one line; `HELD` when nothing can and nothing does. */
+export async function hold(host: LabHost, name: string): Promise<string> {
+  const script = `
+    systemctl show -p LoadState -p ActiveState -- "$1"
+    systemctl start -- "$1" >/tmp/start.out 2>&1; echo "start=$?"
+    grep -o 'is masked' /tmp/start.out | head -n 1
+    # the shell that asks is in no unit
+    for procs in $(find /sys/fs/cgroup -path "*/$1/cgroup.procs"); do cat "$procs"; done | wc -l`;
+  const { stdout } = await host.exec(['sh', '-c', script, 'hold', name]);
+  return stdout.trim().split('\n').sort().join(' ');
+}
+
+export const HELD = '0 ActiveState=inactive LoadState=masked is masked start=1';
+/** The same of a unit that was stopped hard, or whose dependencies failed with it. */
+export const HELD_FAILED = HELD.replace('inactive', 'failed');
+
+/** Dumps of several units, as one comparable value. */
+export async function dumps(host: LabHost, names: readonly string[]): Promise<Record<string, string[]>> {
+  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await host.dumpUnit(name)])));
+}
+
+/** Everything that fleetmask may have left on a host's disk. */
+export async function traces(host: LabHost): Promise<string> {
+  return (await host.exec('ls -A /var/lib/fleetmask /run/fleetmask/runs 2>/dev/null')).stdout.trim();
+}
+
+/**
+ * Has every reload of systemd from now on leave a fresh mark; the mark so far. Versions differ in the properties that tell of
+ * a reload, but all of them run the generators anew.
+ */
+export async function reloadMark(host: LabHost): Promise<string> {
+  const generator = '/etc/systemd/system-generators/reload-mark';
+  const text = `#!/bin/sh\ncat /proc/sys/kernel/random/uuid >"$1/reload-mark"\n`;
+  await sh(host, `[ -x ${generator} ] || { mkdir -p /etc/systemd/system-generators`.concat(`
+    printf '%s' '${text.replaceAll('\n', "'\"\n\"'")}' >${generator}; chmod 755 ${generator}; systemctl daemon-reload; }`));
+  return sh(host, 'cat /run/systemd/generator/reload-mark');
+}
+
+/** Tries until it holds, or fails with what it last was. Nothing here sleeps for a fixed time. */
+export async function until<T>(read: () => Promise<T>, holds: (value: T) => boolean, seconds = 20): Promise<T> {
+  const deadline = Date.now() + seconds * 1000;
+  for (;;) {
+    const value = await read();
+    if (holds(value)) return value;
+    if (Date.now() > deadline) throw new Error(`still ${JSON.stringify(value)} after ${seconds} s`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** For names that no other test of this run uses. */
+export const mark = () => randomUUID().slice(0, 6);
