@@ -1,9 +1,9 @@
 import type { Fault, HostReport, Outcome, Report, UnitReport } from '../model/index.ts';
 import { countHosts, group, type Naming, nameHosts } from './hosts.ts';
 import type { Screen } from './output.ts';
-import { outcomeStyle, paint, type Style } from './paint.ts';
+import { outcomeStyle, type Style } from './paint.ts';
+import { prose, type Span } from './prose.ts';
 import { runsOn } from './state.ts';
-import { safe } from './text.ts';
 import { duration, secondsBetween } from './time.ts';
 
 interface Note {
@@ -20,7 +20,7 @@ export function notes(hosts: readonly HostReport[], screen: Screen, naming: Nami
     .map((equal) => {
       const names = [...new Set(equal.map(({ host }) => host))];
       const who = names.length === hosts.length && names.length > 3 ? 'every host' : nameHosts(names, naming);
-      return `${paint(screen, 'quiet', safe(`${who} ${equal[0]!.text}`))}\n`;
+      return prose([{ text: `${who} ${equal[0]!.text}`, style: 'quiet' }], screen);
     })
     .join('');
 }
@@ -56,9 +56,11 @@ export function explain(failures: readonly Failure[], screen: Screen, naming: Na
     .map((equal) => {
       const first = equal[0]!;
       const names = equal.map(({ host }) => host);
-      const who = paint(screen, first.style, safe(nameHosts(names, naming)));
       const message = equal.length === 1 ? first.fault.message : anonymous(first);
-      return `${who}: ${safe(message)}\n${paint(screen, 'quiet', `  hint: ${safe(first.fault.hint)}`)}\n`;
+      return [
+        prose([{ text: nameHosts(names, naming), style: first.style }, { text: `: ${message}` }], screen),
+        prose([{ text: `hint: ${first.fault.hint}`, style: 'quiet' }], screen, '  '),
+      ].join('');
     })
     .join('');
 }
@@ -94,19 +96,26 @@ const COUNTED: readonly Outcome[] = [
   'stranded',
 ];
 
-/** `8 masked, 2 unchanged, 1 rolled-back`. */
-export function countOutcomes(counts: Report['totals'], screen: Pick<Screen, 'color'>): string {
-  return COUNTED.flatMap((outcome) => {
-    const count = counts[outcome] ?? 0;
-    return count > 0 ? [paint(screen, outcomeStyle(outcome), `${count} ${outcome}`)] : [];
-  }).join(', ');
+/** `8 masked, 2 unchanged, 1 rolled-back`, each in its colour. */
+export function countOutcomes(counts: Report['totals']): Span[] {
+  return COUNTED.filter((outcome) => (counts[outcome] ?? 0) > 0).flatMap((outcome, i) => [
+    ...(i > 0 ? [{ text: ', ' }] : []),
+    { text: `${counts[outcome]} ${outcome}`, style: outcomeStyle(outcome), whole: true as const },
+  ]);
 }
 
 /** The last line: `12 hosts: 8 masked, 2 unchanged, 1 rolled-back, 1 unreachable in 3.2 s`. */
 export function totals(report: Report, screen: Screen, folded: boolean): string {
   const { run, hosts } = report;
-  const took = duration(secondsBetween(run.startedAt, run.finishedAt));
-  const counted = countOutcomes(report.totals, screen);
-  const more = folded ? paint(screen, 'quiet', ' (-v shows each host)') : '';
-  return `${countHosts(hosts.length)}${counted === '' ? '' : `: ${counted}`} in ${took}${more}\n`;
+  const counted = countOutcomes(report.totals);
+  return prose(
+    [
+      { text: countHosts(hosts.length) },
+      ...(counted.length > 0 ? [{ text: ': ' }, ...counted] : []),
+      { text: ' in ' },
+      { text: duration(secondsBetween(run.startedAt, run.finishedAt)), whole: true },
+      ...(folded ? [{ text: ' (-v shows each host)', style: 'quiet' as const }] : []),
+    ],
+    screen,
+  );
 }

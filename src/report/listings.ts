@@ -22,24 +22,29 @@ export function runsTable(runs: readonly RunSummary[], screen: Screen): string {
 }
 
 const RUN_COLUMNS: readonly Column<RunSummary>[] = [
-  { title: 'run', of: ({ run }) => run.id, as: 'name', min: 12 },
-  { title: 'started (UTC)', of: ({ run }) => minute(run.startedAt), as: 'text', rank: 0, min: 10 },
+  // whole, for it is copied into the next command
+  { title: 'run', of: ({ run }) => run.id, as: 'word', min: 12 },
+  { title: 'started', of: ({ run }) => minute(run.startedAt), as: 'text', rank: 0, min: 10 },
   { title: 'command', of: ({ run }) => commandLine(run), as: 'text', rank: 3, min: 10 },
   { title: 'hosts', of: ({ hosts }) => String(hosts), as: 'word', align: 'right', min: 5 },
   {
     title: 'result',
     of: ({ finishedAt, totals }) =>
-      finishedAt === null ? { text: 'unfinished', style: 'alarm' } : countOutcomes(totals, { color: false }),
+      finishedAt === null
+        ? { text: 'unfinished', style: 'alarm' }
+        : countOutcomes(totals)
+            .map(({ text }) => text)
+            .join(''),
     as: 'text',
     rank: 2,
     min: 12,
   },
-  { title: 'by', of: ({ run }) => run.actor, as: 'text', rank: 1, min: 8 },
+  { title: 'by', of: ({ run }) => run.actor, as: 'name', min: 8 },
 ];
 
-/** `2025-11-22 11:12` */
+/** `2025-11-22 11:12Z` */
 function minute(time: string): string {
-  return time.slice(0, 16).replace('T', ' ');
+  return `${time.slice(0, 16).replace('T', ' ')}Z`;
 }
 
 /** `mask cron --now` */

@@ -1,6 +1,7 @@
 import type { HostReport, Outcome, Step } from '../model/index.ts';
 import type { Output, Sink } from './output.ts';
-import { outcomeStyle, paint } from './paint.ts';
+import { outcomeStyle } from './paint.ts';
+import { prose } from './prose.ts';
 import { safe, shorten } from './text.ts';
 import { duration } from './time.ts';
 
@@ -60,7 +61,7 @@ export function progressSink(err: Output, options: { readonly verbose: boolean }
           return status();
         case 'warning':
           clear();
-          err.write(`${paint(err, 'caution', 'warning:')} ${safe(event.text)}\n`);
+          err.write(prose([{ text: 'warning:', style: 'caution' }, { text: ` ${event.text}` }], err));
           return total > 0 ? status() : undefined;
         case 'run-finished':
           return clear();
@@ -71,8 +72,8 @@ export function progressSink(err: Output, options: { readonly verbose: boolean }
 }
 
 /** `web1: masked in 0.4 s`, `web2: unreachable in 5.0 s: connection refused`. */
-function settled(report: HostReport, err: Output): string {
-  const outcome = paint(err, outcomeStyle(report.outcome), report.outcome);
-  const why = report.fault === null ? '' : `: ${safe(report.fault.message)}`;
-  return `${safe(report.host)}: ${outcome} in ${duration(report.seconds)}${why}\n`;
+function settled({ host, outcome, seconds, fault }: HostReport, err: Output): string {
+  const why = fault === null ? '' : `: ${fault.message}`;
+  const how = { text: outcome, style: outcomeStyle(outcome) };
+  return prose([{ text: `${host}: ` }, how, { text: ` in ${duration(seconds)}${why}` }], err);
 }

@@ -1,14 +1,15 @@
 import type { RunInfo } from '../model/index.ts';
 import { countHosts } from './hosts.ts';
 import type { Output } from './output.ts';
-import { paint } from './paint.ts';
+import { prose } from './prose.ts';
 import { safe } from './text.ts';
 
 /** An operator's mistake: `fleetmask: message`, and a line with what to do about it. */
 export function printError(err: Output, error: { readonly message: string; readonly hint?: string | undefined }): void {
-  const [first = '', ...rest] = error.message.split('\n').map(safe);
-  const hint = error.hint === undefined ? [] : [paint(err, 'quiet', `hint: ${safe(error.hint)}`)];
-  err.write(`${[`${paint(err, 'alarm', 'fleetmask:')} ${first}`, ...rest, ...hint].join('\n')}\n`);
+  const [first = '', ...rest] = error.message.split('\n');
+  err.write(prose([{ text: 'fleetmask:', style: 'alarm' }, { text: ` ${first}` }], err));
+  for (const line of rest) err.write(prose([{ text: line }], err));
+  if (error.hint !== undefined) err.write(prose([{ text: `hint: ${error.hint}`, style: 'quiet' }], err));
 }
 
 const DEEDS = {

@@ -1,18 +1,15 @@
 import { printable } from '../model/index.ts';
 
-/** Longer than any message of ours; what a host says was cut shorter before. */
-const MAX_LINE = 2000;
-
-/** One line of prose, safe for a screen whatever is in it. */
+/** One line of prose, safe for a screen whatever is in it. Its length was limited where it was read. */
 export function safe(text: string): string {
-  return printable(text, MAX_LINE);
+  return printable(text, Number.POSITIVE_INFINITY);
 }
 
 /**
  * Characters about whose width terminals disagree among themselves and with cli-table3: emoji and other symbols newer
  * than its tables. In a cell they are shown escaped, so that a row is never wider than we think.
  */
-const UNSETTLED = /[\u2630-\u2637\u268a-\u268f\u4dc0-\u4dff\u{10000}-\u{1ffff}]/gu;
+const UNSETTLED = /[\u2630-\u2637\u268a-\u268f\u4dc0-\u4dff\u{10000}-\u{1ffff}\u{3fffe}-\u{10ffff}]/gu;
 
 /** The text of a table cell: one line, safe, and of a width that is known. */
 export function safeCell(text: string): string {
@@ -33,7 +30,7 @@ function charWidth(code: number): number {
   if (code >= 0x300 && code <= 0x36f) return 0;
   if (code < 0x1100) return code === 0xa9 || code === 0xae ? 2 : 1;
   if (code >= 0x1e00 && code < 0x2100) return code === 0x203c || code === 0x2049 ? 2 : 1;
-  if (code === 0x2192 || code === 0x2264) return 1;
+  if (code === 0x2192 || code === 0x2264 || (code >= 0x2500 && code < 0x2580)) return 1;
   return 2;
 }
 
@@ -57,13 +54,13 @@ function take(chars: readonly string[], width: number): string[] {
   return taken;
 }
 
-/** Where a line of a cell may end: between words (an arrow stays with what follows it), in a name after its dots. */
-const BREAKS = { words: /(?<=(?<!→) )/, name: /(?<=[-.@])|(?<= )(?=\()/ } as const;
+/** Where a line may end: between words (an arrow, or a count, stays with what follows it), in a name after its dots. */
+const BREAKS = { words: /(?<=(?<!→) )(?<!\b\d+ (?=[a-z]))/, name: /(?<=[-.@])|(?<= )(?=\()/ } as const;
 
 export type Breaks = keyof typeof BREAKS;
 
 /** A cell is not to fill the screen: what does not fit in so many lines gets an ellipsis. */
-const MAX_LINES = 4;
+const MAX_LINES = 6;
 
 /** `text` in lines of at most `width` columns; what is longer than a line even by itself is shortened. */
 export function wrap(text: string, width: number, breaks: Breaks): string[] {

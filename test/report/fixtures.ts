@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import {
   type Command,
   type Fault,
@@ -11,6 +12,11 @@ import {
   type UnitState,
 } from '../../src/model/index.ts';
 import type { Output } from '../../src/report/index.ts';
+
+/** Columns of a text: not by our own measure, but by that of the library that draws. */
+export const columnsOf: (text: string) => number = createRequire(createRequire(import.meta.url).resolve('cli-table3'))(
+  'string-width',
+);
 
 export const ENABLED: UnitState = { load: 'loaded', file: 'enabled', active: 'active' };
 export const MASKED: UnitState = { load: 'masked', file: 'masked', active: 'inactive' };
