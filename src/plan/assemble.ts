@@ -107,9 +107,9 @@ function hasOwnFile(instance: UnitFacts): boolean {
 function obstacleTo(ask: Ask, { unit, facts: shown, instances }: Meant, facts: Facts): Fault | null {
   const lying = pathsOf(unit, facts);
   if (ask.verb === 'unmask') {
-    const elsewhere = lying.find((path) => isMask(path) && !removable(path));
+    const elsewhere = lying.find((path) => isMask(path) && !removable(path, ask));
     if (shown.load !== 'masked' || !elsewhere) return null;
-    return fault('masked-elsewhere', `${unit} is masked by ${elsewhere.path}, which is no link that unmask removes`);
+    return fault('masked-elsewhere', `${unit} is masked by ${elsewhere.path}, which this unmask would not remove`);
   }
   if ([unit, ...shown.names].some(isBootUnit) || shown.perpetual) {
     return fault('protected', `the host needs ${unit} to boot or to run at all`);
@@ -141,8 +141,10 @@ function isMask(path: PathFact): boolean {
   return path.kind === 'null' || path.kind === 'empty';
 }
 
-function removable(path: PathFact): boolean {
-  return path.kind === 'null' && (dirOf(path.path) === ETC || dirOf(path.path) === RUN);
+/** Links in /etc and /run, or in /run alone; a vendor's empty file or link is not ours to take away. */
+function removable(path: PathFact, ask: Ask): boolean {
+  const dirs = ask.runtime ? [RUN] : [ETC, RUN];
+  return path.kind === 'null' && dirs.includes(dirOf(path.path));
 }
 
 function maskSteps(ask: Ask, meant: Meant, facts: Facts): UnitSteps {
@@ -163,7 +165,7 @@ function maskSteps(ask: Ask, meant: Meant, facts: Facts): UnitSteps {
 
 function unmaskSteps(ask: Ask, meant: Meant, facts: Facts): UnitSteps {
   const removes = pathsOf(meant.unit, facts)
-    .filter((path) => removable(path) && (!ask.runtime || dirOf(path.path) === RUN))
+    .filter((path) => removable(path, ask))
     .map((path) => path.path);
   return { meant, links: [], removes, stops: [], groups: [], reload: false };
 }

@@ -93,8 +93,6 @@ const ROWS: readonly Row[] = [
     'transactional-update.timer',
     '',
   ],
-  ['fail2ban', 'one', 'fail2ban'],
-  ['zabbix-agent', 'one', 'zabbix-agent zabbix-agent2'],
 ]; // prettier-ignore
 
 const ENTRIES: ReadonlyMap<string, Entry> = new Map(

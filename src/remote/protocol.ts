@@ -83,13 +83,18 @@ export function undoWords(change: Change, prior: Prior, halts: readonly string[]
 }
 
 function contextWords(change: Change, { run, meta, stopTimeout }: RequestContext): string[] {
-  const text = Object.entries(meta).map(([key, value]) => `${key}=${encodeURIComponent(value)}`);
+  const text = Object.entries(meta).map(([key, value]) => `${key}=${encoded(value)}`);
   return [
     `run=${run}`,
     `where=${change.where}`,
     `stop-timeout=${Math.max(1, Math.floor(stopTimeout))}`,
     `meta=${text.join('&') || '-'}`,
   ];
+}
+
+/** encodeURIComponent leaves some of the shell's own characters alone. */
+function encoded(text: string): string {
+  return encodeURIComponent(text).replace(/[!'()*~]/g, (char) => `%${char.charCodeAt(0).toString(16)}`);
 }
 
 /** Deactivating counts as running nowhere: it was on its way out by itself. */

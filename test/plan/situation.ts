@@ -1,0 +1,84 @@
+/** A host in a few words → the facts that a probe of it would find. */
+import type { Facts, PathFact, UnitFacts } from '../../src/model/index.ts';
+
+/** What is said of a unit; the rest is as for an ordinary installed service that is not running. */
+export interface UnitWords {
+  readonly load?: string;
+  readonly active?: string;
+  readonly sub?: string;
+  readonly file?: string;
+  readonly fragment?: string;
+  readonly source?: string;
+  readonly names?: readonly string[];
+  readonly refuseManualStop?: boolean;
+  readonly transient?: boolean;
+  readonly perpetual?: boolean;
+  readonly triggeredBy?: readonly string[];
+  readonly group?: string;
+}
+
+export interface Situation {
+  readonly os?: string;
+  readonly like?: readonly string[];
+  readonly privilege?: 'root' | 'sudo' | 'none';
+  readonly systemd?: number | 'absent' | 'silent';
+  readonly units?: Readonly<Record<string, UnitWords | null>>;
+  /** Path → kind, or `-> target`. */
+  readonly paths?: Readonly<Record<string, string>>;
+  readonly related?: Readonly<Record<string, string>>;
+}
+
+export function factsOf(situation: Situation): Facts {
+  const {
+    os = 'debian',
+    like = [],
+    privilege = 'root',
+    systemd = 252,
+    units = {},
+    paths = {},
+    related = {},
+  } = situation;
+  return {
+    os: { id: os, idLike: like, version: null, name: os },
+    privilege: privilege === 'none' ? { kind: 'none', why: 'sudo: a password is required' } : { kind: privilege },
+    bootId: '11111111-2222-3333-4444-555555555555',
+    machineId: '0123456789abcdef0123456789abcdef',
+    systemd:
+      systemd === 'absent'
+        ? { kind: 'absent' }
+        : systemd === 'silent'
+          ? { kind: 'silent', why: 'no answer' }
+          : { kind: 'running', version: systemd, state: 'running' },
+    units: Object.entries(units).map(([id, words]) => unitOf(id, words ?? {})),
+    related: Object.entries(related).map(([id, active]) => ({ id, active })),
+    paths: Object.entries(paths).map(([path, kind]) => pathOf(path, kind)),
+  };
+}
+
+export function unitOf(id: string, words: UnitWords): UnitFacts {
+  const { load = 'loaded', active = 'inactive', names = [] } = words;
+  return {
+    id,
+    names: [id, ...names],
+    load,
+    active,
+    sub: words.sub ?? (active === 'active' ? 'running' : 'dead'),
+    file: words.file ?? (load === 'masked' ? 'masked' : load === 'not-found' ? '' : 'disabled'),
+    fragment: words.fragment ?? (load === 'not-found' ? '' : `/usr/lib/systemd/system/${id}`),
+    source: words.source ?? '',
+    canStart: load === 'loaded',
+    refuseManualStop: words.refuseManualStop ?? false,
+    mainPid: active === 'active' ? 100 : 0,
+    controlGroup: words.group ?? (active === 'active' && id.endsWith('.service') ? `/system.slice/${id}` : ''),
+    killMode: 'control-group',
+    transient: words.transient ?? false,
+    perpetual: words.perpetual ?? false,
+    triggeredBy: words.triggeredBy ?? [],
+  };
+}
+
+function pathOf(path: string, kind: string): PathFact {
+  if (kind.startsWith('-> ')) return { path, kind: 'link', target: kind.slice(3) };
+  if (kind === 'null' || kind === 'file' || kind === 'empty' || kind === 'other') return { path, kind };
+  throw new Error(`${path}: not a kind of path: ${kind}`);
+}

@@ -1,0 +1,127 @@
+import { spawnSync } from 'node:child_process';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  Answer,
+  applyWords,
+  bootstrap,
+  firstRequest,
+  newNonce,
+  program,
+  requestLine,
+} from '../../src/remote/protocol.ts';
+
+const NONCE = '0123456789abcdef01234567';
+
+function feed(text: string | Buffer, size = Number.POSITIVE_INFINITY) {
+  const answer = new Answer(NONCE, 1);
+  const bytes = Buffer.from(text);
+  let state: ReturnType<Answer['take']> = { kind: 'more' };
+  for (let from = 0; from < bytes.length && state.kind === 'more'; from += size) {
+    state = answer.take(bytes.subarray(from, from + size));
+  }
+  return { state, records: answer.records };
+}
+
+const whole = `@${NONCE} 1 os ID=debian\n@${NONCE} 1 host boot=x y\n@${NONCE} 1 done 3\n`;
+
+describe('an answer', () => {
+  it('is whole when its last record has counted the others', () => {
+    expect(feed(whole)).toEqual({
+      state: { kind: 'done' },
+      records: [
+        { kind: 'os', text: 'ID=debian' },
+        { kind: 'host', text: 'boot=x y' },
+      ],
+    });
+  });
+
+  it('is the same however it is cut into chunks', () => {
+    const expected = feed(`motd\n${whole}`).records;
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 60 }), (size) => {
+        expect(feed(`motd\n${whole}`, size)).toEqual({ state: { kind: 'done' }, records: expected });
+      }),
+    );
+  });
+
+  it('keeps UTF-8 that arrives in two chunks', () => {
+    const text = `@${NONCE} 1 os NAME=Ärger\n@${NONCE} 1 done 2\n`;
+    for (let size = 1; size < 45; size++) expect(feed(text, size).records[0]?.text).toBe('NAME=Ärger');
+  });
+
+  it('that lost a record is broken, not short', () => {
+    expect(feed(`@${NONCE} 1 os ID=debian\n@${NONCE} 1 done 3\n`).state.kind).toBe('broken');
+  });
+
+  it('does not hear what has another nonce, another number, or no frame', () => {
+    const noise = `@ffff 1 os ID=evil\n@${NONCE} 2 os ID=evil\nos ID=evil\n @${NONCE} 1 os ID=evil\n`;
+    expect(feed(noise + whole).records).toEqual(feed(whole).records);
+  });
+
+  it('with an endless line or endless records is broken before memory is', () => {
+    expect(feed('x'.repeat(70_000)).state.kind).toBe('broken');
+    expect(feed(`@${NONCE} 1 os a\n`.repeat(20_001)).state.kind).toBe('broken');
+  });
+
+  it('of random bytes never throws', () => {
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 500 }), (bytes) => void feed(Buffer.from(bytes), 7)));
+  });
+});
+
+describe('a request', () => {
+  const change = {
+    where: 'etc',
+    links: ['/etc/systemd/system/dev-disk-by\\x2did.mount'],
+    removes: [],
+    stops: ['a@b.service'],
+    attempts: [],
+    groups: ['/system.slice/a\\x2db.service'],
+    killLeftovers: false,
+    reads: [],
+    looks: [],
+  } as const;
+
+  it('is one line, ends in `end`, and keeps backslashes', () => {
+    const words = applyWords(change, { run: 'r-1', meta: { reason: "two words; it's $(id)\n" }, stopTimeout: 9.7 });
+    const line = requestLine(NONCE, 1, 'apply', words);
+    expect(line.endsWith(' end\n')).toBe(true);
+    expect(line.split('\n')).toHaveLength(2);
+    expect(line).toContain('link=/etc/systemd/system/dev-disk-by\\x2did.mount');
+    expect(line).toContain('stop-timeout=9');
+    expect(line).not.toContain('$(id)');
+  });
+
+  it('cannot be made of words that would end early or begin another', () => {
+    for (const word of ['a b', 'a\nb', "a'b", '', 'ü']) {
+      expect(() => requestLine(NONCE, 1, 'apply', [word])).toThrow(/not a word/);
+      expect(() => firstRequest(NONCE, 0, [word])).toThrow(/not a word/);
+    }
+  });
+
+  it('carries a nonce of 96 bits that is never the same', () => {
+    expect(newNonce()).toMatch(/^[0-9a-f]{24}$/);
+    expect(newNonce()).not.toBe(newNonce());
+  });
+});
+
+describe('the program as it is sent', () => {
+  it('has neither comments nor indentation, and still parses', () => {
+    expect(program()).not.toMatch(/^\s*#/m);
+    expect(program()).not.toMatch(/^\s/m);
+    expect(spawnSync('sh', ['-n'], { input: program() }).status).toBe(0);
+  });
+
+  it('is smaller than a pipe, so that it is never written in two halves that wait for each other', () => {
+    expect(program().length).toBeLessThan(32 * 1024);
+  });
+
+  it('is started by a command that any login shell passes on as it stands', () => {
+    for (const become of ['auto', 'never'] as const) {
+      const command = bootstrap(become);
+      const inner = /^exec sh -c '([^']+)'$/.exec(command)?.[1] ?? '';
+      expect(inner, 'one single-quoted word').not.toBe('');
+      expect(inner, 'nothing that csh or fish would expand in single quotes').not.toMatch(/[!\\\n]/);
+    }
+  });
+});
