@@ -72,7 +72,7 @@ async function unitFiles(host: LabHost, names: readonly string[]): Promise<strin
   );
   const find = ['find', ...UNIT_DIRS, '(', ...any, ')'];
   // missing directories are complaints on stderr, and no matter
-  const print = ['(', '-type', 'f', '-printf', '%p: file %m %U:%G %T@\\n', '-exec', 'sha256sum', '{}', ';', ')'];
-  const other = ['-o', '-printf', '%p: %y %m %U:%G -> %l\\n'];
-  return (await host.exec([...find, ...print, ...other])).stdout.split('\n').filter(Boolean).sort();
+  const file = ['-type', 'f', '-printf', '%p: file %m %U:%G %T@\\n', '-exec', 'sha256sum', '{}', ';'];
+  const print = ['(', ...file, '-o', '-printf', '%p: %y %m %U:%G -> %l\\n', ')'];
+  return (await host.exec([...find, ...print])).stdout.split('\n').filter(Boolean).sort();
 }
