@@ -26,9 +26,13 @@ export function notes(hosts: readonly HostReport[], screen: Screen, naming: Nami
 }
 
 function notesOf(unit: UnitReport): string[] {
-  const { leftovers, triggers } = unit;
+  const { leftovers, after } = unit;
+  // whoever judged the unit may have said it in better words
+  const told = unit.notes.some((note) => note.includes('still running'));
+  // of a unit that is not masked it is no news
+  const triggers = after === null || after.load === 'masked' ? unit.triggers : [];
   return [
-    ...(runsOn(unit) ? [`still running (${unit.after!.active})`] : []),
+    ...(runsOn(unit) && !told ? [`still running (${after?.active})`] : []),
     ...(leftovers > 0 ? [`${leftovers === 1 ? '1 process' : `${leftovers} processes`} left in its control group`] : []),
     ...(triggers.length > 0 ? [`can still be triggered by ${triggers.join(', ')}`] : []),
     ...(unit.startProbe === 'not-blocked' ? ['an attempt to start it was not refused'] : []),

@@ -11,7 +11,7 @@ import { duration } from './time.ts';
 export interface ResultOptions {
   /** Every host by itself, every name in a list. */
   readonly verbose: boolean;
-  /** What is or was planned for a host; gives `plan` its column of steps. */
+  /** What was planned for a host; where it is given, `plan` has a column of steps. */
   readonly planOf?: (host: string) => Plan | undefined;
 }
 
@@ -24,9 +24,10 @@ export function renderReport(report: Report, screen: Screen, options: ResultOpti
   const fold = !options.verbose && hosts.length > FOLD_ABOVE;
   const groups = fold ? group(hosts, (host) => content(host, options)) : hosts.map((host) => [host]);
   const rows = groups.flatMap((equal) => rowsOf(equal, options));
+  const columns = COLUMNS[report.run.command].filter((column) => column !== STEPS || options.planOf !== undefined);
   const naming = options.verbose ? 'all' : 'some';
   return [
-    renderTable(COLUMNS[report.run.command], rows, screen),
+    renderTable(columns, rows, screen),
     notes(hosts, screen, naming),
     explain(failuresOf(hosts), screen, naming),
     totals(report, screen, groups.length < hosts.length),

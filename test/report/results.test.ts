@@ -147,6 +147,22 @@ test('a process that still runs under a mask is shown in the table and under it'
   expect(text).toContain('print2 cups.service: still running (active)');
 });
 
+test('that a unit still runs is told once, and what could trigger it only where it is masked', () => {
+  const after = { ...MASKED, active: 'active' };
+  const told = host('web1', 'masked', {
+    units: [unit('cron.service', { after, notes: ['masked, and still running'] })],
+  });
+  expect(show(report([told])).match(/still running/g)).toHaveLength(1);
+  const back = host('web1', 'rolled-back', {
+    units: [unit('cups.service', { after: ENABLED, triggers: ['cups.socket'] })],
+  });
+  expect(show(report([back]))).not.toContain('triggered');
+});
+
+test('without plans to read there is no empty column of steps', () => {
+  expect(show(planned)).not.toContain('would');
+});
+
 test('a host that was changed and could not be read again shows a question mark', () => {
   const lost = host('edge1', 'stranded', { units: [unit('cron.service', { after: null })] });
   expect(show(report([lost]), 140)).toMatch(/enabled → \? +active → \?/);
