@@ -1,0 +1,120 @@
+/** What an operator can get wrong: exit 2, a sentence that says what and where, and nothing is touched. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { operator } from '../operator.ts';
+
+const alice = operator();
+afterAll(() => alice.dispose());
+
+const HOSTS = join(alice.home, 'hosts.yaml');
+const BROKEN = join(alice.home, 'broken.yaml');
+const PROGRAM = join(alice.home, 'hosts.ini');
+writeFileSync(HOSTS, 'all:\n  hosts:\n    web1: { ansible_host: 127.0.0.1, ansible_port: 1 }\n');
+writeFileSync(BROKEN, 'all:\n  hosts:\n    web1: {\n');
+writeFileSync(PROGRAM, '[web]\nweb1\n[web:children]\nnobody\n');
+
+const NEVER: readonly (readonly [args: string, says: RegExp])[] = [
+  ['', /Which command/],
+  ['frobnicate', /frobnicate|Unknown/],
+  ['mask', /units|Not enough/i],
+  [`mask cron -i ${HOSTS}`, /limit/],
+  [`mask cron -i ${HOSTS} -l all`, /consent.*terminal/],
+  [`mask cron -i ${HOSTS} -l all -y --frobnicate`, /frobnicate/],
+  ['mask cron -l all -y', /no inventory/],
+  [`mask cron -i ${HOSTS} -l nobody -y`, /nobody/],
+  [`mask cron -i ${HOSTS} -l all -l web1 -y`, /--limit.*more than once/],
+  [`mask v* -i ${HOSTS} -l all -y`, /not a unit name/],
+  [`mask $(id) -i ${HOSTS} -l all -y`, /not a unit name/],
+  [`mask a/b.service -i ${HOSTS} -l all -y`, /not a unit name/],
+  [`mask ${'a'.repeat(300)} -i ${HOSTS} -l all -y`, /not a unit name/],
+  [`mask cron -i ${BROKEN} -l all -y`, /broken\.yaml:\d+/],
+  [`mask cron -i ${PROGRAM} -l all -y`, /hosts\.ini:\d+/],
+  [`mask cron -i /nowhere.yaml -l all -y`, /nowhere\.yaml/],
+  [`mask cron -i ${HOSTS} -l all -y -f 0`, /forks/],
+  [`mask cron -i ${HOSTS} -l all -y -f many`, /forks/],
+  [`mask cron -i ${HOSTS} -l all -y -T soon`, /--timeout.*duration/],
+  [`mask cron -i ${HOSTS} -l all -y --host-timeout 0`, /--host-timeout.*duration/],
+  [`mask cron -i ${HOSTS} -l all -y --host-key-checking maybe`, /maybe|Invalid/],
+  [`mask cron -i ${HOSTS} -l all -y --private-key /no/such/key`, /\/no\/such\/key/],
+  [`mask cron -i ${HOSTS} -l all -y --port 70000`, /--port/],
+  [`mask cron -i ${HOSTS} -l all -y --kill-leftovers`, /--now/],
+  [`mask cron -i ${HOSTS} -l all -y -o yaml`, /yaml|Invalid/],
+  ['plan frob cron', /mask or unmask/],
+  [`plan unmask v* -i ${HOSTS}`, /not a unit name/],
+  ['rollback 20990101', /no run/],
+  ['rollback ../../etc/passwd', /no run/],
+  ['runs frob', /list or show/],
+  ['runs show', /which run/],
+  ['inventory frob', /list or graph/],
+];
+
+describe('exit 2, with what is wrong and nothing on stdout:', () => {
+  for (const [args, says] of NEVER) {
+    const shown = args.replaceAll(`${alice.home}/`, '').replace(/a{99,}/, 'aaa…');
+    it(`fleetmask ${shown}`, async () => {
+      const { code, stdout, stderr } = await alice.run(...args.split(' ').filter((word) => word !== ''));
+      expect({ code, stdout }, stderr).toEqual({ code: 2, stdout: '' });
+      expect(stderr).toMatch(says);
+      expect(stderr).toMatch(/^fleetmask: /);
+    });
+  }
+});
+
+describe('a question', () => {
+  it('names units and hosts, and no is no', async () => {
+    let asked = '';
+    const bob = operator({
+      prompt: async (question) => {
+        asked = question;
+        return 'n';
+      },
+    });
+    const { code, stderr } = await bob.run('mask', 'cron', '--now', '-i', HOSTS, '-l', 'all');
+    bob.dispose();
+    expect(asked).toMatch(/Mask cron \(and stop it\) on 1 host: web1\? \[y\/N\]/);
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining('nothing was touched') });
+  });
+});
+
+describe('help', () => {
+  for (const command of ['', 'mask', 'unmask', 'status', 'plan', 'rollback', 'runs', 'inventory', 'doctor', 'demo']) {
+    it(`of ${command || 'fleetmask'} is on stdout, fits, and has examples`, async () => {
+      const { code, stdout } = await alice.run(...command.split(' ').filter(Boolean), '--help');
+      expect(code).toBe(0);
+      expect(stdout).toContain('fleetmask');
+      if (command !== '') expect(stdout).toContain('Examples:');
+      for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(100);
+    });
+  }
+});
+
+describe('settings', () => {
+  it('come from flags, then the environment, then ./fleetmask.yaml, then the user’s config.yaml', async () => {
+    const bob = operator({ env: { FLEETMASK_LIMIT: 'nobody-env' } });
+    mkdirSync(join(bob.home, '.config', 'fleetmask'), { recursive: true });
+    writeFileSync(join(bob.home, '.config', 'fleetmask', 'config.yaml'), `inventory: [${HOSTS}]\nlimit: nobody-user\n`);
+    const names = async (...args: string[]) => (await bob.run('inventory', 'list', '--names', ...args)).stderr;
+    expect(await names()).toContain('nobody-env');
+    expect(await names('-l', 'nobody-flag')).toContain('nobody-flag');
+    bob.dispose();
+  });
+
+  it('from the nearer file win', async () => {
+    const bob = operator();
+    mkdirSync(join(bob.home, '.config', 'fleetmask'), { recursive: true });
+    writeFileSync(join(bob.home, '.config', 'fleetmask', 'config.yaml'), `inventory: [${HOSTS}]\nlimit: nobody-user\n`);
+    writeFileSync(join(bob.home, 'fleetmask.yaml'), 'limit: nobody-here\n');
+    expect((await bob.run('inventory', 'list')).stderr).toContain('nobody-here');
+    bob.dispose();
+  });
+
+  it('that no command knows are an error with file and line', async () => {
+    const bob = operator();
+    writeFileSync(join(bob.home, 'fleetmask.yaml'), 'forks: 5\nfroks: 6\n');
+    const { code, stderr } = await bob.run('runs', 'list');
+    bob.dispose();
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/fleetmask\.yaml:2: unknown setting "froks"/);
+  });
+});
