@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Cgroup } from './cgroup.ts';
 import { dumpUnit } from './dump.ts';
 import type { Kind } from './kinds.ts';
+import { lowerOf } from './machine.ts';
 import { must, type Result, type RunOptions, run } from './process.ts';
 
 const BOOT = join(import.meta.dirname, 'boot.sh');
@@ -27,7 +28,6 @@ export interface Place {
   readonly port: number;
   /** Sets apart the machine names of labs that run side by side. */
   readonly tag: string;
-  lowerOf(kind: Kind): string;
 }
 
 export class LabHost {
@@ -172,7 +172,7 @@ export class LabHost {
     writeFileSync(join(etc, 'hosts'), `127.0.0.1 localhost\n${this.address} ${this.name}\n`);
     writeFileSync(join(etc, 'machine-id'), `${randomUUID().replaceAll('-', '')}\n`);
     // last: a root is complete when it knows what it stands on
-    writeFileSync(join(this.#dir, 'lower'), this.#place.lowerOf(this.kind));
+    writeFileSync(join(this.#dir, 'lower'), lowerOf(this.kind));
   }
 
   async #settled(deadline: number, log: string): Promise<void> {

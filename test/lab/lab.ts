@@ -11,7 +11,7 @@ import { LabHost, type Place } from './host.ts';
 import { writeInventory } from './inventory.ts';
 import { KINDS, type Kind, kindsNamed } from './kinds.ts';
 import { Lock } from './lock.ts';
-import { BOOTS_AT_ONCE, buildRoots, cgroupRoot, prepareMachine, type Roots, whyNot } from './machine.ts';
+import { BOOTS_AT_ONCE, buildRoots, cgroupRoot, prepareMachine, whyNot } from './machine.ts';
 import { must } from './process.ts';
 
 export { LabHost } from './host.ts';
@@ -46,7 +46,7 @@ export class Lab {
   readonly #place: Place;
   readonly #lock: Lock;
   readonly #say: (line: string) => void;
-  #roots: Roots | undefined;
+  #missing: ReadonlyMap<string, string> = new Map();
 
   constructor(dir: string, cgroup: string, net: number, port: number, say: (line: string) => void) {
     this.dir = dir;
@@ -57,7 +57,7 @@ export class Lab {
     this.#net = net;
     this.#say = say;
     this.#lock = new Lock(join(dir, 'lock'));
-    this.#place = { dir, cgroup, port, tag: `fm${net}`, lowerOf: (kind) => this.#roots!.lowerOf(kind) };
+    this.#place = { dir, cgroup, port, tag: `fm${net}` };
   }
 
   /** The first n hosts of these kinds, taking turns; boots those that do not run yet. Kinds that cannot be had are left out. */
@@ -68,7 +68,7 @@ export class Lab {
   async #hosts(n: number, kinds: readonly string[]): Promise<LabHost[]> {
     const asked = kindsNamed(kinds);
     await this.#prepare(asked);
-    const can = asked.filter((kind) => !this.#roots!.missing.has(kind.suite));
+    const can = asked.filter((kind) => !this.#missing.has(kind.suite));
     if (can.length === 0) throw new Error('none of the asked kinds could be built');
     const hosts = Array.from({ length: n }, (_, i) => this.#host(can[i % can.length]!, Math.floor(i / can.length) + 1));
     const cold = hosts.filter((host) => !host.running);
@@ -88,9 +88,9 @@ export class Lab {
     return (await this.hosts(1, [kind]))[0]!;
   }
 
-  /** Kinds that could not be had, with the reason. Known once hosts were asked for. */
+  /** Suites that could not be had, with the reason. Known once hosts were asked for. */
   get missing(): ReadonlyMap<string, string> {
-    return this.#roots?.missing ?? new Map();
+    return this.#missing;
   }
 
   /** Every host that exists, running or not, in the order of kinds and numbers. */
@@ -121,7 +121,7 @@ export class Lab {
 
   async #prepare(kinds: readonly Kind[]): Promise<void> {
     await prepareMachine(this.#say);
-    this.#roots = await buildRoots(kinds, this.#say);
+    this.#missing = await buildRoots(kinds, this.#say);
     mkdirSync(this.dir, { recursive: true });
     if (!existsSync(this.key))
       await must('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'fleetmask-lab', '-f', this.key]);

@@ -97,51 +97,44 @@ export async function cgroupRoot(): Promise<string> {
   return join(OWN_CGROUP2, 'fleetmask-lab');
 }
 
-export interface Roots {
-  /** The overlay's lowerdir for a kind; throws with the reason when its suite could not be had. */
-  lowerOf(kind: Kind): string;
-  /** Suites that could not be had, and why. */
-  readonly missing: ReadonlyMap<string, string>;
+/** The overlay's lowerdir for hosts of a kind, once its root is built. */
+export function lowerOf(kind: Kind): string {
+  const dir = join(CACHE, stamp(), kind.suite);
+  if (!existsSync(dir)) throw new Error(`the root of ${kind.name} is not built yet`);
+  const root = join(dir, 'root');
+  return kind.layer === undefined ? root : `${join(dir, kind.layer)}:${root}`;
 }
 
-/** Builds the roots that the kinds need, unless they are cached from this very recipe. */
-export async function buildRoots(kinds: readonly Kind[], say: (line: string) => void): Promise<Roots> {
-  const stamp = createHash('sha256').update(readFileSync(RECIPE)).digest('hex').slice(0, 12);
-  const cache = join(CACHE, stamp);
+/** Builds the roots that the kinds need, unless they are cached from this very recipe. Returns what could not be had, and why. */
+export async function buildRoots(kinds: readonly Kind[], say: (line: string) => void): Promise<Map<string, string>> {
   const missing = new Map<string, string>();
+  const cache = join(CACHE, stamp());
   const suites = [...new Set(kinds.map((kind) => kind.suite))];
   const absent = suites.filter((suite) => !existsSync(join(cache, suite)));
-  if (absent.length > 0) {
-    say(`building ${absent.join(', ')} (once, about ${absent.length * 20} s on 2 cores)`);
-    const mirror = await debianMirror();
-    await Promise.all(
-      absent.map(async (suite) => {
-        const args = [RECIPE, suite, join(cache, suite), ...(mirror === undefined ? [] : [mirror])];
-        await must('sh', args, { timeoutMs: 600_000 }).catch((error: Error) => {
-          missing.set(suite, error.message);
-          say(`no ${suite}: ${error.message}`);
-        });
-      }),
-    );
-    await dropOldRoots(stamp);
-  }
-  return {
-    missing,
-    lowerOf(kind) {
-      const why = missing.get(kind.suite);
-      if (why !== undefined) throw new Error(`${kind.name} needs ${kind.suite}, which could not be built: ${why}`);
-      const root = join(cache, kind.suite, 'root');
-      return kind.layer === undefined ? root : `${join(cache, kind.suite, kind.layer)}:${root}`;
-    },
-  };
+  if (absent.length === 0) return missing;
+  say(`building ${absent.join(', ')} (once, about ${absent.length * 20} s on 2 cores)`);
+  const mirror = await debianMirror();
+  await Promise.all(
+    absent.map(async (suite) => {
+      const args = [RECIPE, suite, join(cache, suite), ...(mirror === undefined ? [] : [mirror])];
+      await must('sh', args, { timeoutMs: 600_000 }).catch((error: Error) => {
+        missing.set(suite, error.message);
+        say(`no ${suite}: ${error.message}`);
+      });
+    }),
+  );
+  await dropOldRoots();
+  return missing;
 }
 
+const stamp = () => createHash('sha256').update(readFileSync(RECIPE)).digest('hex').slice(0, 12);
+
 /** Hosts of any lab may still stand on an older root; then it stays. */
-async function dropOldRoots(stamp: string): Promise<void> {
+async function dropOldRoots(): Promise<void> {
   const events = join(await cgroupRoot(), 'cgroup.events');
   if (existsSync(events) && /^populated 1$/m.test(readFileSync(events, 'utf8'))) return;
   for (const name of readdirSync(CACHE)) {
-    if (name !== stamp) rmSync(join(CACHE, name), { recursive: true, force: true });
+    if (name !== stamp()) rmSync(join(CACHE, name), { recursive: true, force: true });
   }
 }
 
