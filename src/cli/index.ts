@@ -87,6 +87,15 @@ async function dispatch(io: Io, version: string): Promise<number> {
   return exitCode ?? EXIT.ok;
 }
 
+/** yargs' own words, where they are for programmers, in an operator's. */
+function usageError(message: string, word: string | undefined): UsageError {
+  const known = COMMANDS.find(({ name }) => name === word);
+  const [first = message] = message.split('\n');
+  const text =
+    first.startsWith('Not enough non-option') && known ? `an argument is missing: fleetmask ${known.usage}` : first;
+  return new UsageError(text, `See fleetmask ${known ? `${known.name} ` : ''}--help.`);
+}
+
 function build(argv: Argv, each: Command, settings: Record<string, unknown>): Argv {
   const { options } = each;
   const relevant = Object.fromEntries(Object.entries(settings).filter(([name]) => name in options));

@@ -23,6 +23,7 @@ const HINTS = {
   'stale-plan': 'The host changed since it was planned; make a new plan.',
   locked: 'Wait for the other run to finish, or settle it first.',
   // what went wrong during a change
+  journal: 'Make room for the journal, or set FLEETMASK_STATE_DIR; nothing is changed that cannot be recorded first.',
   'write-failed': 'Check that the unit directory is writable (read-only file system, immutable flag, full disk).',
   'stop-refused': 'The unit refuses manual stops; mask it without --now, or change RefuseManualStop= first.',
   'still-running': 'Look at `systemctl status` of the unit there; raise --host-timeout if it merely stops slowly.',

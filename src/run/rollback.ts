@@ -1,7 +1,7 @@
 /** Puts back what an earlier run did to a host, from what its journal recorded and the receipt on the host. */
 import { fault, type HostReport, type UnitReport } from '../model/index.ts';
 import type { Intent, Journal, JournalHost } from './journal.ts';
-import { type Crew, undoHost, visit } from './settle.ts';
+import { type Crew, record, undoHost, visit } from './settle.ts';
 
 export interface RollbackJob {
   readonly run: string;
@@ -43,6 +43,6 @@ export async function rollBackHost(
       ? { outcome: 'restored', units, fault: null }
       : { outcome: 'stranded', units, fault: undone.fault };
   });
-  await job.journal.commit({ type: 'settled', at: crew.clock.date(), report });
+  await record(job.journal, { type: 'settled', at: crew.clock.date(), report });
   return report;
 }

@@ -21,7 +21,7 @@ import { namesToProbe, type Query } from '../plan/resolve.ts';
 import type { RequestContext } from '../remote/protocol.ts';
 import { openSession, type Reply, SEQ, type Session } from '../remote/session.ts';
 import type { Connection, Transport } from '../transport/transport.ts';
-import type { Journal, JournalHost } from './journal.ts';
+import type { Journal, JournalHost, JournalRecord } from './journal.ts';
 
 /** What every host of a run is given. */
 export interface Crew {
@@ -153,13 +153,14 @@ export async function settle(host: JournalHost, job: Job, crew: Crew): Promise<H
   const report = await visit(host, crew, namesToProbe(job.queries), async (session, deadline, until) => {
     const plan = assemble(job.ask, job.queries, session.facts);
     if (plan.kind !== 'change') return unchanging(plan);
-    await intend(host, job, crew, 'apply', SEQ.apply, plan);
+    const unrecorded = await intend(host, job, crew, 'apply', SEQ.apply, plan);
+    if (unrecorded) return { outcome: 'refused', units: unread(plan.units), fault: unrecorded };
     crew.progress(host.host, 'applying');
     const context = contextOf(job, until - crew.clock.now() - ANSWER_MARGIN_MS);
     const reply = await session.apply(plan.change, context, deadline);
     return judged(host, job, crew, plan, session, reply);
   });
-  await job.journal.commit({ type: 'settled', at: crew.clock.date(), report });
+  await record(job.journal, { type: 'settled', at: crew.clock.date(), report });
   return report;
 }
 
@@ -279,15 +280,29 @@ export async function undoHost(
   }
 }
 
-async function intend(
+/** Returns why the intent could not be recorded, if so. Undoing goes on all the same: it only takes back what was recorded. */
+function intend(
   host: JournalHost,
   job: UndoJob,
   crew: Crew,
   request: 'apply' | 'undo',
   seq: number,
   { change, prior }: { change: Change; prior: Prior },
-): Promise<void> {
-  await job.journal.commit({ type: 'intent', at: crew.clock.date(), host: host.host, seq, request, change, prior });
+): Promise<Fault | null> {
+  return record(job.journal, { type: 'intent', at: crew.clock.date(), host: host.host, seq, request, change, prior });
+}
+
+/**
+ * A journal that cannot be written any more ends no run: what is not recorded is not begun, and a host whose settlement is
+ * lost stays in doubt in the journal, which is the truth as far as the journal knows it.
+ */
+export async function record(journal: Journal, entry: JournalRecord): Promise<Fault | null> {
+  try {
+    await journal.commit(entry);
+    return null;
+  } catch (error) {
+    return fault('journal', `the journal cannot be written: ${(error as Error).message}`);
+  }
 }
 
 function contextOf(job: UndoJob, ms: number): RequestContext {

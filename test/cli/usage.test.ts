@@ -17,7 +17,7 @@ writeFileSync(PROGRAM, '[web]\nweb1\n[web:children]\nnobody\n');
 const NEVER: readonly (readonly [args: string, says: RegExp])[] = [
   ['', /Which command/],
   ['frobnicate', /frobnicate|Unknown/],
-  ['mask', /units|Not enough/i],
+  ['mask', /an argument is missing: fleetmask mask <units/],
   [`mask cron -i ${HOSTS}`, /limit/],
   [`mask cron -i ${HOSTS} -l all`, /consent.*terminal/],
   [`mask cron -i ${HOSTS} -l all -y --frobnicate`, /frobnicate/],

@@ -1,0 +1,259 @@
+/** One host through faults of the network: it ends masked, as it was, or stranded, and says which. */
+import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type Fleet, startFleet } from '../../src/demo/fleet.ts';
+import { DEMO_HOSTS } from '../../src/demo/hosts.ts';
+import type { Ask } from '../../src/model/index.ts';
+import { parseQuery } from '../../src/plan/resolve.ts';
+import { createJournal, type Journal, type JournalHost, readJournal, stateOfRun } from '../../src/run/journal.ts';
+import { rollBackHost } from '../../src/run/rollback.ts';
+import { type Clock, type Crew, type Job, settle } from '../../src/run/settle.ts';
+import { keyRing } from '../../src/transport/identities.ts';
+import { ssh2Transport } from '../../src/transport/ssh2.ts';
+import type { Transport } from '../../src/transport/transport.ts';
+import { faulty, type Script } from './faulty.ts';
+
+const ASK: Ask = {
+  verb: 'mask',
+  units: ['cron'],
+  now: true,
+  runtime: false,
+  allowAbsent: false,
+  killLeftovers: false,
+  startProbe: true,
+};
+
+let fleet: Fleet;
+let inner: Transport;
+let target: JournalHost;
+let state: string;
+let run = 0;
+
+beforeAll(async () => {
+  const specs = DEMO_HOSTS.filter(({ name }) => name === 'deb-db1');
+  fleet = await startFleet(specs, { path: process.env.PATH ?? '', tempDir: tmpdir() });
+  const [host] = fleet.hosts;
+  target = {
+    host: 'deb-db1',
+    address: '127.0.0.1',
+    port: host!.port,
+    user: 'demo',
+    identityFiles: [fleet.privateKeyPath],
+    identitiesOnly: true,
+    become: 'auto',
+  };
+  inner = ssh2Transport({
+    connectTimeoutMs: 10_000,
+    hostKeyChecking: 'strict',
+    knownHostsFiles: [fleet.knownHostsPath],
+    keys: keyRing({}),
+  });
+});
+afterAll(async () => {
+  inner.close();
+  await fleet.dispose();
+});
+const journals: Journal[] = [];
+beforeEach(() => {
+  state = mkdtempSync(join(tmpdir(), 'fleetmask-settle-'));
+  run += 1;
+  return async () => {
+    for (const journal of journals.splice(0)) await journal.close();
+    rmSync(state, { recursive: true, force: true });
+  };
+});
+
+/** Real time, but waiting for a lost host takes none. */
+function impatient(): Clock {
+  let skipped = 0;
+  return {
+    now: () => performance.now() + skipped,
+    date: () => '2026-01-01T00:00:00.000Z',
+    deadline: (ms) => AbortSignal.timeout(Math.max(0, Math.round(ms))),
+    sleep: async (ms) => {
+      skipped += ms;
+    },
+  };
+}
+
+async function through(
+  script: Script,
+  options: { hostTimeout?: number; journal?: Partial<Journal>; rollback?: 'none' } = {},
+) {
+  const id = `run-${run}`;
+  const journal = await createJournal(state, id);
+  journals.push(journal);
+  const crew: Crew = {
+    transport: faulty(inner, script),
+    clock: impatient(),
+    hostTimeout: options.hostTimeout ?? 20_000,
+    progress: () => {},
+  };
+  const job: Job = {
+    run: id,
+    ask: ASK,
+    queries: ASK.units.map(parseQuery),
+    meta: {},
+    journal: { commit: options.journal?.commit ?? ((record) => journal.commit(record)), close: () => journal.close() },
+    rollback: options.rollback ?? 'host',
+  };
+  const info = {
+    id,
+    command: 'mask',
+    units: ['cron'],
+    now: true,
+    runtime: false,
+    actor: 'a@b',
+    reason: null,
+    ticket: null,
+    startedAt: '',
+  } as const;
+  await journal.commit({ type: 'run', schema: 'fleetmask.journal/1', run: info, ask: ASK, hosts: [target] });
+  const report = await settle(target, job, crew);
+  return { report, id, journal, state: () => stateOfRun(readJournal(state, id)), crew };
+}
+
+const root = () => fleet.hosts[0]!.dir;
+const masked = () => {
+  const link = join(root(), 'etc/systemd/system/cron.service');
+  return existsSync(link) && lstatSync(link).isSymbolicLink();
+};
+const receipts = () => {
+  const dir = join(root(), 'var/lib/fleetmask');
+  return existsSync(dir) ? readdirSync(dir) : [];
+};
+
+/** Puts the host back after a case that leaves it masked. */
+async function restore({ state, id, crew, journal }: Awaited<ReturnType<typeof through>>) {
+  const before = state().hosts.get('deb-db1');
+  if (before?.kind !== 'changed' && before?.kind !== 'in-doubt') throw new Error('nothing to restore');
+  const seq = state().lastSeq.get('deb-db1') ?? 1;
+  return rollBackHost(
+    target,
+    before.intent,
+    before.report?.units ?? [],
+    seq,
+    { run: id, meta: {}, journal },
+    { ...crew, transport: inner },
+  );
+}
+
+describe('a host', () => {
+  it('with which nothing goes wrong is masked, and a later rollback restores it', async () => {
+    const result = await through({});
+    expect(result.report).toMatchObject({ outcome: 'masked', fault: null });
+    expect(masked()).toBe(true);
+    expect(result.state().hosts.get('deb-db1')?.kind).toBe('changed');
+    expect((await restore(result)).outcome).toBe('restored');
+    expect(masked()).toBe(false);
+    expect(receipts()).toEqual([]);
+    expect(result.state().hosts.get('deb-db1')?.kind).toBe('restored');
+  });
+
+  it('lost before the probe is unreachable, and has no intent', async () => {
+    const { report, state } = await through({ request: () => 'cut-before' });
+    expect(report).toMatchObject({ outcome: 'unreachable', fault: { kind: 'unreachable' } });
+    expect(state().hosts.get('deb-db1')?.kind).toBe('untouched');
+  });
+
+  it('that stalls in the probe is unreachable when its time is up', async () => {
+    const { report } = await through({ request: () => 'mute' }, { hostTimeout: 1000 });
+    expect(report).toMatchObject({ outcome: 'unreachable', fault: { kind: 'timed-out' } });
+    expect(report.seconds).toBeLessThan(5);
+  });
+
+  it('lost before the apply reached it is called again and is as it was', async () => {
+    const { report } = await through({ request: (number) => (number === 2 ? 'cut-before' : 'pass') });
+    expect(report).toMatchObject({ outcome: 'rolled-back', fault: { kind: 'lost' } });
+    expect(masked()).toBe(false);
+  });
+
+  it('lost in the middle of the apply is called again and put back', async () => {
+    const { report } = await through({ request: (number) => (number === 2 ? 'cut-after' : 'pass') });
+    expect(report).toMatchObject({ outcome: 'rolled-back', fault: { kind: 'lost' } });
+    expect(report.units[0]?.after).toMatchObject({ load: 'loaded', active: 'active' });
+    expect(masked()).toBe(false);
+    expect(receipts()).toEqual([]);
+  });
+
+  it('that stalls in the apply is put back over a new connection', async () => {
+    const { report } = await through({ request: (number) => (number === 2 ? 'mute' : 'pass') }, { hostTimeout: 3000 });
+    expect(report).toMatchObject({ outcome: 'rolled-back', fault: { kind: 'timed-out' } });
+    expect(masked()).toBe(false);
+  });
+
+  it('lost twice is put back at the third call, with a higher number each time', async () => {
+    const seqs: string[] = [];
+    const { report } = await through({
+      request: (number, text) => {
+        const undo = /^\w+ (\d+) undo/.exec(text)?.[1];
+        if (undo !== undefined) seqs.push(undo);
+        return number === 2 || number === 4 ? 'cut-after' : 'pass';
+      },
+    });
+    expect(report.outcome).toBe('rolled-back');
+    expect(seqs).toEqual(['2', '3']);
+    expect(masked()).toBe(false);
+  });
+
+  it('that never comes back is stranded, never unreachable, and can be rolled back when it does', async () => {
+    const result = await through({
+      request: (number) => (number === 2 ? 'cut-after' : 'pass'),
+      connect: (number) => (number === 1 ? 'up' : 'down'),
+    });
+    expect(result.report).toMatchObject({ outcome: 'stranded', fault: { kind: 'lost' } });
+    expect(result.state().hosts.get('deb-db1')?.kind).toBe('in-doubt');
+    expect((await restore(result)).outcome).toBe('restored');
+    expect(masked()).toBe(false);
+  });
+
+  it('that is not to be rolled back stays as it is, stranded', async () => {
+    const result = await through({ request: (number) => (number === 2 ? 'cut-after' : 'pass') }, { rollback: 'none' });
+    expect(result.report.outcome).toBe('stranded');
+    await expect.poll(masked).toBe(true);
+    expect((await restore(result)).outcome).toBe('restored');
+  });
+});
+
+describe('the journal', () => {
+  it('has the intent on disk before the request leaves', async () => {
+    const onDisk: string[] = [];
+    const result = await through({
+      request: (_number, text) => {
+        const kind = /^\w+ \d+ (apply|undo) /.exec(text)?.[1];
+        if (kind) onDisk.push(...readJournal(state, `run-${run}`).map((record) => record.type));
+        return 'pass';
+      },
+    });
+    expect(onDisk).toEqual(['run', 'intent']);
+    await restore(result);
+  });
+
+  it('that cannot be written leaves the host untouched', async () => {
+    const full = async () => {
+      throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+    };
+    const { report } = await through({}, { journal: { commit: full } });
+    expect(report).toMatchObject({ outcome: 'refused', fault: { kind: 'journal' } });
+    expect(masked()).toBe(false);
+  });
+
+  it('with a torn last line is read up to it', async () => {
+    const result = await through({ connect: () => 'down' });
+    const file = join(state, 'runs', `${result.id}.ndjson`);
+    const { appendFileSync } = await import('node:fs');
+    appendFileSync(file, '{"type":"intent","host":"deb-');
+    expect(readFileSync(file, 'utf8').endsWith('\n')).toBe(false);
+    expect(result.state().hosts.get('deb-db1')?.kind).toBe('untouched');
+  });
+
+  it('with a damaged line in the middle says where', async () => {
+    const result = await through({ connect: () => 'down' });
+    const file = join(state, 'runs', `${result.id}.ndjson`);
+    const { appendFileSync } = await import('node:fs');
+    appendFileSync(file, 'rubbish\n{"type":"finished"}\n');
+    expect(() => readJournal(state, result.id)).toThrow(/ndjson:3: not a journal record/);
+  });
+});
