@@ -71,7 +71,8 @@ export function dial({ target, identities, hostKey, stop, keepaliveMs, onWarning
     const refused = hostKey.refusal();
     if (refused !== undefined) return { is: 'failed', fault: refused };
     if (error?.level === 'client-authentication') return { is: 'failed', fault: login.refusal(undefined) };
-    if (step === 'authentication' && typeof error?.code !== 'string') {
+    // ssh2 gives a level to what breaks the protocol or the connection, and none to a disconnect by the server.
+    if (step === 'authentication' && error?.level === undefined) {
       const said = error === undefined ? 'it hung up' : printable(error.message, 200);
       return { is: 'failed', fault: login.refusal(said) };
     }
