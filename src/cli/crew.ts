@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JournalHost } from '../run/journal.ts';
-import type { Clock, Crew } from '../run/settle.ts';
+import type { Clock, Crew } from '../run/visit.ts';
 import type { Io } from './io.ts';
 import { duration, wholeNumber } from './options.ts';
 import { absolute } from './targets.ts';

@@ -5,7 +5,7 @@ import { type Command, type HostReport, type RunInfo, UsageError } from '../mode
 import { describeAsk } from '../report/index.ts';
 import { acrossFleet, totalsOf } from '../run/fleet.ts';
 import type { JournalHost } from '../run/journal.ts';
-import type { Crew } from '../run/settle.ts';
+import type { Crew } from '../run/visit.ts';
 import { type CrewFlags, crewOf } from './crew.ts';
 import { exitCodeOf } from './exit.ts';
 import type { Io } from './io.ts';

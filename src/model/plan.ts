@@ -29,6 +29,8 @@ export interface UnitPlan {
   readonly before: UnitState;
   /** Units that can start it and are not masked themselves. */
   readonly triggers: readonly string[];
+  /** What would be done for it, in order, in an operator's words. */
+  readonly steps: readonly string[];
   /** What an operator should know before agreeing. */
   readonly notes: readonly string[];
 }

@@ -30,6 +30,8 @@ export interface UnitReport {
   readonly startProbe: StartProbe;
   /** What can start it and is not masked itself. */
   readonly triggers: readonly string[];
+  /** What was planned for it, in order; empty where nothing was. */
+  readonly steps: readonly string[];
   /** Processes that are left in its control group, this session's own included. */
   readonly leftovers: number;
   readonly notes: readonly string[];

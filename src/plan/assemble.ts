@@ -67,7 +67,8 @@ export function assemble(ask: Ask, queries: readonly Query[], facts: Facts): Pla
   if (facts.privilege.kind === 'none') {
     return refuse(fault('no-privilege', `no root privilege: ${facts.privilege.why}`), units);
   }
-  return { kind: 'change', units, change: changeOf(ask, steps), prior: priorOf(meant, facts) };
+  const told = units.map((unit, index) => ({ ...unit, steps: wordsFor(steps[index]!, ask) }));
+  return { kind: 'change', units: told, change: changeOf(ask, steps), prior: priorOf(meant, facts) };
 }
 
 /** Why nothing can be said or done about units on this host; null when systemd answers. */
@@ -95,7 +96,7 @@ function unitPlan({ asked, unit, facts, instances }: Meant, meant: readonly Mean
   if (own.length > 0)
     notes.push(`instances with a unit file of their own are not masked: ${own.map(({ id }) => id).join(', ')}`);
   const triggers = facts.triggeredBy.filter((trigger) => !masked.has(trigger));
-  return { asked, unit, shownAs: facts.id, before: stateOf(facts), triggers, notes };
+  return { asked, unit, shownAs: facts.id, before: stateOf(facts), triggers, steps: [], notes };
 }
 
 /** Such an instance does not fall under its template's mask. */
@@ -168,6 +169,20 @@ function unmaskSteps(ask: Ask, meant: Meant, facts: Facts): UnitSteps {
     .filter((path) => removable(path, ask))
     .map((path) => path.path);
   return { meant, links: [], removes, stops: [], groups: [], reload: false };
+}
+
+/** The steps as an operator reads them; the reload is the host's, and stands with each unit that needs it. */
+function wordsFor(step: UnitSteps, ask: Ask): string[] {
+  if (isDone(step)) return [];
+  const { meant, links, removes, stops, groups } = step;
+  return [
+    ...links.map((path) => `link in ${dirOf(path) === RUN ? '/run' : '/etc'}`),
+    ...removes.map((path) => `unlink in ${dirOf(path) === RUN ? '/run' : '/etc'}`),
+    ...stops.map((stop) => (stop === meant.unit ? 'stop' : `stop ${stop}`)),
+    'reload',
+    ...(ask.killLeftovers && groups.length > 0 ? ['end leftovers'] : []),
+    ...(ask.verb === 'mask' && ask.startProbe ? ['try start'] : []),
+  ];
 }
 
 function isDone({ links, removes, stops, groups, reload }: UnitSteps): boolean {

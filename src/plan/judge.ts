@@ -23,13 +23,14 @@ export interface Verdict {
 
 /** The report of units that were planned and not (or not yet) read again. */
 export function unread(units: readonly UnitPlan[]): UnitReport[] {
-  return units.map(({ asked, unit, before, triggers, notes }) => ({
+  return units.map(({ asked, unit, before, triggers, steps, notes }) => ({
     asked,
     unit,
     before,
     after: null,
     startProbe: 'skipped',
     triggers,
+    steps,
     leftovers: 0,
     notes,
   }));

@@ -28,7 +28,17 @@ export function observe(queries: readonly Query[], facts: Facts): Observation {
         ...(running.length > 0 ? [`instances running: ${running.join(', ')}`] : []),
       ];
       const triggers = shown.triggeredBy;
-      units.push({ asked, unit, before: state, after: state, startProbe: 'skipped', triggers, leftovers: 0, notes });
+      units.push({
+        asked,
+        unit,
+        before: state,
+        after: state,
+        startProbe: 'skipped',
+        triggers,
+        steps: [],
+        leftovers: 0,
+        notes,
+      });
     }
   }
   const masked = units.filter(({ after }) => after?.load === 'masked').length;

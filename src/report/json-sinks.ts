@@ -76,7 +76,7 @@ function hostDocument(report: HostReport): HostReport {
 }
 
 function unitDocument(report: UnitReport): UnitReport {
-  const { asked, unit, before, after, startProbe, triggers, leftovers, notes } = report;
+  const { asked, unit, before, after, startProbe, triggers, leftovers, steps, notes } = report;
   return ordered(report, {
     asked,
     unit,
@@ -85,6 +85,7 @@ function unitDocument(report: UnitReport): UnitReport {
     startProbe,
     triggers,
     leftovers,
+    steps,
     notes,
   });
 }

@@ -4,15 +4,12 @@ import { group, labelHosts } from './hosts.ts';
 import type { Screen } from './output.ts';
 import { outcomeStyle } from './paint.ts';
 import { change, distro, fileWord, NONE, runsOn } from './state.ts';
-import { stepsOf } from './steps.ts';
 import { type Cell, type Column, renderTable } from './table.ts';
 import { duration } from './time.ts';
 
 export interface ResultOptions {
   /** Every host by itself, every name in a list. */
   readonly verbose: boolean;
-  /** What was planned for a host; where it is given, `plan` has a column of steps. */
-  readonly planOf?: (host: string) => Plan | undefined;
 }
 
 /** Up to so many hosts each has a row of its own. */
@@ -22,9 +19,9 @@ const FOLD_ABOVE = 40;
 export function renderReport(report: Report, screen: Screen, options: ResultOptions): string {
   const hosts = report.hosts.toSorted((a, b) => ORDER[a.outcome] - ORDER[b.outcome]);
   const fold = !options.verbose && hosts.length > FOLD_ABOVE;
-  const groups = fold ? group(hosts, (host) => content(host, options)) : hosts.map((host) => [host]);
-  const rows = groups.flatMap((equal) => rowsOf(equal, options));
-  const columns = COLUMNS[report.run.command].filter((column) => column !== STEPS || options.planOf !== undefined);
+  const groups = fold ? group(hosts, (host) => content(host)) : hosts.map((host) => [host]);
+  const rows = groups.flatMap((equal) => rowsOf(equal));
+  const columns = COLUMNS[report.run.command];
   const naming = options.verbose ? 'all' : 'some';
   return [
     renderTable(columns, rows, screen),
@@ -58,22 +55,19 @@ interface Row {
   readonly head: { readonly hosts: readonly string[]; readonly seconds: number } | null;
   readonly host: HostReport;
   readonly unit: UnitReport | null;
-  readonly steps: string;
 }
 
-function rowsOf(equal: readonly HostReport[], options: ResultOptions): Row[] {
+function rowsOf(equal: readonly HostReport[]): Row[] {
   const host = equal[0]!;
   const head = { hosts: equal.map((each) => each.host), seconds: Math.max(...equal.map((each) => each.seconds)) };
-  const steps = stepsOf(options.planOf?.(host.host), host.units);
-  if (host.units.length === 0) return [{ head, host, unit: null, steps: NONE }];
-  return host.units.map((unit, i) => ({ head: i === 0 ? head : null, host, unit, steps: steps[i] ?? NONE }));
+  if (host.units.length === 0) return [{ head, host, unit: null }];
+  return host.units.map((unit, i) => ({ head: i === 0 ? head : null, host, unit }));
 }
 
 /** Everything that the rows of a host show but its name and time. */
-function content(host: HostReport, options: ResultOptions): string {
-  const steps = stepsOf(options.planOf?.(host.host), host.units);
-  const units = host.units.map(({ unit, before, after }) => [unit, before, after]);
-  return JSON.stringify([host.outcome, distro(host), units, steps]);
+function content(host: HostReport): string {
+  const units = host.units.map(({ unit, before, after, steps }) => [unit, before, after, steps]);
+  return JSON.stringify([host.outcome, distro(host), units]);
 }
 
 const HOST: Column<Row> = {
@@ -105,7 +99,13 @@ const OUTCOME: Column<Row> = {
   min: 11,
 };
 const TIME: Column<Row> = { title: 'time', of: ({ head }) => time(head), as: 'word', align: 'right', min: 5 };
-const STEPS: Column<Row> = { title: 'would', of: ({ steps }) => steps, as: 'text', rank: 2, min: 10 };
+const STEPS: Column<Row> = {
+  title: 'would',
+  of: ({ unit }) => unit?.steps.join(', ') || NONE,
+  as: 'text',
+  rank: 2,
+  min: 10,
+};
 
 const CHANGE = [HOST, DISTRO, UNIT, STATE, ACTIVE, OUTCOME, TIME];
 const COLUMNS: Record<Command, readonly Column<Row>[]> = {

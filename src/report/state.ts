@@ -29,6 +29,7 @@ const TOUCHED: ReadonlySet<Outcome> = new Set(['rolled-back', 'stranded']);
 export function change(outcome: Outcome, unit: UnitReport | null, word: (state: UnitState) => string): string {
   if (unit === null) return NONE;
   const before = unit.before === null ? '?' : word(unit.before);
+  if (outcome === 'unchanged' && unit.after !== null) return word(unit.after);
   if (unit.after !== null) return `${before} → ${word(unit.after)}`;
   if (TOUCHED.has(outcome)) return `${before} → ?`;
   return unit.before === null ? NONE : before;

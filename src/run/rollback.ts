@@ -1,13 +1,8 @@
 /** Puts back what an earlier run did to a host, from what its journal recorded and the receipt on the host. */
 import { fault, type HostReport, type UnitReport } from '../model/index.ts';
-import type { Intent, Journal, JournalHost } from './journal.ts';
-import { type Crew, record, undoHost, visit } from './settle.ts';
-
-export interface RollbackJob {
-  readonly run: string;
-  readonly meta: Readonly<Record<string, string>>;
-  readonly journal: Journal;
-}
+import type { Intent, JournalHost } from './journal.ts';
+import { record, type UndoJob, undoHost } from './undo.ts';
+import { type Crew, visit } from './visit.ts';
 
 /**
  * `restored` when the host reads as it was before the run; `stranded` when it was reached and does not; a host that could
@@ -18,7 +13,7 @@ export async function rollBackHost(
   intent: Intent,
   before: readonly UnitReport[],
   lastSeq: number,
-  job: RollbackJob,
+  job: UndoJob,
   crew: Crew,
 ): Promise<HostReport> {
   const { change, prior } = intent;

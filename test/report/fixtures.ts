@@ -29,6 +29,7 @@ export function unit(name: string, rest: Partial<UnitReport> = {}): UnitReport {
     after: MASKED,
     startProbe: 'blocked',
     triggers: [],
+    steps: [],
     leftovers: 0,
     notes: [],
     ...rest,

@@ -49,7 +49,7 @@ describe('json', () => {
     expect(Object.keys(first)).toEqual('host address port outcome seconds os systemd units fault'.split(' '));
     expect(Object.keys(first.os)).toEqual(['id', 'version', 'name']);
     expect(Object.keys(first.units[0])).toEqual(
-      'asked unit before after startProbe triggers leftovers notes'.split(' '),
+      'asked unit before after startProbe triggers leftovers steps notes'.split(' '),
     );
     expect(Object.keys(first.units[0].before)).toEqual(['load', 'file', 'active']);
     const failed = document.hosts.find((each: { fault: unknown }) => each.fault !== null);

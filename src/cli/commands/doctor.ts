@@ -2,7 +2,7 @@ import { fault, type HostReport, type Privilege } from '../../model/index.ts';
 import { systemdFault } from '../../plan/assemble.ts';
 import { type DoctorRow, doctorTable, visibleJson } from '../../report/index.ts';
 import { acrossFleet } from '../../run/fleet.ts';
-import { visit } from '../../run/settle.ts';
+import { visit } from '../../run/visit.ts';
 import { command } from '../command.ts';
 import { crewOf } from '../crew.ts';
 import { EXIT } from '../exit.ts';

@@ -1,0 +1,102 @@
+/** A host is called, probed, and handed over with its facts; what fails before that is an outcome of an untouched host. */
+import {
+  type Facts,
+  type Fault,
+  fault,
+  type HostReport,
+  type Outcome,
+  type Step,
+  type UnitReport,
+} from '../model/index.ts';
+import { openSession, type Reply, type Session } from '../remote/session.ts';
+import type { Connection, Transport } from '../transport/transport.ts';
+import type { JournalHost } from './journal.ts';
+
+/** What every host of a run is given. */
+export interface Crew {
+  readonly transport: Transport;
+  readonly clock: Clock;
+  /** Milliseconds for everything on one host up to the verdict; putting it back gets UNDO_MS besides. */
+  readonly hostTimeout: number;
+  progress(host: string, step: Step): void;
+}
+
+/** The only time there is, so that a run can be simulated. */
+export interface Clock {
+  /** Milliseconds, monotonic. */
+  now(): number;
+  /** UTC, RFC 3339. */
+  date(): string;
+  /** Aborts after so many milliseconds. */
+  deadline(ms: number): AbortSignal;
+  sleep(ms: number): Promise<void>;
+}
+
+export interface Ending {
+  readonly outcome: Outcome;
+  readonly units: readonly UnitReport[];
+  readonly fault: Fault | null;
+}
+
+/**
+ * Connects, probes, and hands over to `then`; whatever went wrong before the hand-over is an outcome of an untouched host.
+ * The connection is closed when this settles.
+ */
+export async function visit(
+  host: JournalHost,
+  crew: Crew,
+  names: readonly string[],
+  then: (session: Session, deadline: AbortSignal, until: number) => Promise<Ending>,
+): Promise<HostReport> {
+  const started = crew.clock.now();
+  const until = started + crew.hostTimeout;
+  const deadline = crew.clock.deadline(crew.hostTimeout);
+  const report = (ending: Ending, facts: Facts | null): HostReport => ({
+    host: host.host,
+    address: host.address,
+    port: host.port,
+    outcome: ending.outcome,
+    seconds: Math.round(crew.clock.now() - started) / 1000,
+    os: facts && { id: facts.os.id, version: facts.os.version, name: facts.os.name },
+    systemd: facts?.systemd.kind === 'running' ? facts.systemd.version : null,
+    units: ending.units,
+    fault: ending.fault,
+  });
+  const opened = await call(host, crew, names, deadline);
+  if (opened.kind === 'fault') return report(untouched(opened.fault), null);
+  const { session, connection } = opened.value;
+  try {
+    return report(await then(session, deadline, until), session.facts);
+  } finally {
+    session.end();
+    connection.close();
+  }
+}
+
+function untouched(problem: Fault): Ending {
+  const outcome: Outcome = problem.kind === 'no-shell' || problem.kind === 'bad-reply' ? 'refused' : 'unreachable';
+  return { outcome, units: [], fault: problem };
+}
+
+/** Connects and starts the program on the host. */
+export async function call(
+  host: JournalHost,
+  crew: Crew,
+  names: readonly string[],
+  deadline: AbortSignal,
+): Promise<Reply<{ session: Session; connection: Connection }>> {
+  crew.progress(host.host, 'connecting');
+  const connected = await crew.transport.connect(host, deadline);
+  if ('fault' in connected) return { kind: 'fault', fault: connected.fault };
+  const { connection } = connected;
+  crew.progress(host.host, 'probing');
+  const opened = await openSession(connection, host.become, names, deadline);
+  if (opened.kind === 'answer') return { kind: 'answer', value: { session: opened.value, connection } };
+  connection.close();
+  // nothing was begun yet: a connection that broke here is a host that could not be reached
+  const { kind, message } = opened.fault;
+  return {
+    kind: 'fault',
+    fault: kind === 'lost' ? fault('unreachable', `lost while probing: ${message}`) : opened.fault,
+  };
+}
