@@ -63,9 +63,7 @@ async function dispatch(io: Io, version: string): Promise<number> {
     )
     .exitProcess(false)
     .fail((message, error) => {
-      throw (
-        error ?? new UsageError(message.split('\n')[0] ?? message, 'See fleetmask --help, or --help of the command.')
-      );
+      throw error ?? usageError(message, io.args[0]);
     });
   const settings = settingsOf(io, KNOWN);
   for (const each of COMMANDS) {

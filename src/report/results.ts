@@ -103,8 +103,8 @@ const STEPS: Column<Row> = {
   title: 'would',
   of: ({ unit }) => unit?.steps.join(', ') || NONE,
   as: 'text',
-  rank: 2,
-  min: 10,
+  rank: 0,
+  min: 16,
 };
 
 const CHANGE = [HOST, DISTRO, UNIT, STATE, ACTIVE, OUTCOME, TIME];
