@@ -86,6 +86,12 @@ export class Graph {
 
   addChild(parent: GroupNode, child: GroupNode, origin: Origin): void {
     if (parent.children.has(child)) return;
+    if (child.name === 'ungrouped' && parent.name !== 'all')
+      throw mistake(
+        origin,
+        `"ungrouped" cannot be a child of ${quoted(parent.name)}: its hosts would be in a group and in none`,
+        'Put the hosts in a group of their own.',
+      );
     const cycle = parent === child || descendants(child).includes(parent);
     if (cycle)
       throw mistake(

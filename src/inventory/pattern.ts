@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { isIPv6 } from 'node:net';
 import { isAbsolute, join } from 'node:path';
 import { type Host, UsageError } from '../model/index.ts';
 import { glob, type Matcher, regex } from './glob.ts';
@@ -75,10 +74,12 @@ function splitPattern(pattern: string, origin: Origin): Element[] {
     .map((text) => ({ text, origin }));
 }
 
+const IPV6_BEGINNING = /^[!&]?(?:(?:[0-9a-f]{1,4}:){1,6}:|::|(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4})/i;
+
 function splitElements(pattern: string): readonly string[] {
   if (pattern.includes(',')) return pattern.split(',');
-  // A colon separates, unless it is part of an address or of a subscript.
-  if (isIPv6(pattern.replace(/^[!&]/, '').replace(/\[[^\]]*\]/g, ''))) return [pattern];
+  // A colon separates, unless the pattern begins as an IPv6 address does (`2001:db8::*`) or it is in a subscript.
+  if (IPV6_BEGINNING.test(pattern)) return [pattern];
   return pattern.match(/(?:[^\s:[\]]|\[[^\]]*\])+/g) ?? [];
 }
 

@@ -8,7 +8,9 @@ export function decode(bytes: Buffer, file: string): string {
   const text = bytes.toString('utf8');
   const bad = text.includes('\ufffd') && !bytes.equals(Buffer.from(text, 'utf8'));
   if (!bad) return text.replace(/^\ufeff/, '');
-  const line = text.slice(0, text.indexOf('\ufffd')).split('\n').length;
+  // Comments may be in whatever encoding their author had.
+  const line = text.split('\n').findIndex((each) => each.includes('\ufffd') && !/^\s*[#;]/.test(each)) + 1;
+  if (line === 0) return text;
   throw mistake({ file, line }, 'this line is not UTF-8', 'Convert the file to UTF-8.');
 }
 
@@ -19,6 +21,12 @@ export function decode(bytes: Buffer, file: string): string {
 export function readDocument(text: string, file: string): Node {
   const json = /^\s*[[{]/.test(text) ? readJson(text, file) : undefined;
   if (json?.kind === 'document') return json.root;
-  if (json !== undefined && file.endsWith('.json')) throw mistake(json.origin, `not JSON: ${json.why}`);
-  return readYaml(text, file);
+  try {
+    return readYaml(text, file);
+  } catch (error) {
+    // Broken JSON is usually broken YAML as well, but is better told as what it was meant to be.
+    if (json !== undefined && file.endsWith('.json'))
+      throw mistake(json.origin, `not JSON: ${json.why}`, 'Check the quotes, commas and brackets around that line.');
+    throw error;
+  }
 }

@@ -34,7 +34,8 @@ export function readYaml(text: string, file: string): Node {
     logLevel: 'silent',
   });
   const where = (offset: number): Origin => ({ file, line: lines.linePos(offset).line || 1 });
-  if (!Array.isArray(documents)) return { kind: 'scalar', origin: { file, line: 1 }, value: null };
+  if (!Array.isArray(documents) || documents.length === 0)
+    return { kind: 'scalar', origin: { file, line: 1 }, value: null };
   for (const document of documents) {
     const [error] = document.errors;
     if (error !== undefined) throw mistake(where(error.pos[0]), `not YAML: ${error.message}`, YAML_HINT);

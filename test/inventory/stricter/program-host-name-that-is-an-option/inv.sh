@@ -1,0 +1,2 @@
+#!/bin/sh
+echo '{"web": {"hosts": ["-oProxyCommand=id"]}, "_meta": {"hostvars": {}}}'
