@@ -1,0 +1,91 @@
+/** Opening a session on machines that are not what one hopes: each is told apart, and none is believed. */
+import { spawn } from 'node:child_process';
+import { describe, expect, it } from 'vitest';
+import { openSession } from '../../src/remote/session.ts';
+import type { Connection, Ended } from '../../src/transport/transport.ts';
+
+/** A host whose login shell runs `script` instead of the command, with the command in $COMMAND. */
+function hostThat(script: string): Connection {
+  return {
+    close: () => {},
+    exec(command, output) {
+      const child = spawn('/bin/sh', ['-c', script], { env: { PATH: process.env.PATH, COMMAND: command } });
+      let stderr = '';
+      child.stdout.on('data', (chunk: Buffer) => output.stdout(chunk));
+      child.stderr.on('data', (chunk: Buffer) => {
+        stderr += chunk.toString('latin1');
+      });
+      child.stdin.on('error', () => {});
+      const ended = new Promise<Ended>((resolve) => {
+        child.on('close', (code, signal) =>
+          resolve(signal ? { how: 'signalled', signal, stderr } : { how: 'exited', code: code ?? -1, stderr }),
+        );
+      });
+      return {
+        ended,
+        write: (data) => void child.stdin.write(data),
+        end: () => void child.stdin.end(),
+        abandon: () => void child.kill('SIGKILL'),
+      };
+    },
+  };
+}
+
+async function open(script: string, ms = 5000) {
+  const reply = await openSession(hostThat(script), 'never', [], AbortSignal.timeout(ms));
+  if (reply.kind === 'answer') reply.value.end();
+  return reply;
+}
+
+const REFUSED: readonly (readonly [what: string, script: string, kind: string, message: RegExp])[] = [
+  [
+    'an account without a shell',
+    'echo This account is currently not available.; exit 1',
+    'no-shell',
+    /exit status 1.*not available/,
+  ],
+  ['a router’s command line', 'cat >/dev/null & echo "% Unknown command"; exit 0', 'no-shell', /Unknown command/],
+  ['a shell that knows no POSIX', 'echo "Unmatched single quote" >&2; exit 2', 'no-shell', /Unmatched/],
+  ['a shell that is killed', 'kill -9 $$', 'no-shell', /signal SIGKILL/],
+  ['a host that says nothing', 'exec sleep 30', 'timed-out', /did not answer/],
+  ['a host that talks of other things', 'while :; do echo hello; sleep 0.01; done', 'timed-out', /did not answer/],
+  ['a host that repeats what it hears', 'exec cat', 'timed-out', /did not answer/],
+  [
+    'a host with a nonce of its own',
+    'echo "@000000000000000000000000 0 done 1"; exec sleep 30',
+    'timed-out',
+    /did not answer/,
+  ],
+  [
+    'a host that reads our nonce and counts wrong',
+    'while read -r line; do set -- $line; if [ "$1" = main ] && [ $# -gt 3 ]; then echo "@$2 0 os ID=x"; echo "@$2 0 done 7"; fi; done',
+    'bad-reply',
+    /7 records arrived with 2/,
+  ],
+];
+
+describe('a session is not opened on', () => {
+  for (const [what, script, kind, message] of REFUSED) {
+    it(what, async () => {
+      const reply = await open(script, 1500);
+      expect(reply).toMatchObject({ kind: 'fault', fault: { kind, message: expect.stringMatching(message) } });
+    });
+  }
+
+  it('a host whose last words are escape sequences, and these do not get through', async () => {
+    const reply = await open("printf '\\033]0;owned\\007\\033[2J' >&2; exit 3");
+    expect(reply).toMatchObject({ kind: 'fault', fault: { message: expect.stringContaining('\\x1b]0;owned\\x07') } });
+  });
+});
+
+describe('a session is opened on', () => {
+  it('a host whose start-up files greet everybody', async () => {
+    const reply = await open('echo "Welcome!"; echo "@ 0 done 1"; eval "$COMMAND"');
+    expect(reply.kind).toBe('answer');
+  });
+
+  it('a host without systemd, which is a fact and no fault', async () => {
+    const reply = await open('PATH=/usr/bin:/bin FLEETMASK_ROOT=/nowhere; export PATH FLEETMASK_ROOT; eval "$COMMAND"');
+    expect(reply).toMatchObject({ kind: 'answer', value: { facts: { systemd: { kind: 'absent' } } } });
+  });
+});
