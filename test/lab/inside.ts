@@ -1,5 +1,4 @@
 /** What is true inside a host, read past its sshd and past fleetmask: the only witness of these tests. */
-import { randomUUID } from 'node:crypto';
 import type { LabHost } from './lab.ts';
 
 /** Runs a script as root in the host; throws when it fails. */
@@ -54,9 +53,10 @@ export async function traces(host: LabHost): Promise<string> {
  */
 export async function reloadMark(host: LabHost): Promise<string> {
   const generator = '/etc/systemd/system-generators/reload-mark';
-  const text = `#!/bin/sh\ncat /proc/sys/kernel/random/uuid >"$1/reload-mark"\n`;
-  await sh(host, `[ -x ${generator} ] || { mkdir -p /etc/systemd/system-generators`.concat(`
-    printf '%s' '${text.replaceAll('\n', "'\"\n\"'")}' >${generator}; chmod 755 ${generator}; systemctl daemon-reload; }`));
+  if ((await host.exec(['test', '-x', generator])).code !== 0) {
+    await host.writeFile(generator, '#!/bin/sh\ncat /proc/sys/kernel/random/uuid >"$1/reload-mark"\n', 0o755);
+    await sh(host, 'systemctl daemon-reload');
+  }
   return sh(host, 'cat /run/systemd/generator/reload-mark');
 }
 
@@ -70,6 +70,3 @@ export async function until<T>(read: () => Promise<T>, holds: (value: T) => bool
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
-
-/** For names that no other test of this run uses. */
-export const mark = () => randomUUID().slice(0, 6);

@@ -1,0 +1,179 @@
+/** Services as vendors, administrators and generators bring them: masked, and put back exactly. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Operator } from './fleetmask.ts';
+import { describeLab } from './given.ts';
+import { daemon, property, sh, unit } from './inside.ts';
+import type { LabHost } from './lab.ts';
+import { masksAndPutsBack } from './situation.ts';
+
+const WANTED = '[Install]\nWantedBy=multi-user.target';
+
+describeLab('a service is masked, and put back', (lab) => {
+  let hosts: LabHost[];
+  const operator = new Operator(lab);
+  beforeAll(async () => {
+    // systemd 247, 252 and 257; the last with bash as its sh
+    hosts = await lab.hosts(3, ['debian11', 'debian12', 'rhel-like']);
+  });
+  afterAll(() => operator.forget());
+
+  it('when it is enabled and runs', async () => {
+    await masksAndPutsBack(operator, hosts, {
+      given: `${unit('enabled.service', `${daemon()}\n${WANTED}`)} systemctl enable --now enabled`,
+      ask: 'mask enabled --now',
+      compared: ['enabled.service'],
+    });
+  });
+
+  it('when it is disabled, static or idle, several at once', async () => {
+    await masksAndPutsBack(operator, hosts, {
+      given: `${unit('disabled.service', `${daemon()}\n${WANTED}`)} ${unit('static.service', daemon())}
+        ${unit('idle.service', daemon())} systemctl daemon-reload; systemctl start disabled static`,
+      ask: 'mask disabled static.service idle --now',
+      compared: ['disabled.service', 'static.service', 'idle.service'],
+    });
+  });
+
+  it('when it is asked for by an alias: the unit itself is masked', async () => {
+    await masksAndPutsBack(operator, hosts, {
+      given: `${unit('real.service', `${daemon()}\n${WANTED}\nAlias=etc-alias.service`)}
+        ln -sf real.service /usr/lib/systemd/system/vendor-alias.service; systemctl enable --now real`,
+      ask: 'mask vendor-alias --now',
+      compared: ['real.service'],
+      then: async (host, run) => {
+        expect(run.on(host).units[0]?.unit).toBe('real.service');
+        for (const alias of ['vendor-alias', 'etc-alias']) {
+          expect((await host.exec(`systemctl start ${alias}`)).code, alias).not.toBe(0);
+        }
+      },
+    });
+  });
+
+  it('when it is an instance, and its siblings run on', async () => {
+    await masksAndPutsBack(operator, hosts, {
+      given: `${unit('sibling@.service', daemon())} systemctl daemon-reload; systemctl start sibling@a sibling@b`,
+      ask: 'mask sibling@a --now',
+      compared: ['sibling@a.service', 'sibling@b.service', 'sibling@c.service'],
+      held: ['sibling@a.service'],
+      then: async (host) => {
+        expect(await property(host, 'sibling@b.service', 'ActiveState')).toBe('active');
+        await sh(host, 'systemctl start sibling@c; systemctl stop sibling@c');
+      },
+    });
+  });
+
+  it('when it is a template: every instance stops, and none starts', async () => {
+    await masksAndPutsBack(operator, hosts, {
+      given: `${unit('plate@.service', `${daemon()}\n${WANTED}\nDefaultInstance=one`)}
+        systemctl enable --now plate@one; systemctl start plate@two`,
+      ask: 'mask plate@.service --now',
+      compared: ['plate@one.service', 'plate@two.service', 'plate@new.service'],
+    });
+  });
+
+  it('when its name has escapes in it', async () => {
+    const name = String.raw`dev-disk\x2dby\x2dlabel@a\x20b.service`;
+    await masksAndPutsBack(operator, hosts, {
+      given: `${unit(name, daemon())} systemctl daemon-reload; systemctl start '${name}'`,
+      ask: `mask ${name} --now`,
+      compared: [name],
+    });
+  });
+
+  it('when it comes from a SysV script', async () => {
+    const script = `#!/bin/sh
+### BEGIN INIT INFO
+# Provides: oldstyle
+# Required-Start:
+# Required-Stop:
+# Default-Start: 2 3 4 5
+# Default-Stop: 0 1 6
+### END INIT INFO
+case $1 in start) sleep infinity & ;; stop) pkill -x -P 1 sleep ;; esac`;
+    await masksAndPutsBack(operator, hosts, {
+      given: `mkdir -p /etc/init.d; cat >/etc/init.d/oldstyle <<'INIT'\n${script}\nINIT
+        chmod 755 /etc/init.d/oldstyle; systemctl daemon-reload; systemctl start oldstyle`,
+      ask: 'mask oldstyle --now',
+      compared: ['oldstyle.service'],
+      then: async (host, run) => {
+        expect(run.on(host).units[0]?.notes.join()).toMatch('/etc/init.d/oldstyle can still be run by hand');
+      },
+    });
+  });
+
+  it('when its file is in /run', async () => {
+    await masksAndPutsBack(operator, hosts, {
+      given: `${unit('volatile.service', daemon(), '/run/systemd/system')} systemctl daemon-reload; systemctl start volatile`,
+      ask: 'mask volatile --now',
+      compared: ['volatile.service'],
+    });
+  });
+
+  it('with --runtime: the link and the receipt are in /run', async () => {
+    await masksAndPutsBack(operator, hosts, {
+      given: `${unit('tillboot.service', `${daemon()}\n${WANTED}`)} systemctl enable --now tillboot`,
+      ask: 'mask tillboot --now --runtime',
+      compared: ['tillboot.service'],
+      then: async (host) => {
+        expect(await property(host, 'tillboot.service', 'UnitFileState')).toBe('masked-runtime');
+        expect((await host.exec('ls -d /etc/systemd/system/tillboot.service /var/lib/fleetmask')).stdout).toBe('');
+      },
+    });
+  });
+
+  it('when it has drop-ins, in /etc and of the whole type', async () => {
+    await masksAndPutsBack(operator, hosts, {
+      given: `${unit('dropped.service', daemon())} ${unit('x.conf', '[Service]\nNice=5', '/etc/systemd/system/dropped.service.d')}
+        ${unit('y.conf', '[Service]\nEnvironment=A=b', '/run/systemd/system/dropped.service.d')}
+        systemctl daemon-reload; systemctl start dropped`,
+      ask: 'mask dropped --now',
+      compared: ['dropped.service'],
+    });
+  });
+
+  it('when it always restarts', async () => {
+    await masksAndPutsBack(operator, hosts, {
+      given: `${unit('phoenix.service', daemon('Restart=always', 'RestartSec=0'))} systemctl daemon-reload; systemctl start phoenix`,
+      ask: 'mask phoenix --now',
+      compared: ['phoenix.service'],
+    });
+  });
+
+  it('when it is a oneshot that remains', async () => {
+    await masksAndPutsBack(operator, hosts, {
+      given: `${unit('once.service', '[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/usr/bin/true\nExecStop=/usr/bin/touch /run/once-stopped')}
+        systemctl daemon-reload; systemctl start once`,
+      ask: 'mask once --now',
+      compared: ['once.service'],
+      then: async (host) => void (await sh(host, 'rm /run/once-stopped')),
+    });
+  });
+
+  it('when it failed before: it is failed again', async () => {
+    await masksAndPutsBack(operator, hosts, {
+      given: `${unit('broken.service', '[Service]\nExecStart=/usr/bin/false')} systemctl daemon-reload; systemctl start broken
+        while systemctl is-active -q broken; do sleep 0.1; done`,
+      ask: 'mask broken --now',
+      compared: ['broken.service'],
+      held: [],
+      then: async (host) => {
+        expect(await property(host, 'broken.service', 'LoadState')).toBe('masked');
+        expect((await host.exec('systemctl start broken')).stderr).toMatch('is masked');
+      },
+    });
+  });
+
+  it('with the stop settings of its own: its ExecStop, its signal, its ExecStopPost', async () => {
+    const settings = ['KillSignal=SIGINT', 'KillMode=mixed', 'ExecStop=/bin/sh -c "echo stop >>/run/polite"'];
+    const program = `/bin/sh -c 'trap "echo INT >>/run/polite; exit 0" INT; trap "echo TERM >>/run/polite; exit 0" TERM; while :; do sleep 0.1; done'`;
+    await masksAndPutsBack(operator, hosts, {
+      given: `rm -f /run/polite; ${unit('polite.service', ['[Service]', `ExecStart=${program}`, ...settings, 'ExecStopPost=/bin/sh -c "echo post >>/run/polite"'].join('\n'))}
+        systemctl daemon-reload; systemctl start polite; sleep 0.3`,
+      ask: 'mask polite --now',
+      compared: ['polite.service'],
+      then: async (host) => {
+        expect(await sh(host, 'cat /run/polite')).toBe('stop\nINT\npost');
+      },
+    });
+  });
+});

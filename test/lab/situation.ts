@@ -1,0 +1,96 @@
+/** What a test says of a situation on a host: how it is made, what is asked, and how it must end, checked from inside. */
+import { expect } from 'vitest';
+import type { FaultKind } from '../../src/model/index.ts';
+import type { Operator, Run } from './fleetmask.ts';
+import { dumps, HELD, hold, reloadMark, sh, traces } from './inside.ts';
+import type { LabHost } from './lab.ts';
+
+export interface Situation {
+  /** A script that makes it, as root inside the host. */
+  readonly given: string;
+  /** As typed after `fleetmask`. */
+  readonly ask: string;
+  /** Units that must be as before after the rollback, or stay so when nothing may be touched. */
+  readonly compared: readonly string[];
+  /** Units that must not run and must not start after the mask; else all that are compared. */
+  readonly held?: readonly string[];
+  /** Anything else that must hold while it is masked. */
+  readonly then?: (host: LabHost, run: Run) => Promise<void>;
+}
+
+const everywhere = <T>(hosts: readonly LabHost[], read: (host: LabHost) => Promise<T>): Promise<Record<string, T>> =>
+  Promise.all(hosts.map(async (host) => [host.name, await read(host)] as const)).then(Object.fromEntries);
+
+const same = <T>(hosts: readonly LabHost[], value: T): Record<string, T> =>
+  Object.fromEntries(hosts.map(({ name }) => [name, value]));
+
+export const outcomes = (run: Run) =>
+  Object.fromEntries(run.report.hosts.map(({ host, outcome, fault }) => [host, fault ? `${outcome}: ${fault.kind}: ${fault.message}` : outcome]));
+
+/** Masks; nothing of it runs or starts; `rollback` makes everything equal to what it was. */
+export async function masksAndPutsBack(operator: Operator, hosts: readonly LabHost[], situation: Situation): Promise<void> {
+  const { given, ask, compared, held = compared, then } = situation;
+  await everywhere(hosts, (host) => sh(host, given));
+  const before = await everywhere(hosts, (host) => dumps(host, compared));
+
+  const run = await operator.do(ask, hosts);
+  expect(outcomes(run)).toEqual(same(hosts, 'masked'));
+  expect(run.exitCode).toBe(0);
+  for (const name of held) {
+    expect({ [name]: await everywhere(hosts, (host) => hold(host, name)) }).toEqual({ [name]: same(hosts, HELD) });
+  }
+  await Promise.all(hosts.map((host) => then?.(host, run)));
+
+  await putsBack(operator, run, hosts, before, compared);
+}
+
+export async function putsBack(
+  operator: Operator,
+  run: Run,
+  hosts: readonly LabHost[],
+  before: Record<string, Record<string, string[]>>,
+  compared: readonly string[],
+): Promise<void> {
+  const undone = await operator.undo(run);
+  expect(outcomes(undone)).toEqual(same(hosts, 'restored'));
+  expect(await everywhere(hosts, (host) => dumps(host, compared))).toEqual(before);
+  expect(await everywhere(hosts, traces)).toEqual(same(hosts, ''));
+}
+
+/** Refuses for this reason, and neither a unit nor systemd nor the disk was touched. */
+export async function leavesAlone(
+  operator: Operator,
+  hosts: readonly LabHost[],
+  situation: Situation,
+  kind: FaultKind | 'unchanged',
+): Promise<Run> {
+  const { given, ask, compared } = situation;
+  await everywhere(hosts, (host) => sh(host, given));
+  const look = (host: LabHost) => Promise.all([dumps(host, compared), reloadMark(host), traces(host)]);
+  const before = await everywhere(hosts, look);
+  const run = await operator.do(ask, hosts);
+  const ended = run.report.hosts.map(({ outcome, fault }) => (fault ? `${outcome}: ${fault.kind}` : outcome));
+  expect(ended, JSON.stringify(outcomes(run))).toEqual(hosts.map(() => (kind === 'unchanged' ? kind : `refused: ${kind}`)));
+  expect(run.exitCode).toBe(kind === 'unchanged' ? 0 : 4);
+  expect(await everywhere(hosts, look)).toEqual(before);
+  return run;
+}
+
+/** Fails on the way for this reason, and is as it was before. */
+export async function failsAndRollsBack(
+  operator: Operator,
+  hosts: readonly LabHost[],
+  situation: Situation,
+  kind: FaultKind,
+): Promise<Run> {
+  const { given, ask, compared } = situation;
+  await everywhere(hosts, (host) => sh(host, given));
+  const before = await everywhere(hosts, (host) => dumps(host, compared));
+  const run = await operator.do(ask, hosts);
+  const ended = run.report.hosts.map(({ outcome, fault }) => `${outcome}: ${fault?.kind}`);
+  expect(ended, JSON.stringify(outcomes(run))).toEqual(hosts.map(() => `rolled-back: ${kind}`));
+  expect(run.exitCode).toBe(5);
+  expect(await everywhere(hosts, (host) => dumps(host, compared))).toEqual(before);
+  expect(await everywhere(hosts, traces)).toEqual(same(hosts, ''));
+  return run;
+}
