@@ -120,6 +120,7 @@ export function dial({ target, identities, hostKey, stop, keepaliveMs, onWarning
     else stop.addEventListener('abort', onStop, { once: true });
     if (settled) return;
     try {
+      socket.connect({ host: target.address, port: target.port }); // first: ssh2 takes an idle socket for a connected one
       client.connect({
         sock: socket,
         username: target.user,
@@ -131,7 +132,6 @@ export function dial({ target, identities, hostKey, stop, keepaliveMs, onWarning
         keepaliveCountMax: KEEPALIVES_MISSED,
       });
       shortcuts = shorten(client, { login, software: hello.software });
-      socket.connect({ host: target.address, port: target.port });
     } catch (error) {
       onEnd(error as Error); // a port that is none
       return;

@@ -44,12 +44,12 @@ export function publicKeyLogin(user: string, { usable, skipped }: Identities): L
         const why = unsigned.get(identity);
         return why === undefined ? identity.label : `${identity.label} (${why})`;
       });
-      if (labels.length > 0) parts.push(`tried ${labels.join('; ')}`);
-      if (skipped.length > 0) parts.push(`skipped ${skipped.map(({ source, why }) => `${source}: ${why}`).join('; ')}`);
+      if (labels.length > 0) parts.push(`tried ${labels.join(', ')}`);
+      if (skipped.length > 0) parts.push(`skipped ${skipped.map(({ source, why }) => `${source}: ${why}`).join(', ')}`);
       if (usable.length === 0 && skipped.length === 0) parts.push('there is no key file and no agent');
       if (methods !== undefined) parts.push(`the server takes ${printable(methods.join(', '), 100) || 'nothing'}`);
       const what = outcome(usable.length, partial, printable(user, 60));
-      return fault('auth', `${said === undefined ? what : `${what} (${said})`}: ${parts.join('. ')}`);
+      return fault('auth', `${said === undefined ? what : `${what} (${said})`}: ${parts.join('; ')}`);
     },
   };
 }

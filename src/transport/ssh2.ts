@@ -93,8 +93,10 @@ const givenUp = (target: Target): Fault => fault('cancelled', `The connection to
 /** Joins the operator's signal and the deadline; the reason of the joint signal is a `Stop`. */
 function stopper(target: Target, timeoutMs: number, operator: AbortSignal): { signal: AbortSignal; clear(): void } {
   const joint = new AbortController();
-  const late: Stop = (step) =>
-    fault('timed-out', `${peerOf(target)} was not logged in to within ${timeoutMs / 1000} s: it got as far as ${step}`);
+  const late: Stop = (step) => {
+    const progress = step === 'connect' ? 'it does not answer' : `it got as far as ${step}`;
+    return fault('timed-out', `${peerOf(target)} did not let us in within ${timeoutMs / 1000} s: ${progress}`);
+  };
   const onAbort = (): void => joint.abort((() => givenUp(target)) satisfies Stop);
   const timer = setTimeout(() => joint.abort(late), timeoutMs);
   if (operator.aborted) onAbort();

@@ -7,7 +7,7 @@ export interface Transport {
    * (`unreachable`, `timed-out`, `auth`, `host-key`, `cancelled`). Retries only what failed before authentication.
    */
   connect(target: Target, signal: AbortSignal): Promise<Connected | Failed>;
-  /** Releases what connections share (agent sockets, parsed keys). */
+  /** Closes every connection that is still open. */
   close(): void;
 }
 
@@ -31,7 +31,10 @@ export interface OutputSink {
 }
 
 export interface RemoteProcess {
-  /** Queued until the command has started; dropped when it has ended. */
+  /**
+   * Queued until the server takes input for the command; dropped when it has ended. OpenSSH opens its window only with
+   * the command, so input arrives a round trip after the command line.
+   */
   write(data: string): void;
   /** Half-closes stdin. */
   end(): void;
