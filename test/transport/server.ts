@@ -72,10 +72,12 @@ export async function startServer(
 function runInShell(command: string, channel: ServerChannel): void {
   const child = spawn('/bin/sh', ['-c', command]);
   channel.pipe(child.stdin);
-  child.stdin.on('error', () => undefined);
+  for (const stream of [child.stdin, channel, channel.stderr]) stream.on('error', () => undefined);
+  channel.on('close', () => child.kill());
   child.stdout.pipe(channel, { end: false });
   child.stderr.pipe(channel.stderr, { end: false });
   child.on('close', (code, signal) => {
+    if (!channel.writable) return;
     if (signal === null) channel.exit(code ?? 255);
     else channel.exit(signal.slice('SIG'.length));
     channel.end();
