@@ -218,7 +218,7 @@ probe() {
 # A changing request, read into lists.
 parse() {
   run='' where=etc stop_timeout=60 kill=no meta=- wanted='' links='' removes='' stops='' reads='' looks='' attempts='' groups=''
-  starts='' halts=''
+  starts='' halts='' lifts=''
   for word in "$@"; do
     text=${word#*=}
     case $word in
@@ -237,6 +237,7 @@ parse() {
       group=*) groups="$groups $text" ;;
       start=*) starts="$starts $text" ;;
       halt=*) halts="$halts $text" ;;
+      lift=*) lifts="$lifts $text" ;;
     esac
   done
 }
@@ -502,7 +503,28 @@ start_again() {
     shift
   done
   [ -z "$broken" ] || step reset-failed ctl reset-failed -- $broken
-  [ -z "$idle" ] || step start ctl start -- $idle
+  [ -n "$idle" ] || return 0
+  lift
+  step start ctl start -- $idle
+  started=$?
+  if [ -n "$lifted" ]; then
+    restore_links
+    step reload ctl daemon-reload || failed=yes
+  fi
+  return "$started"
+}
+
+# A unit that ran under a mask cannot start again under it: masks from before the run are off for as long as the start
+# takes. The receipt has it first, so that an undo after a power cut puts them back.
+lift() {
+  lifted=
+  [ -w "$receipt/log" ] || return 0
+  for path in $lifts; do
+    { [ -L "$root$path" ] && [ "$root$path" -ef /dev/null ]; } || continue
+    printf '%s\n' "removing $path $(readlink "$root$path")" >>"$receipt/log"
+    step "lift:$path" rm -f "$root$path" && lifted="$lifted $path"
+  done
+  [ -z "$lifted" ] || step reload ctl daemon-reload
 }
 
 # serve SEQ VERB WORD… end

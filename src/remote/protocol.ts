@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { type Change, isTemplate, type Prior } from '../model/index.ts';
+import { baseOf, type Change, isTemplate, type Prior, templateOf } from '../model/index.ts';
 
 /** Longer lines are no records: what fleetmask.sh says is short. */
 const MAX_LINE = 64 * 1024;
@@ -77,6 +77,7 @@ export function undoWords(change: Change, prior: Prior, halts: readonly string[]
     ...contextWords(change, context),
     ...prior.states.filter((state) => wasRunning(state.active)).map((state) => `start=${state.id}`),
     ...halts.map((unit) => `halt=${unit}`),
+    ...prior.masks.filter((path) => heldRunning(path, prior)).map((path) => `lift=${path}`),
     ...change.looks.map((unit) => `look=${unit}`),
     ...unique([...change.reads, ...prior.states.map((state) => state.id)]).map((unit) => `read=${unit}`),
   ];
@@ -100,6 +101,12 @@ function encoded(text: string): string {
 /** Deactivating counts as running nowhere: it was on its way out by itself. */
 function wasRunning(active: string): boolean {
   return active === 'active' || active === 'reloading' || active === 'activating' || active === 'refreshing';
+}
+
+/** A unit that ran under a mask can start again only while that mask is off. */
+function heldRunning(mask: string, { states }: Prior): boolean {
+  const name = baseOf(mask);
+  return states.some(({ id, active }) => wasRunning(active) && (id === name || templateOf(id) === name));
 }
 
 function unique(words: readonly string[]): string[] {
