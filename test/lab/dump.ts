@@ -8,6 +8,8 @@ const VOLATILE = new RegExp(
     'InvocationID|(Main|Control|ExecMain)PID|ControlGroupId|Job|NRestarts|RestartUSecNext',
     'Memory(Current|Available|Peak|Swap(Current|Peak)|ZSwapCurrent)|Effective(Memory\\w*|TasksMax)|TasksCurrent|CPUUsageNSec',
     'IP(In|E)gress(Bytes|Packets)|IO(Read|Write)(Bytes|Operations)',
+    // on some versions gone as soon as the group is empty, on others not
+    'ControlGroup',
     'NAccepted|NConnections|NRefused|NFileDescriptorStore|LastTrigger\\w*|NextElapse\\w*|StatusText',
   ].join('|')})=`,
 );
@@ -47,12 +49,15 @@ export async function dumpUnit(host: LabHost, unit: string): Promise<string[]> {
 }
 
 function settle(line: string): string {
-  if (!UNORDERED.test(line)) return line.replace(/ ; start_time=\[.*\}$/, ' }');
+  if (!UNORDERED.test(line)) return line.replace(/ ; (start_time=\[|next_elapse=).*\}$/, ' }');
   const [key, value] = [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)];
   return `${key}=${value.split(' ').sort().join(' ')}`;
 }
 
-/** Every file, drop-in and link of these names: type, mode, owner, and content or target. Of links no time: undo makes new ones. */
+/**
+ * Every file, drop-in and link of these names: type, mode, owner, and content or target. No time of links: undo makes new ones;
+ * nor of what generators write: each reload makes it new.
+ */
 async function unitFiles(host: LabHost, names: readonly string[]): Promise<string[]> {
   const escaped = names.map((name) => name.replace(/[\\*?[\]]/g, '\\$&'));
   const tests = escaped.flatMap((name) => [
@@ -74,5 +79,6 @@ async function unitFiles(host: LabHost, names: readonly string[]): Promise<strin
   // missing directories are complaints on stderr, and no matter
   const file = ['-type', 'f', '-printf', '%p: file %m %U:%G %T@\\n', '-exec', 'sha256sum', '{}', ';'];
   const print = ['(', ...file, '-o', '-printf', '%p: %y %m %U:%G -> %l\\n', ')'];
-  return (await host.exec([...find, ...print])).stdout.split('\n').filter(Boolean).sort();
+  const lines = (await host.exec([...find, ...print])).stdout.split('\n').filter(Boolean).sort();
+  return lines.map((line) => line.replace(/^(\/run\/systemd\/generator.*: file .*) [\d.]+$/, '$1'));
 }

@@ -37,14 +37,25 @@ export const HELD = '0 ActiveState=inactive LoadState=masked is masked start=1';
 /** The same of a unit that was stopped hard, or whose dependencies failed with it. */
 export const HELD_FAILED = HELD.replace('inactive', 'failed');
 
-/** Dumps of several units, as one comparable value. */
-export async function dumps(host: LabHost, names: readonly string[]): Promise<Record<string, string[]>> {
-  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await host.dumpUnit(name)])));
+export type Dumps = ReadonlyMap<string, readonly string[]>;
+
+export async function dumps(host: LabHost, names: readonly string[]): Promise<Dumps> {
+  return new Map(await Promise.all(names.map(async (name) => [name, await host.dumpUnit(name)] as const)));
 }
 
-/** Everything that fleetmask may have left on a host's disk. */
-export async function traces(host: LabHost): Promise<string> {
-  return (await host.exec('ls -A /var/lib/fleetmask /run/fleetmask/runs 2>/dev/null')).stdout.trim();
+/** What is no more as it was dumped: lines that went, and lines that came. */
+export async function changes(host: LabHost, before: Dumps): Promise<string[]> {
+  const now = await dumps(host, [...before.keys()]);
+  return [...before].flatMap(([name, lines]) => {
+    const after = now.get(name) ?? [];
+    const gone = lines.filter((line) => !after.includes(line)).map((line) => `${name} - ${line}`);
+    return [...gone, ...after.filter((line) => !lines.includes(line)).map((line) => `${name} + ${line}`)];
+  });
+}
+
+/** Whether a run's receipt lies on the host. */
+export async function receiptOf(host: LabHost, run: string): Promise<string> {
+  return (await host.exec(`ls -d /var/lib/fleetmask/${run} /run/fleetmask/runs/${run} 2>/dev/null`)).stdout.trim();
 }
 
 /**

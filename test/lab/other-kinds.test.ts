@@ -23,7 +23,7 @@ describeLab('a unit is masked, and put back', (lab) => {
       ask: 'mask ear.socket --now',
       compared: ['ear.socket', 'ear.service'],
       held: ['ear.socket'],
-      then: async (host) => {
+      meanwhile: async (host) => {
         expect((await host.exec('busybox nc -w 1 local:/run/ear </dev/null')).code).not.toBe(0);
       },
     });
@@ -45,10 +45,10 @@ describeLab('a unit is masked, and put back', (lab) => {
     await masksAndPutsBack(operator, hosts, {
       given: `mkdir -p /mnt/own /mnt/tab; ${unit(file, '[Mount]\nWhat=tmpfs\nWhere=/mnt/own\nType=tmpfs')}
         grep -q /mnt/tab /etc/fstab || echo 'tmpfs /mnt/tab tmpfs noauto 0 0' >>/etc/fstab
-        systemctl daemon-reload; systemctl start ${file} ${fstab}`,
+        systemctl daemon-reload; systemctl restart ${file} ${fstab}`,
       ask: `mask ${file} ${fstab} --now`,
       compared: [file, fstab],
-      then: async (host) => {
+      meanwhile: async (host) => {
         expect((await host.exec('mountpoint -q /mnt/own || mountpoint -q /mnt/tab')).code).not.toBe(0);
       },
     });
@@ -61,7 +61,7 @@ describeLab('a unit is masked, and put back', (lab) => {
       ask: 'mask crew.target --now',
       compared: ['crew.target', 'member.service'],
       held: ['crew.target'],
-      then: async (host) => {
+      meanwhile: async (host) => {
         expect(await property(host, 'member.service', 'ActiveState')).toBe('inactive');
       },
     });
@@ -75,7 +75,7 @@ describeLab('a unit is masked, and put back', (lab) => {
       ask: 'mask busy --now',
       compared: ['busy.service', 'busy.socket'],
       held: ['busy.service'],
-      then: async (host, run) => {
+      meanwhile: async (host, run) => {
         expect(run.on(host).units[0]?.triggers).toEqual(['busy.socket']);
         await sh(host, 'systemctl stop hammer');
       },
@@ -89,7 +89,7 @@ describeLab('a unit is masked, and put back', (lab) => {
       ask: 'mask job --now',
       compared: ['job.service', 'job.timer', 'job.path'],
       held: ['job.service'],
-      then: async (host, run) => {
+      meanwhile: async (host, run) => {
         expect([...(run.on(host).units[0]?.triggers ?? [])].sort()).toEqual(['job.path', 'job.timer']);
         // the path unit fails when it finds that it cannot start what it watches for
         await sh(host, 'touch /run/job-wanted; sleep 0.2; rm /run/job-wanted');
@@ -106,9 +106,17 @@ describeLab('a unit is masked, and put back', (lab) => {
         ${unit('idler.service', on('Requires=base.service'))}
         systemctl daemon-reload; systemctl start base needs bound part wants far`,
       ask: 'mask base --now',
-      compared: ['base.service', 'needs.service', 'bound.service', 'part.service', 'wants.service', 'far.service', 'idler.service'],
+      compared: [
+        'base.service',
+        'needs.service',
+        'bound.service',
+        'part.service',
+        'wants.service',
+        'far.service',
+        'idler.service',
+      ],
       held: ['base.service'],
-      then: async (host) => {
+      meanwhile: async (host) => {
         const states = await sh(host, 'systemctl is-active needs bound part far wants || :');
         expect(states.split('\n')).toEqual(['inactive', 'inactive', 'inactive', 'inactive', 'active']);
       },

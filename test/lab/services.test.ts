@@ -40,7 +40,7 @@ describeLab('a service is masked, and put back', (lab) => {
         ln -sf real.service /usr/lib/systemd/system/vendor-alias.service; systemctl enable --now real`,
       ask: 'mask vendor-alias --now',
       compared: ['real.service'],
-      then: async (host, run) => {
+      meanwhile: async (host, run) => {
         expect(run.on(host).units[0]?.unit).toBe('real.service');
         for (const alias of ['vendor-alias', 'etc-alias']) {
           expect((await host.exec(`systemctl start ${alias}`)).code, alias).not.toBe(0);
@@ -55,7 +55,7 @@ describeLab('a service is masked, and put back', (lab) => {
       ask: 'mask sibling@a --now',
       compared: ['sibling@a.service', 'sibling@b.service', 'sibling@c.service'],
       held: ['sibling@a.service'],
-      then: async (host) => {
+      meanwhile: async (host) => {
         expect(await property(host, 'sibling@b.service', 'ActiveState')).toBe('active');
         await sh(host, 'systemctl start sibling@c; systemctl stop sibling@c');
       },
@@ -95,7 +95,7 @@ case $1 in start) sleep infinity & ;; stop) pkill -x -P 1 sleep ;; esac`;
         chmod 755 /etc/init.d/oldstyle; systemctl daemon-reload; systemctl start oldstyle`,
       ask: 'mask oldstyle --now',
       compared: ['oldstyle.service'],
-      then: async (host, run) => {
+      meanwhile: async (host, run) => {
         expect(run.on(host).units[0]?.notes.join()).toMatch('/etc/init.d/oldstyle can still be run by hand');
       },
     });
@@ -114,7 +114,7 @@ case $1 in start) sleep infinity & ;; stop) pkill -x -P 1 sleep ;; esac`;
       given: `${unit('tillboot.service', `${daemon()}\n${WANTED}`)} systemctl enable --now tillboot`,
       ask: 'mask tillboot --now --runtime',
       compared: ['tillboot.service'],
-      then: async (host) => {
+      meanwhile: async (host) => {
         expect(await property(host, 'tillboot.service', 'UnitFileState')).toBe('masked-runtime');
         expect((await host.exec('ls -d /etc/systemd/system/tillboot.service /var/lib/fleetmask')).stdout).toBe('');
       },
@@ -145,7 +145,7 @@ case $1 in start) sleep infinity & ;; stop) pkill -x -P 1 sleep ;; esac`;
         systemctl daemon-reload; systemctl start once`,
       ask: 'mask once --now',
       compared: ['once.service'],
-      then: async (host) => void (await sh(host, 'rm /run/once-stopped')),
+      meanwhile: async (host) => void (await sh(host, 'rm /run/once-stopped')),
     });
   });
 
@@ -156,7 +156,7 @@ case $1 in start) sleep infinity & ;; stop) pkill -x -P 1 sleep ;; esac`;
       ask: 'mask broken --now',
       compared: ['broken.service'],
       held: [],
-      then: async (host) => {
+      meanwhile: async (host) => {
         expect(await property(host, 'broken.service', 'LoadState')).toBe('masked');
         expect((await host.exec('systemctl start broken')).stderr).toMatch('is masked');
       },
@@ -171,7 +171,7 @@ case $1 in start) sleep infinity & ;; stop) pkill -x -P 1 sleep ;; esac`;
         systemctl daemon-reload; systemctl start polite; sleep 0.3`,
       ask: 'mask polite --now',
       compared: ['polite.service'],
-      then: async (host) => {
+      meanwhile: async (host) => {
         expect(await sh(host, 'cat /run/polite')).toBe('stop\nINT\npost');
       },
     });

@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import type { FaultKind } from '../../src/model/index.ts';
 import type { Operator, Run } from './fleetmask.ts';
-import { dumps, HELD, hold, reloadMark, sh, traces } from './inside.ts';
+import { changes, type Dumps, dumps, HELD, hold, receiptOf, reloadMark, sh } from './inside.ts';
 import type { LabHost } from './lab.ts';
 
 export interface Situation {
@@ -15,7 +15,7 @@ export interface Situation {
   /** Units that must not run and must not start after the mask; else all that are compared. */
   readonly held?: readonly string[];
   /** Anything else that must hold while it is masked. */
-  readonly then?: (host: LabHost, run: Run) => Promise<void>;
+  readonly meanwhile?: (host: LabHost, run: Run) => Promise<void>;
 }
 
 const everywhere = <T>(hosts: readonly LabHost[], read: (host: LabHost) => Promise<T>): Promise<Record<string, T>> =>
@@ -25,11 +25,20 @@ const same = <T>(hosts: readonly LabHost[], value: T): Record<string, T> =>
   Object.fromEntries(hosts.map(({ name }) => [name, value]));
 
 export const outcomes = (run: Run) =>
-  Object.fromEntries(run.report.hosts.map(({ host, outcome, fault }) => [host, fault ? `${outcome}: ${fault.kind}: ${fault.message}` : outcome]));
+  Object.fromEntries(
+    run.report.hosts.map(({ host, outcome, fault }) => [
+      host,
+      fault ? `${outcome}: ${fault.kind}: ${fault.message}` : outcome,
+    ]),
+  );
 
 /** Masks; nothing of it runs or starts; `rollback` makes everything equal to what it was. */
-export async function masksAndPutsBack(operator: Operator, hosts: readonly LabHost[], situation: Situation): Promise<void> {
-  const { given, ask, compared, held = compared, then } = situation;
+export async function masksAndPutsBack(
+  operator: Operator,
+  hosts: readonly LabHost[],
+  situation: Situation,
+): Promise<void> {
+  const { given, ask, compared, held = compared, meanwhile } = situation;
   await everywhere(hosts, (host) => sh(host, given));
   const before = await everywhere(hosts, (host) => dumps(host, compared));
 
@@ -39,22 +48,21 @@ export async function masksAndPutsBack(operator: Operator, hosts: readonly LabHo
   for (const name of held) {
     expect({ [name]: await everywhere(hosts, (host) => hold(host, name)) }).toEqual({ [name]: same(hosts, HELD) });
   }
-  await Promise.all(hosts.map((host) => then?.(host, run)));
+  await Promise.all(hosts.map((host) => meanwhile?.(host, run)));
 
-  await putsBack(operator, run, hosts, before, compared);
+  await putsBack(operator, run, hosts, before);
 }
 
 export async function putsBack(
   operator: Operator,
   run: Run,
   hosts: readonly LabHost[],
-  before: Record<string, Record<string, string[]>>,
-  compared: readonly string[],
+  before: Readonly<Record<string, Dumps>>,
 ): Promise<void> {
   const undone = await operator.undo(run);
   expect(outcomes(undone)).toEqual(same(hosts, 'restored'));
-  expect(await everywhere(hosts, (host) => dumps(host, compared))).toEqual(before);
-  expect(await everywhere(hosts, traces)).toEqual(same(hosts, ''));
+  expect(await everywhere(hosts, (host) => changes(host, before[host.name]!))).toEqual(same(hosts, []));
+  expect(await everywhere(hosts, (host) => receiptOf(host, run.report.run.id))).toEqual(same(hosts, ''));
 }
 
 /** Refuses for this reason, and neither a unit nor systemd nor the disk was touched. */
@@ -66,13 +74,17 @@ export async function leavesAlone(
 ): Promise<Run> {
   const { given, ask, compared } = situation;
   await everywhere(hosts, (host) => sh(host, given));
-  const look = (host: LabHost) => Promise.all([dumps(host, compared), reloadMark(host), traces(host)]);
-  const before = await everywhere(hosts, look);
+  const before = await everywhere(hosts, (host) => dumps(host, compared));
+  const mark = await everywhere(hosts, reloadMark);
   const run = await operator.do(ask, hosts);
   const ended = run.report.hosts.map(({ outcome, fault }) => (fault ? `${outcome}: ${fault.kind}` : outcome));
-  expect(ended, JSON.stringify(outcomes(run))).toEqual(hosts.map(() => (kind === 'unchanged' ? kind : `refused: ${kind}`)));
+  expect(ended, JSON.stringify(outcomes(run))).toEqual(
+    hosts.map(() => (kind === 'unchanged' ? kind : `refused: ${kind}`)),
+  );
   expect(run.exitCode).toBe(kind === 'unchanged' ? 0 : 4);
-  expect(await everywhere(hosts, look)).toEqual(before);
+  expect(await everywhere(hosts, reloadMark)).toEqual(mark);
+  expect(await everywhere(hosts, (host) => receiptOf(host, run.report.run.id))).toEqual(same(hosts, ''));
+  expect(await everywhere(hosts, (host) => changes(host, before[host.name]!))).toEqual(same(hosts, []));
   return run;
 }
 
@@ -90,7 +102,7 @@ export async function failsAndRollsBack(
   const ended = run.report.hosts.map(({ outcome, fault }) => `${outcome}: ${fault?.kind}`);
   expect(ended, JSON.stringify(outcomes(run))).toEqual(hosts.map(() => `rolled-back: ${kind}`));
   expect(run.exitCode).toBe(5);
-  expect(await everywhere(hosts, (host) => dumps(host, compared))).toEqual(before);
-  expect(await everywhere(hosts, traces)).toEqual(same(hosts, ''));
+  expect(await everywhere(hosts, (host) => changes(host, before[host.name]!))).toEqual(same(hosts, []));
+  expect(await everywhere(hosts, (host) => receiptOf(host, run.report.run.id))).toEqual(same(hosts, ''));
   return run;
 }
