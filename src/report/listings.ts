@@ -37,7 +37,7 @@ const RUN_COLUMNS: readonly Column<RunSummary>[] = [
             .join(''),
     as: 'text',
     rank: 2,
-    min: 12,
+    min: 14,
   },
   { title: 'by', of: ({ run }) => run.actor, as: 'name', min: 8 },
 ];
@@ -141,7 +141,7 @@ const DOCTOR_COLUMNS: readonly Column<DoctorRow>[] = [
     of: ({ fault }) => (fault === null ? { text: 'ok', style: 'good' } : { text: fault.kind, style: 'caution' }),
     as: 'text',
     rank: 1,
-    min: 8,
+    min: 12,
   },
   { title: 'time', of: ({ seconds }) => duration(seconds), as: 'word', align: 'right', min: 5 },
 ];

@@ -15,21 +15,22 @@ export function printError(err: Output, error: { readonly message: string; reado
 const DEEDS = {
   mask: 'Mask',
   unmask: 'Unmask',
-  rollback: 'Put back',
   plan: 'Plan',
   status: 'Read',
 } as const;
 
 /** What an operator is asked before anything changes: `Mask cron (and stop it) on 12 hosts: web1 … web12? [y/N] `. */
 export function describeAsk(
-  run: Pick<RunInfo, 'command' | 'units' | 'now' | 'runtime'>,
+  run: Pick<RunInfo, 'id' | 'command' | 'units' | 'now' | 'runtime'>,
   hosts: readonly string[],
 ): string {
+  const where = countHosts(hosts.length);
+  if (run.command === 'rollback') {
+    return safe(`Put ${where} back as before run ${run.id} (${listed(run.units)}): ${ends(hosts)}? [y/N] `);
+  }
   const stop = run.now ? ` (and stop ${run.units.length === 1 ? 'it' : 'them'})` : '';
   const until = run.runtime ? ' until the next boot' : '';
-  return safe(
-    `${DEEDS[run.command]} ${listed(run.units)}${stop} on ${countHosts(hosts.length)}${until}: ${ends(hosts)}? [y/N] `,
-  );
+  return safe(`${DEEDS[run.command]} ${listed(run.units)}${stop} on ${where}${until}: ${ends(hosts)}? [y/N] `);
 }
 
 function listed(names: readonly string[]): string {

@@ -94,11 +94,13 @@ test.each([
   [['cron', 'at', 'cups'], true, false, 1, 'Mask cron, at and cups (and stop them) on 1 host: web1? [y/N] '],
   [['cron'], false, true, 3, 'Mask cron on 3 hosts until the next boot: web1, web2, web3? [y/N] '],
 ])('the question names units %j and the number of hosts', (units, now, runtime, count, text) => {
-  expect(describeAsk({ command: 'mask', units, now, runtime }, hosts(count))).toBe(text);
+  expect(describeAsk({ id: 'r1', command: 'mask', units, now, runtime }, hosts(count))).toBe(text);
 });
 
 test('the question of a rollback and of an unmask tell them apart', () => {
-  const ask = { units: ['cron'], now: false, runtime: false };
+  const ask = { id: 'r1', units: ['cron'], now: false, runtime: false };
   expect(describeAsk({ ...ask, command: 'unmask' }, hosts(2))).toBe('Unmask cron on 2 hosts: web1, web2? [y/N] ');
-  expect(describeAsk({ ...ask, command: 'rollback' }, hosts(2))).toBe('Put back cron on 2 hosts: web1, web2? [y/N] ');
+  expect(describeAsk({ ...ask, command: 'rollback' }, hosts(2))).toBe(
+    'Put 2 hosts back as before run r1 (cron): web1, web2? [y/N] ',
+  );
 });
