@@ -18,7 +18,7 @@ export interface Spent {
   readonly complaint: string;
   readonly wallMs: number;
   readonly cpuMs: number;
-  /** Proportional set size of all its processes together, in MiB, at its highest; null when it was not watched. */
+  /** Memory of all its processes together at its highest; null when it was not watched. */
   readonly peakMib: number | null;
 }
 
@@ -62,11 +62,9 @@ export async function runClient(path: string, client: Client, options: { watched
 async function watchMemory(path: string, ended: AbortSignal): Promise<number> {
   let peak = 0;
   while (!ended.aborted) {
-    const kib = processesOf(path).map((pid) => pssKib(pid));
-    peak = Math.max(
-      peak,
-      kib.reduce((sum, each) => sum + each, 0),
-    );
+    const held = processesOf(path).map(memoryOf);
+    const own = held.reduce((sum, { alone }) => sum + alone, 0);
+    peak = Math.max(peak, own + Math.max(0, ...held.map(({ shared }) => shared)));
     await sleep(SAMPLE_MS);
   }
   return peak / 1024;
@@ -79,11 +77,20 @@ function processesOf(path: string): string[] {
   return [...own, ...below.flatMap((entry) => processesOf(join(path, entry.name)))];
 }
 
-/** PSS counts shared pages once, over all who share them: RSS would count 50 ssh's libraries 50 times. */
-function pssKib(pid: string): number {
+/**
+ * In KiB. RSS would count the libraries of 50 ssh's 50 times, and PSS would share them with whatever else runs on the machine: so
+ * what each has alone, and what it shares with anybody, of which the largest is counted once.
+ */
+function memoryOf(pid: string): { alone: number; shared: number } {
+  const sum = { alone: 0, shared: 0 };
   try {
-    return Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0);
+    for (const [, kind, kib] of readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8').matchAll(KINDS_OF_PAGES)) {
+      sum[kind === 'Private' ? 'alone' : 'shared'] += Number(kib);
+    }
   } catch {
-    return 0; // it has ended
+    // it has ended
   }
+  return sum;
 }
+
+const KINDS_OF_PAGES = /^(Private|Shared)_(?:Clean|Dirty):\s+(\d+)/gm;
