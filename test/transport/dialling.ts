@@ -53,8 +53,8 @@ export function connectionOf(result: Connected | Failed): Connection {
 
 export interface Proxy {
   readonly port: number;
-  /** Pieces of data passed on from the server so far. */
-  pieces(): number;
+  /** How often the client has spoken after the server had: what it sends at once counts as one. */
+  turns(): number;
   /** From now on nothing passes in either direction, and nothing is closed. */
   freeze(): void;
   close(): void;
@@ -65,6 +65,8 @@ export async function startProxy(to: number, { delayMs = 0, piecesFromServer = I
   const sockets = new Set<Socket>();
   let frozen = false;
   let pieces = 0;
+  let turns = 0;
+  let last: 'client' | 'server' = 'server';
   const server = createServer({ noDelay: true }, (near) => {
     const far = connect({ port: to, host: '127.0.0.1', noDelay: true });
     const pass = (from: Socket, into: Socket, fromServer: boolean): void => {
@@ -75,6 +77,8 @@ export async function startProxy(to: number, { delayMs = 0, piecesFromServer = I
       };
       from.on('data', (chunk: Buffer) => {
         if (fromServer && ++pieces > piecesFromServer) frozen = true;
+        if (!fromServer && last === 'server') turns++;
+        last = fromServer ? 'server' : 'client';
         if (!frozen) later(() => into.write(chunk));
       });
       from.on('end', () => {
@@ -88,7 +92,7 @@ export async function startProxy(to: number, { delayMs = 0, piecesFromServer = I
   await new Promise((resolve) => server.once('listening', resolve));
   return {
     port: (server.address() as AddressInfo).port,
-    pieces: () => pieces,
+    turns: () => turns,
     freeze() {
       frozen = true;
     },
