@@ -19,7 +19,7 @@ export interface Entry {
   readonly value: Node;
 }
 
-/** A document that expands to more values than this is an accident or an attack. */
+/** Aliases that expand to more values than this are an accident or an attack. */
 export const MAX_NODES = 1_000_000;
 
 /** The value of a node as plain data; maps are null-prototype objects, so no key is special. */

@@ -110,11 +110,15 @@ class LiteralReader {
     return items.length > 0 ? items : dictionary(pairs);
   }
 
-  /** Adjacent strings are one string. */
+  /** Adjacent strings are one string; text and bytes do not mix. */
   private strings(): string {
     let all: string | undefined;
+    let bytes: boolean | undefined;
     for (let start = this.take(STRING); start !== undefined; start = this.take(STRING)) {
-      all = (all ?? '') + this.stringBody(start[2] ?? '', /r/i.test(start[1] ?? ''));
+      const [, prefix = '', quote = ''] = start;
+      if (/b/i.test(prefix) !== (bytes ?? /b/i.test(prefix))) throw NO_LITERAL;
+      bytes = /b/i.test(prefix);
+      all = (all ?? '') + this.stringBody(quote, /r/i.test(prefix));
       this.take(SPACES);
     }
     if (all === undefined) throw NO_LITERAL;

@@ -21,10 +21,10 @@ interface Element {
 /**
  * The hosts a pattern selects, in the pattern’s order, each once. Without a pattern: all hosts.
  *
- * Elements are separated by `,` or `:`. An element is a host, a group, a glob over both, a regular expression
- * (`~…`, never split at `,` inside is not supported: as in Ansible), or `@FILE` with one element a line; a
- * subscript may follow (`web[0]`, `web[-1]`, `web[1:3]`, the end included). `&` intersects and `!` excludes,
- * after all others, wherever they stand; with only those, they apply to all hosts.
+ * Elements are separated by `,` or, in a pattern without one, by `:`. An element is a host, a group, a glob over
+ * both, a regular expression (`~…`, which therefore has neither separator in it), or `@FILE` with one element a line;
+ * a subscript may follow (`web[0]`, `web[-1]`, `web[1:3]`, the end included). `&` intersects and `!` excludes, after
+ * all others, wherever they stand; with only those, they apply to all hosts.
  *
  * Throws a UsageError for an element that matches nothing, for no hosts in the end, for a bad `@FILE`, and when a
  * selected host cannot be connected to (see `Inventory.unusable`).

@@ -18,6 +18,8 @@ export interface SourceOptions extends ExecutableOptions {
 /** Names in a directory that are not inventories; `.ini` is one, as in Ansible since 2.18. */
 const IGNORED =
   /^\.|^(?:host_vars|group_vars|vars_plugins)$|(?:\.pyc|\.pyo|\.swp|\.bak|~|\.rpm|\.md|\.txt|\.rst|\.orig|\.cfg|\.retry)$/;
+/** The first line that is no comment is a YAML or JSON one. */
+const LOOKS_LIKE_DOCUMENT = /^(?:\s*(?:#[^\n]*)?\n)*\s*(?:---|\{|[\w.-]+:(?:\s|$))/;
 const DOCUMENT_EXTENSIONS = new Set(['.yaml', '.yml', '.json']);
 
 /**
@@ -146,7 +148,7 @@ function document(text: string, file: string, extension: string): Node | undefin
     return root.kind === 'map' ? root : undefined;
   } catch (error) {
     // A file that begins as YAML or JSON does is told what is wrong with it as such.
-    if (/^(?:---|\{|all:\s*$)/m.test(text.trimStart().slice(0, 400)) && !/^\[/m.test(text)) throw error;
+    if (LOOKS_LIKE_DOCUMENT.test(text)) throw error;
     return undefined;
   }
 }

@@ -50,7 +50,10 @@ class YamlReader {
   private readonly document: Document.Parsed;
   private readonly where: (offset: number) => Origin;
   private readonly open = new Set<unknown>();
-  private count = 0;
+  // Looked up here rather than by the library, which searches the whole document for every alias.
+  private readonly anchors = new Map<string, ParsedNode>();
+  private inAliases = 0;
+  private expanded = 0;
 
   constructor(document: Document.Parsed, where: (offset: number) => Origin) {
     this.document = document;
@@ -64,8 +67,10 @@ class YamlReader {
   private node(node: unknown, parent: Origin): Node {
     const range = (node as ParsedNode | null)?.range;
     const origin = range ? this.where(range[0]) : parent;
-    if (++this.count > MAX_NODES) throw mistake(origin, 'the aliases of this document expand without bound');
+    if (this.inAliases > 0 && ++this.expanded > MAX_NODES)
+      throw mistake(origin, 'the aliases of this document expand without bound');
     if (isAlias(node)) return this.alias(node, origin);
+    this.remember(node);
     if (isScalar(node)) return { kind: 'scalar', origin, value: this.scalar(node, origin) };
     if (!isMap(node) && !isSeq(node)) return { kind: 'scalar', origin, value: null };
     if (this.open.has(node)) throw mistake(origin, 'an alias contains itself');
@@ -77,10 +82,18 @@ class YamlReader {
     return tagged(result, node.tag, origin);
   }
 
+  private remember(node: unknown): void {
+    const anchor = (node as (ParsedNode & { anchor?: string | undefined }) | null)?.anchor;
+    if (anchor !== undefined) this.anchors.set(anchor, node as ParsedNode);
+  }
+
   private alias(alias: Alias, origin: Origin): Node {
-    const target = alias.resolve(this.document);
+    const target = this.anchors.get(alias.source);
     if (target === undefined) throw mistake(origin, `the alias *${alias.source} has no anchor before it`, YAML_HINT);
-    return this.node(target, origin);
+    this.inAliases++;
+    const node = this.node(target, origin);
+    this.inAliases--;
+    return node;
   }
 
   private entries(map: YAMLMap<unknown, unknown>, origin: Origin): Entry[] {
