@@ -103,10 +103,10 @@ export function dial({ target, identities, hostKey, stop, keepaliveMs, onWarning
     });
     client.on('close', () => onEnd(undefined));
     socket.on('close', () => onEnd(undefined));
-    client.on('handshake', ({ kex: _, cs }) => {
+    client.on('handshake', ({ cs, sc }) => {
       step = 'authentication';
-      const weak = cs.cipher.startsWith('chacha20') || cs.mac.includes('-etm');
-      if (weak && !hello.strictKex()) onWarning(`${peer} lacks strict key exchange (CVE-2023-48795, Terrapin)`);
+      const exposed = [cs, sc].some(({ cipher }) => cipher.startsWith('chacha20'));
+      if (exposed && !hello.strictKex()) onWarning(`${peer} lacks strict key exchange (CVE-2023-48795, Terrapin)`);
     });
     client.on('ready', () => {
       const link = openLink(client, socket, shortcuts);
