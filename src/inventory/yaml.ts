@@ -15,6 +15,8 @@ import { type Entry, EntryList, MAX_NODES, type Node } from './document.ts';
 import { mistake, type Origin, quoted } from './mistake.ts';
 import { floatScalar, integerScalar, plainScalar } from './yaml-scalar.ts';
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what YAML does not allow
+const NOT_YAML = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u0084\u0086-\u009f\ufffe\uffff]/;
 const YAML_HINT = 'Check the indentation and the quotes around that line.';
 
 /**
@@ -23,6 +25,13 @@ const YAML_HINT = 'Check the indentation and the quotes around that line.';
  * an alias that contains itself or expands without bound.
  */
 export function readYaml(text: string, file: string): Node {
+  const control = text.search(NOT_YAML);
+  if (control >= 0)
+    throw mistake(
+      { file, line: text.slice(0, control).split('\n').length },
+      'a control character',
+      'Write it as an escape in double quotes, or remove it.',
+    );
   const lines = new LineCounter();
   // Scalars are left as text ("failsafe") and resolved here: the library's own YAML 1.1 differs from PyYAML's.
   const documents = parseAllDocuments<ParsedNode>(text, {
