@@ -151,8 +151,8 @@ export const NEWER_KEYWORDS: ReadonlySet<string> = new Set([
 export const KEYWORDS: ReadonlyMap<string, Keyword> = table();
 
 /** What `ssh -G` prints for keys that nobody has set. */
-export const DEFAULTS: ReadonlyMap<string, string> = new Map(
-  FIRST.flatMap(([key, , byDefault]) => (byDefault === undefined ? [] : [[key, byDefault] as const])),
+export const DEFAULTS: ReadonlyMap<string, readonly string[]> = new Map(
+  FIRST.flatMap(([key, , byDefault]) => (byDefault === undefined ? [] : [[key, [byDefault]] as const])),
 );
 
 /** The keys that `ssh -G` prints on a line for each value. */

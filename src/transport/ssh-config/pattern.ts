@@ -5,6 +5,8 @@ export type Matcher = (text: string) => boolean;
 export function compilePattern(pattern: string): Matcher {
   if (!/[*?]/.test(pattern)) return (text) => text === pattern;
   if (pattern === '*') return () => true;
+  const prefix = pattern.slice(0, -1);
+  if (pattern.endsWith('*') && !/[*?]/.test(prefix)) return (text) => text.startsWith(prefix);
   return (text) => fits(pattern, text);
 }
 
@@ -33,5 +35,7 @@ function fits(pattern: string, text: string): boolean {
 export function compilePatterns(patterns: readonly string[]): Matcher {
   const wanted = patterns.filter((one) => !one.startsWith('!')).map(compilePattern);
   const unwanted = patterns.filter((one) => one.startsWith('!')).map((one) => compilePattern(one.slice(1)));
+  const [only] = wanted;
+  if (wanted.length === 1 && unwanted.length === 0 && only !== undefined) return only;
   return (text) => wanted.some((matches) => matches(text)) && !unwanted.some((matches) => matches(text));
 }

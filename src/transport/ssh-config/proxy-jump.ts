@@ -35,6 +35,7 @@ function parseJump(hop: string): Jump | undefined {
   const address = /^(?:\[([^\][]+)\]|([^\][:/]+))(?::([^:/]*))?$/.exec(text.slice(split + 1));
   const host = address?.[1] ?? address?.[2];
   if (host === undefined || user === '' || (split >= 0 && user === undefined)) return undefined;
+  if (uri && host.includes(':')) return undefined; // ssh reads no addresses with colons from a URI
   const digits = address?.[3] ?? '';
   const port = digits === '' ? undefined : digits === 'ssh' ? 22 : /^\d+$/.test(digits) ? Number(digits) : 0;
   if (port !== undefined && (port < 1 || port > 65_535)) return undefined;

@@ -78,8 +78,7 @@ const EXPANDED = ['userknownhostsfile', 'identityagent', 'controlpath', 'forward
 
 /** All values of a host as `ssh -G` prints them. Throws a UsageError for what ssh refuses at this point. */
 export function printedValues(settings: Settings, question: Question): Values {
-  const all = new Map<string, readonly string[]>();
-  for (const [key, value] of DEFAULTS) all.set(key, [value]);
+  const all = new Map(DEFAULTS);
   for (const [key, setting] of settings.values) if (setting.values.length > 0) all.set(key, setting.values);
   const put = (key: string, value: string | readonly string[]): unknown => all.set(key, [value].flat());
   put('host', question.host);
@@ -125,6 +124,7 @@ function expandPrinted(all: Map<string, readonly string[]>, settings: Settings, 
 
 function expandPath(value: string, key: string, setting: Setting, known: Tokens, local: Local): string {
   const path = expandTilde(value, local) ?? rejected(setting, key, 'there is no such user');
+  if (!/[%$]/.test(path)) return path;
   const expanded = expand(path, known, CLIENT_TOKENS, 'tokens and variables');
   return 'text' in expanded ? expanded.text : rejected(setting, key, expanded.why);
 }
