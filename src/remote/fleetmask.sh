@@ -293,7 +293,7 @@ apply() {
   parse "$@"
   begin || return 0
   if ! problem=$({ mkdir "$receipt" && printf '%s\n' "request $*" >"$receipt/log"; } 2>&1); then
-    rec_lines 'refused write' "$problem"
+    rec_lines 'refused write' "no receipt in $receipts: $problem"
     rm -rf "$receipt"
     exec 9>&-
     return 0
