@@ -1,0 +1,125 @@
+/** The unit that a name means on each host: what is there decides, and the unit itself is what is masked. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Operator } from './fleetmask.ts';
+import { describeLab } from './given.ts';
+import { daemon, dumps, HELD, hold, property, sh, unit } from './inside.ts';
+import type { LabHost } from './lab.ts';
+import { leavesAlone, masksAndPutsBack, outcomes, putsBack } from './situation.ts';
+
+describeLab('a name', (lab) => {
+  let hosts: LabHost[];
+  const operator = new Operator(lab);
+  beforeAll(async () => {
+    hosts = await lab.hosts(5);
+  });
+  afterAll(() => operator.forget());
+
+  const of = (family: string) => hosts.filter(({ kind }) => kind.family === family);
+
+  it('like cron is another unit on each family, and each is masked and put back', async () => {
+    const before = await Promise.all(
+      hosts.map(async (host) => [host.name, await dumps(host, [host.kind.cron])] as const),
+    );
+    const run = await operator.do('mask cron --now', hosts);
+    expect(outcomes(run)).toEqual(Object.fromEntries(hosts.map(({ name }) => [name, 'masked'])));
+    for (const host of hosts) {
+      const { os, systemd, units } = run.on(host);
+      expect([os?.id, os?.version ?? undefined, systemd]).toEqual([
+        host.kind.osRelease.ID,
+        host.kind.osRelease.VERSION_ID,
+        host.kind.systemd,
+      ]);
+      expect(units.map((each) => each.unit)).toEqual([host.kind.cron]);
+      expect(await hold(host, host.kind.cron)).toBe(HELD);
+      const masks = await sh(host, 'find /etc/systemd/system /run/systemd/system -lname /dev/null -name "*cron*"');
+      expect(masks).toBe(`/etc/systemd/system/${host.kind.cron}`);
+    }
+    await putsBack(operator, run, hosts, Object.fromEntries(before));
+  });
+
+  it('that is an alias in /etc masks the unit that it stands for', async () => {
+    await masksAndPutsBack(operator, of('debian'), {
+      given: 'test -L /etc/systemd/system/sshd.service',
+      ask: 'mask sshd.service',
+      compared: ['ssh.service'],
+      held: [],
+      meanwhile: async (host, run) => {
+        expect(run.on(host).units[0]?.unit).toBe('ssh.service');
+        expect(await property(host, 'ssh.service', 'LoadState')).toBe('masked');
+        expect(await sh(host, 'readlink /etc/systemd/system/sshd.service')).toMatch(/ssh\.service$/);
+      },
+    });
+  });
+
+  it('with two services of it running is not guessed', async () => {
+    const debian13 = of('debian').slice(-1);
+    const run = await leavesAlone(
+      operator,
+      debian13,
+      {
+        given: `${unit('cronie.service', daemon())} systemctl daemon-reload; systemctl start cronie`,
+        ask: 'mask cron --now',
+        compared: ['cron.service', 'cronie.service'],
+      },
+      'ambiguous-unit',
+    );
+    expect(run.on(debian13[0]!).fault?.message).toMatch(/cron.service or cronie.service/);
+    // the one that runs is meant once the other does not
+    await masksAndPutsBack(operator, debian13, {
+      given: 'systemctl disable -q --now cron',
+      ask: 'mask cron --now',
+      compared: ['cron.service', 'cronie.service'],
+      held: ['cronie.service'],
+    });
+    await sh(
+      debian13[0]!,
+      'systemctl stop cronie; rm /usr/lib/systemd/system/cronie.service; systemctl enable -q --now cron',
+    );
+  });
+
+  it('of several services at once means all that are there', async () => {
+    await masksAndPutsBack(operator, of('debian'), {
+      given: `${unit('smbd.service', daemon())} ${unit('nmbd.service', daemon())} systemctl daemon-reload; systemctl start smbd nmbd`,
+      ask: 'mask samba --now',
+      compared: ['smbd.service', 'nmbd.service'],
+    });
+    await masksAndPutsBack(operator, of('debian'), {
+      given: `${unit('postgresql.service', '[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/usr/bin/true')}
+        ${unit('postgresql@.service', `[Unit]\nPartOf=postgresql.service\n${daemon()}`)}
+        systemctl daemon-reload; systemctl start postgresql postgresql@15-main postgresql@16-other`,
+      ask: 'mask postgresql --now',
+      compared: [
+        'postgresql.service',
+        'postgresql@15-main.service',
+        'postgresql@16-other.service',
+        'postgresql@17-new.service',
+      ],
+    });
+  });
+
+  it('like ssh ends the sessions of others when asked to end what is left, never the one that asks', async () => {
+    const debian = of('debian');
+    // without PAM a session stays in the service’s own control group
+    await Promise.all(
+      debian.map((host) =>
+        sh(
+          host,
+          `echo 'UsePAM no' >/etc/ssh/sshd_config.d/a.conf; systemctl restart ssh
+          sleep infinity >/dev/null 2>&1 </dev/null & echo $! >/run/other
+          echo $! >/sys/fs/cgroup/system.slice/ssh.service/cgroup.procs`,
+        ),
+      ),
+    );
+    const run = await operator.do('mask ssh --now --kill-leftovers', debian);
+    expect(outcomes(run)).toEqual(Object.fromEntries(debian.map(({ name }) => [name, 'masked'])));
+    for (const host of debian) {
+      expect(run.on(host).units[0]?.leftovers).toBeGreaterThan(0);
+      expect((await host.exec('kill -0 $(cat /run/other)')).code).not.toBe(0);
+      expect((await host.exec('systemctl start ssh')).stderr).toMatch('is masked');
+      await sh(
+        host,
+        'rm /etc/systemd/system/ssh.service /etc/ssh/sshd_config.d/a.conf; systemctl daemon-reload; systemctl start ssh',
+      );
+    }
+  });
+});
