@@ -131,7 +131,7 @@ function set({ keyword: { key, store }, values, place }: Extract<Item, { is: 'se
     }
     case 'proxy': {
       const jump = one(settings, 'proxyjump');
-      const decided = one(settings, 'proxycommand') !== undefined || (jump !== undefined && jump !== 'none');
+      const decided = one(settings, 'proxycommand') !== undefined || (jump !== undefined && jump !== '');
       if (!decided && known === undefined) settings.values.set(key, { values, place });
       return;
     }
@@ -181,7 +181,7 @@ export function tokens(settings: Settings, question: Question, hostname: string)
     d: local.home.replace(/(?<=.)\/$/, ''),
     h: hostname,
     i: String(local.uid),
-    j: jump === undefined || jump === 'none' ? '' : jump.replace(/^\[|\]$/g, ''),
+    j: jump === undefined ? '' : jump.replace(/^\[|\]$/g, ''),
     k: one(settings, 'hostkeyalias') ?? host,
     L: local.host.replace(/\..*$/s, ''),
     l: local.host,

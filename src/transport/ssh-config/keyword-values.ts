@@ -15,15 +15,18 @@ function wrong(line: Line, value: string, expected: string): never {
   );
 }
 
+/** The words of a line: none, where it holds but a comment. ssh lets such a line pass where it takes several values. */
+export function anyWords(line: Line): readonly string[] {
+  const words = splitWords(line.rest);
+  if (words !== undefined) return words;
+  throw mistake(line.place, `${line.keyword}: a quote is not closed.`, 'Close it, or escape it with a backslash.');
+}
+
 /** The words of a line, at least one. */
 export function someWords(line: Line): readonly string[] {
-  const words = splitWords(line.rest);
-  if (words === undefined) {
-    throw mistake(line.place, `${line.keyword}: a quote is not closed.`, 'Close it, or escape it with a backslash.');
-  }
-  if (words.length === 0)
-    throw mistake(line.place, `${line.keyword} has no value.`, 'Give it one, or remove the line.');
-  return words;
+  const words = anyWords(line);
+  if (words.length > 0) return words;
+  throw mistake(line.place, `${line.keyword} has no value.`, 'Give it one, or remove the line.');
 }
 
 /** Exactly one word. */
@@ -99,7 +102,8 @@ export const agentForwarding: ReadValue = (line) => {
 
 /** Several file names, or `none` alone. */
 export const files: ReadValue = (line) => {
-  const words = someWords(line);
+  const words = anyWords(line);
+  if (words.length === 0) return undefined;
   if (words.includes('')) throw mistake(line.place, `${line.keyword} has an empty value.`, 'Remove the empty quotes.');
   if (words.length > 32) throw mistake(line.place, `${line.keyword} has over 32 values.`, 'ssh takes no more.');
   if (!words.some((word) => word.toLowerCase() === 'none')) return words;
@@ -120,10 +124,16 @@ export const command: ReadValue = (line) => {
   return [rest.toLowerCase() === 'none' ? 'none' : rest];
 };
 
+/**
+ * The first word is a list of bastions. An empty value stands for `none`, which has to be the whole line: ssh takes
+ * `none # as a rule` for a bastion of that name.
+ */
 export const jumps: ReadValue = (line) => {
   someWordsOrComment(line);
-  const value = line.rest.replace(/^[ \t=]+/, '').split(/[ \t\r]/, 1)[0] ?? '';
-  return [normalizeJumps(value) ?? wrong(line, value, 'a list of [user@]host[:port]')];
+  const rest = line.rest.replace(/^[ \t=]+/, '');
+  if (rest.toLowerCase() === 'none') return [''];
+  const value = rest.split(/[ \t\r#]/, 1)[0] ?? '';
+  return [normalizeJumps(value) ?? wrong(line, rest, 'a list of [user@]host[:port]')];
 };
 
 /** Quotes must be balanced even where they have no meaning; a comment sign counts as a value here. */
@@ -132,7 +142,7 @@ function someWordsOrComment(line: Line): void {
 }
 
 export const variableNames: ReadValue = (line) => {
-  const words = someWords(line);
+  const words = anyWords(line);
   for (const word of words) if (word === '' || word.includes('=')) wrong(line, word, 'the name of a variable');
   return words;
 };
@@ -140,9 +150,9 @@ export const variableNames: ReadValue = (line) => {
 /** `NAME=value …`; of equal names the first counts. */
 export const assignments: ReadValue = (line) => {
   const values = new Map<string, string>();
-  for (const word of someWords(line)) {
-    const name = /^([^=]+)=/.exec(word)?.[1] ?? wrong(line, word, 'NAME=value');
+  for (const word of anyWords(line)) {
+    const name = /^([^=]*)=/.exec(word)?.[1] ?? wrong(line, word, 'NAME=value');
     if (!values.has(name)) values.set(name, word);
   }
-  return [...values.values()];
+  return values.size === 0 ? undefined : [...values.values()];
 };

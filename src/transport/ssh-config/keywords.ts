@@ -160,9 +160,7 @@ export const LINE_PER_VALUE: ReadonlySet<string> = new Set(['identityfile', 'cer
 
 /** The keys whose absence `none` stands for, and that `ssh -G` then does not print. */
 export const HIDDEN_IF_NONE: ReadonlySet<string> = new Set(
-  'controlpath knownhostscommand localcommand pkcs11provider proxycommand proxyjump remotecommand revokedhostkeys'.split(
-    ' ',
-  ),
+  'controlpath knownhostscommand localcommand pkcs11provider proxycommand remotecommand revokedhostkeys'.split(' '),
 );
 
 function table(): Map<string, Keyword> {

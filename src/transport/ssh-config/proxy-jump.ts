@@ -6,11 +6,10 @@ export interface Jump {
 }
 
 /**
- * A ProxyJump value as `ssh -G` prints it, `none` included; `undefined` when it is malformed. Only the last hop is
+ * A list of hops as `ssh -G` prints it; `undefined` when it is malformed. Only the last hop is
  * rewritten: brackets around names that are no address go, and come around addresses.
  */
 export function normalizeJumps(value: string): string | undefined {
-  if (value.toLowerCase() === 'none') return 'none';
   const hops = value.split(',');
   const parsed = hops.map(parseJump);
   const last = parsed.at(-1);
@@ -32,7 +31,7 @@ function parseJump(hop: string): Jump | undefined {
   const split = text.lastIndexOf('@');
   const rawUser = split < 0 ? undefined : text.slice(0, split);
   const user = uri && rawUser !== undefined ? decoded(rawUser.replace(/;.*/s, '')) : rawUser;
-  const address = /^(?:\[([^\][]+)\]|([^\][:/]+))(?::([^:/]*))?$/.exec(text.slice(split + 1));
+  const address = /^(?:\[([^\][]+)\]|([^[:/][^:/]*))(?::([^:/]*))?$/.exec(text.slice(split + 1));
   const host = address?.[1] ?? address?.[2];
   if (host === undefined || user === '' || (split >= 0 && user === undefined)) return undefined;
   if (uri && host.includes(':')) return undefined; // ssh reads no addresses with colons from a URI

@@ -101,6 +101,7 @@ export function printedValues(settings: Settings, question: Question): Values {
   const attempts = settings.values.get('connectionattempts');
   if (attempts?.values[0] === '0') rejected(attempts, 'ConnectionAttempts', 'one attempt is the least');
   expandPrinted(all, settings, question);
+  if (all.get('proxyjump')?.[0] === '') all.delete('proxyjump');
   for (const key of HIDDEN_IF_NONE) if (all.get(key)?.[0] === 'none') all.delete(key);
   return all;
 }
