@@ -32,7 +32,7 @@ unit_properties='-pId -pNames -pLoadState -pActiveState -pSubState -pResult -pUn
 related_properties='-pId -pLoadState -pActiveState -pSubState -pRequiredBy -pRequisiteOf -pBoundBy -pConsistsOf'
 
 # Every systemctl is bounded in time, speaks English, asks nothing, pages nothing and does not hear our stdin (fd 0) or
-# keep our lock (fd 9).
+# keep our lock (fd 9). Nor may the subshell of a $(…) that waits for it: it outlives a program that is killed.
 ctl() {
   timeout -k 5 "$patience" systemctl --no-pager --no-ask-password "$@" </dev/null 9>&-
 }
@@ -56,7 +56,7 @@ rec_lines() {
 step() {
   step_name=$1
   shift
-  said=$("$@" 2>&1)
+  said=$(exec 9>&-; "$@" 2>&1)
   status=$?
   rec "step $step_name $status"
   [ -z "$said" ] || rec_lines "said $step_name" "$said"
@@ -90,7 +90,7 @@ unique() {
 show() {
   show_kind=$1
   shift
-  show_text=$(ctl show "$@" 2>&1) || rec "trouble $show_kind $?"
+  show_text=$(exec 9>&-; ctl show "$@" 2>&1) || rec "trouble $show_kind $?"
   names='' relations='' masked=' '
   id='' load='' can=''
   rest=$show_text$nl$nl
@@ -338,7 +338,7 @@ stop_units() {
 
 still_running() {
   patience=30
-  case $(ctl show -pActiveState -- $stops 2>&1) in
+  case $(exec 9>&-; ctl show -pActiveState -- $stops 2>&1) in
     *=active* | *=activating* | *=deactivating* | *=reloading* | *=refreshing*) return 0 ;;
     *) return 1 ;;
   esac
@@ -494,7 +494,7 @@ restore_absence() {
 # What ran before and does not run now. A failed socket or timer must be reset first.
 start_again() {
   idle='' broken=''
-  for active in $(ctl is-active -- "$@" 2>&1); do
+  for active in $(exec 9>&-; ctl is-active -- "$@" 2>&1); do
     case $active in
       active | activating | reloading | refreshing) ;;
       failed) broken="$broken $1" idle="$idle $1" ;;
