@@ -5,4 +5,5 @@ export * from './host.ts';
 export * from './plan.ts';
 export * from './printable.ts';
 export * from './report.ts';
+export * from './secret.ts';
 export * from './unit.ts';
