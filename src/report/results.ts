@@ -1,4 +1,4 @@
-import type { Command, HostReport, Outcome, Plan, Report, UnitReport, UnitState } from '../model/index.ts';
+import type { Command, HostReport, Outcome, Report, UnitReport, UnitState } from '../model/index.ts';
 import { explain, failuresOf, notes, totals } from './explain.ts';
 import { group, labelHosts } from './hosts.ts';
 import type { Screen } from './output.ts';
