@@ -1,0 +1,113 @@
+/** Whatever state a unit is in and whatever is done to it: undo(apply(x)) = x. Seeded; a failure names its seed. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Operator } from './fleetmask.ts';
+import { describeLab } from './given.ts';
+import { changes, daemon, dumps, HELD, HELD_FAILED, hold, sh, unit } from './inside.ts';
+import type { LabHost } from './lab.ts';
+
+const ROUNDS = 10;
+const SEED = Number(process.env.FLEETMASK_LAB_SEED ?? Date.now() % 1_000_000);
+
+/** mulberry32: small, and the same everywhere. */
+function dice(seed: number): <T>(...sides: readonly T[]) => T {
+  let state = seed;
+  return (...sides) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return sides[((t ^ (t >>> 14)) >>> 0) % sides.length]!;
+  };
+}
+
+interface State {
+  readonly script: string;
+  readonly says: string;
+  readonly compared: readonly string[];
+}
+
+const ENABLED = '[Install]\nWantedBy=multi-user.target';
+
+/** A unit with all that hangs on it, in a state that an administrator could have left it in. */
+function stateFrom(roll: ReturnType<typeof dice>, id: string): State {
+  const name = `any-${id}.service`;
+  const dir = roll('/usr/lib/systemd/system', '/usr/lib/systemd/system', '/run/systemd/system');
+  const life = roll('runs', 'runs', 'idle', 'failed', 'remains');
+  const enabled = roll('enable', 'enable --runtime', 'disable');
+  const masks = roll([], [], [], ['/etc'], ['/run'], ['/etc', '/run']).filter((mask) => !dir.startsWith(mask));
+  const trigger = roll('none', 'none', 'timer', 'socket', 'path');
+  const dependent = roll('none', 'Requires', 'BindsTo', 'PartOf');
+  const text = {
+    runs: daemon(roll('Restart=no', 'Restart=always', 'KillMode=mixed', 'KillSignal=SIGINT')),
+    idle: daemon(),
+    failed: '[Service]\nType=oneshot\nExecStart=/usr/bin/false',
+    remains: '[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/usr/bin/true',
+  }[life];
+  const triggers = {
+    none: '',
+    timer: '[Timer]\nOnCalendar=yearly',
+    socket: `[Socket]\nListenStream=/run/any-${id}`,
+    path: `[Path]\nPathExists=/run/never-${id}`,
+  };
+  const waker = `any-${id}.${trigger}`;
+  const needy = `needy-${id}.service`;
+  const links = masks.map((mask) => `ln -s /dev/null ${mask}/systemd/system/${name}`);
+  const script = [
+    unit(name, `${text}\n${ENABLED}`, dir),
+    trigger === 'none' ? '' : unit(waker, triggers[trigger]),
+    dependent === 'none' ? '' : unit(needy, `[Unit]\n${dependent}=${name}\nAfter=${name}\n${daemon()}`),
+    `systemctl daemon-reload; systemctl ${enabled} -q ${name}`,
+    trigger === 'none' ? '' : `systemctl start ${waker}`,
+    life === 'idle' ? '' : `systemctl start ${name} || :`,
+    dependent !== 'none' && life === 'runs' ? `systemctl start ${needy}` : '',
+    ...links,
+    'systemctl daemon-reload',
+  ];
+  const says = [name, dir, life, enabled, `masks ${masks.join('+')}`, trigger, dependent].join(', ');
+  const compared = [name, ...(trigger === 'none' ? [] : [waker]), ...(dependent === 'none' ? [] : [needy])];
+  return { script: script.join('\n'), says, compared };
+}
+
+describeLab('undo', (lab) => {
+  let hosts: LabHost[];
+  const operator = new Operator(lab);
+  beforeAll(async () => {
+    hosts = await lab.hosts(5);
+  });
+  afterAll(() => operator.forget());
+
+  it(`restores any state that was there before any change, ${ROUNDS} times on each host (seed ${SEED})`, async () => {
+    const roll = dice(SEED);
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const verb = roll('mask', 'mask', 'mask', 'unmask');
+      const flags = [...(verb === 'mask' ? [roll('', ' --now', ' --now')] : []), roll('', '', ' --runtime')].join('');
+      const states = new Map(hosts.map((host) => [host, stateFrom(roll, `${SEED}-${round}`)]));
+      const seen = await Promise.all(
+        hosts.map(async (host) => {
+          const { script, compared } = states.get(host)!;
+          await sh(host, script);
+          return { host, before: await dumps(host, compared) };
+        }),
+      );
+      const run = await operator.do(`${verb} any-${SEED}-${round}${flags}`, hosts);
+      const told = (host: LabHost) => {
+        const { outcome, fault } = run.on(host);
+        return `seed ${SEED} round ${round}: ${verb}${flags} of ${states.get(host)!.says} on ${host.name}: ${outcome} ${fault?.message ?? ''}`;
+      };
+      if (flags.includes('--now')) {
+        for (const host of hosts.filter((each) => run.on(each).outcome === 'masked')) {
+          expect([HELD, HELD_FAILED], told(host)).toContain(await hold(host, `any-${SEED}-${round}.service`));
+        }
+      }
+      const undone = await operator.undo(run);
+      await Promise.all(
+        seen.map(async ({ host, before }) => {
+          const again = undone.report.hosts.find((each) => each.host === host.name);
+          expect(
+            await changes(host, before),
+            `${told(host)}; ${again?.outcome} ${again?.fault?.message ?? ''}`,
+          ).toEqual([]);
+        }),
+      );
+    }
+  }, 240_000);
+});
