@@ -20,8 +20,11 @@ export interface HostImage {
 
 const SHIMS = new URL('./shim/', import.meta.url);
 
-/** Writes the host into `dir`, which must exist, and boots it. `path`: where this machine has its tools. */
-export async function buildHost(dir: string, image: HostImage, path: string): Promise<void> {
+/**
+ * Writes the host into `dir`, which must exist, and boots it. `path`: where this machine has its tools.
+ * `shell`: what runs the shims, as a `#!` line has it.
+ */
+export async function buildHost(dir: string, image: HostImage, path: string, shell = '/bin/sh'): Promise<void> {
   const files: Record<string, string> = {
     '/etc/os-release': image.release,
     '/etc/machine-id': `${randomUUID().replaceAll('-', '')}\n`,
@@ -37,7 +40,7 @@ export async function buildHost(dir: string, image: HostImage, path: string): Pr
   }
   for (const [file, text] of Object.entries(files)) await writeFile(join(dir, file), text);
   for (const [link, target] of Object.entries(image.links)) await symlink(target, join(dir, link));
-  await installShims(join(dir, 'shim'));
+  await installShims(join(dir, 'shim'), shell);
   await boot(dir, image.running, path);
 }
 
@@ -47,10 +50,11 @@ export function environmentOf(dir: string, path: string): Record<string, string>
 }
 
 /** Each `NAME.sh` becomes the command NAME. */
-async function installShims(dir: string): Promise<void> {
+async function installShims(dir: string, shell: string): Promise<void> {
   for (const file of await readdir(SHIMS)) {
     const target = join(dir, file.replace(/\.sh$/, ''));
-    await writeFile(target, await readFile(new URL(file, SHIMS)));
+    const text = await readFile(new URL(file, SHIMS), 'utf8');
+    await writeFile(target, text.replace(/^#!.*/, `#!${shell}`));
     await chmod(target, 0o755);
   }
 }

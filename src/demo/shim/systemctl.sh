@@ -4,7 +4,7 @@
 #
 #   sim/manager       Version and SystemState
 #   sim/loaded/UNIT   what was loaded at the last daemon-reload
-#   sim/active/UNIT   a unit that is not inactive
+#   sim/active/UNIT   what is not inactive, and the nature of its process
 #   sim/frozen        while it exists, systemd does not answer
 #
 # Unit files are real ones, of which it heeds dependencies, KillMode=, RefuseManual…= and a few more. It also knows
@@ -24,6 +24,7 @@ first_pid=50000000
 
 . ./shim/unit-files
 . ./sim/manager
+systemd=${Version%%[!0-9]*}
 
 say() {
   printf '%s\n' "$*" >&2
@@ -55,9 +56,18 @@ set_state() {
   printf "%s='%s'\n" ActiveState "$1" SubState "$2" Result "$3" MainPID "$4" OnStop "$OnStop" >"sim/active/$Id"
 }
 
+# Instances are in a slice of their template, in whose name a dash is written out.
 control_group() {
   case $Id in
-    *@*.service) ControlGroup=/system.slice/system-${Id%%@*}.slice/$Id ;;
+    *@*)
+      slice=
+      rest=${Id%%@*}-
+      while [ -n "$rest" ]; do
+        slice="$slice\\x2d${rest%%-*}"
+        rest=${rest#*-}
+      done
+      ControlGroup=/system.slice/system-${slice#"\\x2d"}.slice/$Id
+      ;;
     *) ControlGroup=/system.slice/$Id ;;
   esac
 }
@@ -70,10 +80,12 @@ show() {
   first=yes
   for name in "$@"; do
     case $name in
-      *@.*) fail 1 "Unit name $name is neither a valid invocation ID nor unit name." ;;
+      *@.*) fail 1 "Failed to get properties: Unit name $name is neither a valid invocation ID nor unit name." ;;
       *[*?[]*)
+        where=loaded
+        if [ "$systemd" -ge 250 ] && [ "$all" = no ]; then where=active; fi
         set +f
-        for path in sim/loaded/$name; do [ ! -e "$path" ] || show_unit "${path##*/}"; done
+        for path in sim/$where/$name; do [ ! -e "$path" ] || show_unit "${path##*/}"; done
         set -f
         ;;
       *) show_unit "$name" ;;
@@ -85,7 +97,8 @@ show_unit() {
   [ "$first" = yes ] || echo
   first=no
   recall "$1"
-  file_state "$Id"
+  file_state "${FragmentPath##*/}"
+  if [ "$LoadState" = masked ] && [ "$systemd" -lt 248 ]; then FragmentPath=/dev/null; fi
   CanStart=no Perpetual=no SourcePath=
   if [ "$LoadState" = loaded ] && [ "$RefuseManualStart" = no ]; then CanStart=yes; fi
   case $Id in
@@ -109,10 +122,11 @@ stop() {
   stops='' hangs=no gone=''
   for name in "$@"; do
     recall "$name"
-    if [ "$LoadState $ActiveState" = 'not-found inactive' ]; then
+    case $LoadState in not-found | error) absent=$ActiveState ;; *) absent=no ;; esac
+    if [ "$absent" = inactive ]; then
       fail 5 "Failed to stop $name: Unit $name not loaded."
     elif [ "$RefuseManualStop" = yes ]; then
-      fail 4 "Failed to stop $name: Operation refused, unit $Id may be requested by dependency only (it is configured to refuse manual start/stop)."
+      refuse stop "$name"
     else
       stops="$stops $Id"
     fi
@@ -133,13 +147,22 @@ stop() {
   while [ "$hangs" = yes ] && [ -d "$root/sim" ]; do sleep 1; done
 }
 
+refuse() {
+  fail 4 "Failed to $1 $2: Operation refused, unit $Id may be requested by dependency only (it is configured to refuse manual start/stop)."
+  say "See system logs and 'systemctl status $2' for details."
+}
+
 stop_unit() {
   if [ "$OnStop" = never ]; then
     set_state deactivating stop-sigterm success "$MainPID"
     hangs=yes
   elif [ "$OnStop $LoadState" != 'again loaded' ]; then
     gone="$gone sim/active/$Id"
-    [ "$Transient" = no ] || gone="$gone .$FragmentPath"
+    if [ "$Transient" = yes ]; then
+      gone="$gone .$FragmentPath"
+      LoadState=not-found FragmentPath='' Transient=no
+      keep_unit
+    fi
     control_group
     group=sys/fs/cgroup$ControlGroup
     if [ -d "$group" ]; then
@@ -171,51 +194,62 @@ start_unit() {
   set -- "$asked"
   while [ $# -gt 0 ]; do
     recall "$1"
-    shift
+    if [ "$starts$RefuseManualStart" = ' yes' ]; then
+      refuse start "$asked"
+      return
+    fi
+    problem="1 Unit $Id failed to load properly, please adjust/correct and reload service manager: File exists"
     case $LoadState in
       masked) problem="1 Unit $Id is masked." ;;
       not-found) problem="5 Unit $Id not found." ;;
-      error) problem="1 Unit $Id failed to load properly, please adjust/correct and reload service manager: File exists" ;;
-      *) problem= ;;
     esac
-    if [ "$starts$RefuseManualStart" = ' yes' ]; then
-      problem="4 Operation refused, unit $Id may be requested by dependency only (it is configured to refuse manual start/stop)."
-    fi
-    if [ -n "$problem" ]; then
+    if [ "$LoadState" != loaded ]; then
       fail "${problem%% *}" "Failed to start $asked: ${problem#* }"
+      [ "$LoadState" != error ] || say "See system logs and 'systemctl status $Id' for details."
       return
     fi
+    shift
     case $starts in
       *" $Id "*) ;;
       *)
         starts=" $Id$starts"
         set -- "$@" $Requires
+        [ -z "$Requisite" ] || require_active "$asked" $Requisite || return
         ;;
     esac
   done
+  # One that is deactivating is started, too. A real start waits for the end of the stop first, here nobody does.
   for unit in $starts; do
     recall "$unit"
-    case $ActiveState in
-      active) continue ;;
-      deactivating) ;; # a real one waits for the end of the stop, whose time-out is not waited for here
+    if [ "$ActiveState" != active ] && ! begin_unit; then return; fi
+  done
+}
+
+require_active() {
+  wanting=$1
+  shift
+  for unit in "$@"; do
+    recall "$unit"
+    case "$LoadState $ActiveState" in
+      masked*) fail 1 "Failed to start $wanting: Unit $Id is masked." && return 1 ;;
+      *' active') ;;
+      *) fail 1 "A dependency job for $wanting failed. See 'journalctl -xe' for details." && return 1 ;;
     esac
-    begin_unit || return
   done
 }
 
 begin_unit() {
-  [ -e "sim/loaded/$Id" ] || keep_unit
   case $Id in
     *.socket | *.timer | *.path)
-      trigger=$Id
       recall "$Triggers"
       if [ "$LoadState" != loaded ]; then
-        fail 1 "Job failed. See \"journalctl -xe\" for details."
+        fail 1 'Job failed. See "journalctl -xe" for details.'
         return 1
       fi
-      recall "$trigger"
+      recall "$unit"
       ;;
   esac
+  [ -e "sim/loaded/$Id" ] || introduce
   if [ "$OnStart" = fails ]; then
     set_state failed failed exit-code 0
     fail 1 "Job for $Id failed because the control process exited with error code."
@@ -244,14 +278,13 @@ fork_children() {
   done >"$group/cgroup.procs"
 }
 
-# A client connects to a socket. No verb of the real one.
-connect() {
+# A client connects to a socket, or a timer elapses. No verb of the real one.
+trigger() {
   recall "$1"
-  [ "$SubState" = listening ] || fail 1 'Connection refused'
-  socket=$Id
+  trigger=$Id
   start "$Triggers" 2>/dev/null
   if [ "$status" -ne 0 ]; then
-    recall "$socket"
+    recall "$trigger"
     set_state failed failed resources 0
   fi
 }
@@ -269,38 +302,28 @@ reset_failed() {
   gone=
   for name in "$@"; do
     recall "$name"
-    [ "$ActiveState" != failed ] || gone="$gone sim/active/$Id"
+    if [ -e "sim/active/$Id" ] || [ -e "sim/loaded/$Id" ]; then
+      [ "$ActiveState" != failed ] || gone="$gone sim/active/$Id"
+    else
+      fail 1 "Failed to reset failed state of unit $name: Unit $name not loaded."
+    fi
   done
   [ -z "$gone" ] || rm -f $gone
 }
 
-daemon_reload() {
-  reload
-  # A timer that runs looks at its service again when it is loaded again.
-  set +f
-  for path in sim/active/*.timer; do
-    [ -e "$path" ] || continue
-    recall "${path##*/}"
-    timer=$Id
-    recall "$Triggers"
-    if [ "$LoadState" != loaded ]; then
-      recall "$timer"
-      set_state failed failed resources 0
-    fi
-  done
-  set -f
-}
-
-verb='' properties='' status=0
-while [ $# -gt 0 ]; do
+verb='' properties='' all=no status=0 options=yes
+# Once through all words, which puts the names back at the end.
+count=$#
+while [ "$count" -gt 0 ]; do
   word=$1
   shift
-  case $word in
-    --) break ;;
-    -p) properties="$properties $1" && shift ;;
-    -p*) properties="$properties ${word#-p}" ;;
-    --property=*) properties="$properties ${word#*=}" ;;
-    -*) ;;
+  count=$((count - 1))
+  case $options$word in
+    yes--) options=no ;;
+    yes--all) all=yes ;;
+    yes--property=*) properties="$properties ${word#*=}" ;;
+    yes-p*) properties="$properties ${word#-p}" ;;
+    yes-*) ;;
     *) if [ -z "$verb" ]; then verb=$word; else set -- "$@" "$word"; fi ;;
   esac
 done
@@ -309,10 +332,10 @@ case $verb in
   show) show "$@" ;;
   stop) stop "$@" ;;
   start) start "$@" ;;
-  connect) connect "$@" ;;
+  trigger) trigger "$@" ;;
   is-active) is_active "$@" ;;
   reset-failed) reset_failed "$@" ;;
-  daemon-reload) daemon_reload ;;
-  *) fail 1 "Unknown command verb '$verb'." ;;
+  daemon-reload) reload ;;
+  *) fail 1 "Unknown command verb $verb." ;;
 esac
 exit "$status"

@@ -2,8 +2,8 @@
 # How the simulated systemd reads unit files. Sourced by systemctl.sh, below $root.
 #
 # What was read at the last daemon-reload is kept in sim/loaded/, a file of properties per unit: that is what counts
-# until the next one, whatever lies on disk meanwhile. As in systemd, a unit that neither runs nor has to do with any
-# other is not kept: it is read afresh each time.
+# until the next one, whatever lies on disk meanwhile. As in systemd, a unit that neither runs nor is needed by one that
+# is kept, or by a target, is not kept: it is read afresh each time.
 #
 # shellcheck disable=SC2034,SC2154 # variables are shared with systemctl.sh
 # shellcheck disable=SC2086 # lists are words, and globbing is off but where it is wanted
@@ -16,6 +16,7 @@ unit_dirs='/etc/systemd/system.control /run/systemd/system.control /run/systemd/
 
 scanned=no
 edges= # RELATION/OF/UNIT
+kept=  # those whose relations count
 
 # Everything that has a name on disk: $units; $aliases as ALIAS/REAL; $links in .wants and .requires directories.
 scan() {
@@ -57,7 +58,8 @@ is_mask() {
   if [ -L "$root$1" ]; then [ "$root$1" -ef /dev/null ]; else [ ! -s "$root$1" ]; fi
 }
 
-# Into $Id, $Names, $LoadState and $FragmentPath: what a name on disk stands for.
+# Into $Id, $Names, $LoadState and $FragmentPath: what a name on disk stands for. An alias of a masked unit stands for
+# itself only, and is masked before systemd 250 or so and broken since.
 locate() {
   Id=$1 Names=$1 LoadState=loaded FragmentPath=
   while :; do
@@ -69,14 +71,14 @@ locate() {
     [ "$real" != "$aliases" ] || break
     Id=${real%% *}
   done
+  FragmentPath=$found
   if is_mask "$found"; then
     LoadState=masked
-    if [ "$Id" != "$1" ] && [ "${Version%%[!0-9]*}" -ge 250 ]; then
-      Id=$1 LoadState=error
-      return
-    fi
+    if [ "$Id" != "$1" ] && [ "$systemd" -ge 250 ]; then LoadState=error; fi
+    Id=$1
+    return
   fi
-  FragmentPath=$found Names=$Id
+  Names=$Id
   for pair in $aliases; do
     case $pair in */"$Id") Names="$Names ${pair%%/*}" ;; esac
   done
@@ -87,7 +89,7 @@ read_unit() {
   scan
   locate "$1"
   KillMode=control-group RefuseManualStart=no RefuseManualStop=no Transient=no Type=simple RemainAfterExit=no
-  Requires='' Triggers='' OnStart='' OnStop='' Children=0
+  Requires='' Requisite='' Triggers='' OnStart='' OnStop='' Children=0
   WantedBy='' RequiredBy='' RequisiteOf='' BoundBy='' ConsistsOf='' TriggeredBy=''
   if [ "$LoadState" = loaded ]; then
     file=$root$FragmentPath
@@ -95,27 +97,25 @@ read_unit() {
     parse "$file"
     case $Id in *.socket | *.timer | *.path) Triggers=${Triggers:-${Id%.*}.service} ;; esac
     relate TriggeredBy $Triggers
-    case $FragmentPath in /run/systemd/transient/*) Transient=yes ;; esac
   fi
-  related=no
   for link in $links; do
     owner=${link%/*}
     owner=${owner##*/}
     case " $Names " in
-      *" ${owner%.*} "*) case $owner in *.requires) Requires="$Requires ${link##*/}" ;; esac ;;
-      *" ${link##*/} "*)
-        related=yes
-        case $owner in *.wants) WantedBy="$WantedBy ${owner%.*}" ;; *) RequiredBy="$RequiredBy ${owner%.*}" ;; esac
+      *" ${owner%.*} "*)
+        case $owner in
+          *.requires) relate RequiredBy "${link##*/}" && Requires="$Requires ${link##*/}" ;;
+          *) relate WantedBy "${link##*/}" ;;
+        esac
         ;;
+      *" ${link##*/} "*) case $owner in *.target.wants) WantedBy="$WantedBy ${owner%.*}" ;; esac ;;
     esac
   done
   for edge in $edges; do
-    target=${edge##*/}
     source=${edge#*/}
     source=${source%%/*}
-    if [ "$source" = "$Id" ]; then related=yes; fi
-    case " $Names " in *" $target "*) ;; *) continue ;; esac
-    related=yes
+    case $kept in *" $source "*) ;; *) continue ;; esac
+    case " $Names " in *" ${edge##*/} "*) ;; *) continue ;; esac
     case $edge in
       WantedBy/*) WantedBy="$WantedBy $source" ;;
       RequiredBy/*) RequiredBy="$RequiredBy $source" ;;
@@ -131,8 +131,9 @@ parse() {
   while IFS= read -r line || [ -n "$line" ]; do
     value=${line#*=}
     case $line in
+      '# This is a transient unit file'*) Transient=yes ;;
       Requires=*) relate RequiredBy $value && Requires="$Requires $value" ;;
-      Requisite=*) relate RequisiteOf $value && Requires="$Requires $value" ;;
+      Requisite=*) relate RequisiteOf $value && Requisite="$Requisite $value" ;;
       BindsTo=*) relate BoundBy $value && Requires="$Requires $value" ;;
       PartOf=*) relate ConsistsOf $value ;;
       Wants=*) relate WantedBy $value ;;
@@ -161,7 +162,8 @@ relate() {
 keep_unit() {
   printf "%s='%s'\n" Id "$Id" Names "$Names" LoadState "$LoadState" FragmentPath "$FragmentPath" KillMode "$KillMode" \
     RefuseManualStart "$RefuseManualStart" RefuseManualStop "$RefuseManualStop" Transient "$Transient" Type "$Type" \
-    RemainAfterExit "$RemainAfterExit" Requires "${Requires# }" Triggers "$Triggers" WantedBy "${WantedBy# }" \
+    RemainAfterExit "$RemainAfterExit" Requires "${Requires# }" Requisite "${Requisite# }" \
+    Triggers "$Triggers" WantedBy "${WantedBy# }" \
     RequiredBy "${RequiredBy# }" RequisiteOf "${RequisiteOf# }" BoundBy "${BoundBy# }" ConsistsOf "${ConsistsOf# }" \
     TriggeredBy "${TriggeredBy# }" OnStart "$OnStart" OnStop "$OnStop" Children "$Children" >"sim/loaded/$Id"
   for other in $Names; do
@@ -169,31 +171,58 @@ keep_unit() {
   done
 }
 
-# Reads everything twice: who relates to whom is known only after the first time.
+# Reads everything twice: who relates to whom, and so who is kept, is known only after the first time.
 reload() {
   scan
-  candidates=
+  candidates=' ' kept=' '
   set +f
   for entry in $units $links sim/active/*; do
-    case "$candidates " in *" ${entry##*/} "*) ;; *) candidates="$candidates ${entry##*/}" ;; esac
+    unit=${entry##*/}
+    case $unit in '*' | *@.*) continue ;; esac
+    case $candidates in *" $unit "*) ;; *) candidates="$candidates$unit " ;; esac
+    case $entry in *.target.wants/* | *.target.requires/* | sim/active/*) keep "$unit" ;; esac
   done
   set -f
-  for unit in $candidates; do
-    case $unit in '*' | *@.*) ;; *) read_unit "$unit" ;; esac
+  for unit in $candidates; do read_unit "$unit"; done
+  known=
+  while [ "$known" != "$kept" ]; do
+    known=$kept
+    for edge in $edges; do
+      source=${edge#*/}
+      case $kept in *" ${source%%/*} "*) keep "${edge##*/}" ;; esac
+    done
   done
   rm -rf sim/loaded
   mkdir sim/loaded
-  for unit in $candidates; do
-    case $unit in '*' | *@.*) continue ;; esac
+  for unit in $kept; do
     read_unit "$unit"
-    if [ "$related" = yes ] || [ -e "sim/active/$Id" ]; then keep_unit; fi
+    keep_unit
   done
+}
+
+keep() {
+  case $kept in *" $1 "*) ;; *) kept="$kept$1 " ;; esac
+}
+
+# A unit comes to be loaded between two reloads: those that it relates to hear of it.
+introduce() {
+  keep_unit
+  newcomer=$Id
+  for edge in $edges; do
+    case $edge in */"$newcomer"/*) ;; *) continue ;; esac
+    relation=${edge%%/*}
+    recall "${edge##*/}"
+    eval "already=\" \$$relation \""
+    case $already in *" $newcomer "*) ;; *) eval "$relation=\"\$$relation $newcomer\"" ;; esac
+    keep_unit
+  done
+  recall "$newcomer"
 }
 
 # Into $UnitFileState, which systemd always reads from the disk.
 file_state() {
   UnitFileState=
-  find_file "$1" || return 0
+  if [ -z "$1" ] || ! find_file "$1"; then return; fi
   if is_mask "$found"; then
     case $found in /run/*) UnitFileState=masked-runtime ;; *) UnitFileState=masked ;; esac
     return

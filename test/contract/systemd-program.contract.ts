@@ -1,0 +1,272 @@
+/** What the remote program does to a host, and tells of it: run unchanged on the simulated systemd and on real ones. */
+import { beforeAll, describe, expect, it } from 'vitest';
+import { arrange, converse, type Given, read, run, type SystemdUnderTest } from './systemd-under-test.ts';
+import {
+  ADMIN,
+  connectTo,
+  enabled,
+  MASK,
+  PARENT,
+  RUNTIME,
+  SOCKET,
+  STUBBORN,
+  sleeper,
+  VENDOR,
+  WANTED,
+} from './units.ts';
+
+const A = `${VENDOR}/fm-a.service`;
+const LINK = `${ADMIN}/fm-a.service`;
+const GROUP = '/system.slice/fm-a.service';
+
+/** Mask, stop, read back, try. */
+const APPLY = [
+  'run=r1',
+  'where=etc',
+  'stop-timeout=1',
+  'meta=-',
+  `link=${LINK}`,
+  'stop=fm-a.service',
+  `group=${GROUP}`,
+];
+const PROVE = ['read=fm-a.service', 'try=fm-a.service'];
+const UNDO = ['run=r1', 'where=etc', 'stop-timeout=1', 'meta=-', 'read=fm-a.service'];
+
+export function systemdProgramContract(open: () => Promise<SystemdUnderTest>): void {
+  let host: SystemdUnderTest;
+  beforeAll(async () => {
+    host = await open();
+  });
+  const given = (what: Given) => arrange(host, what);
+  const apply = (...words: string[]) => ['apply', ...APPLY, ...PROVE, ...words] as const;
+  const undo = (...words: string[]) => ['undo', ...UNDO, ...words] as const;
+  /** All that undo has to restore of a unit. */
+  const whole = (unit: string) =>
+    read(
+      host,
+      unit,
+      ...['Names', 'LoadState', 'UnitFileState', 'ActiveState', 'SubState', 'FragmentPath', 'KillMode', 'CanStart'],
+      ...['RequiredBy', 'BoundBy', 'ConsistsOf', 'WantedBy', 'TriggeredBy'],
+    );
+  const exists = async (path: string) => {
+    const { code } = await run(host, `[ -e "\${FLEETMASK_ROOT-}${path}" ] || [ -L "\${FLEETMASK_ROOT-}${path}" ]`);
+    return code === 0;
+  };
+
+  describe('the remote program', () => {
+    it('finds out what there is, under every name', async () => {
+      await given({
+        files: {
+          [A]: sleeper({ install: WANTED }),
+          [`${VENDOR}/fm-b.service`]: sleeper({ unit: 'BindsTo=fm-a.service\n' }),
+        },
+        links: { ...enabled('fm-a.service'), [`${VENDOR}/fm-alias.service`]: 'fm-a.service' },
+        running: ['fm-a.service', 'fm-b.service'],
+      });
+      const [probe] = await converse(host, ['fm-alias.service', 'fm-none.service']);
+      expect(probe?.units.get('fm-a.service')).toMatchObject({
+        LoadState: 'loaded',
+        ActiveState: 'active',
+        UnitFileState: 'enabled',
+        CanStart: 'yes',
+        ControlGroup: GROUP,
+        BoundBy: 'fm-b.service',
+      });
+      expect(probe?.units.get('fm-none.service')).toMatchObject({ LoadState: 'not-found' });
+      expect(probe?.rest).toEqual(
+        expect.arrayContaining([
+          'host privilege=root',
+          `path file ${A}`,
+          `path link ${VENDOR}/fm-alias.service fm-a.service`,
+          'related Id=fm-b.service',
+          'related ActiveState=active',
+        ]),
+      );
+      expect(probe?.rest.some((record) => /^manager Version=\d/.test(record))).toBe(true);
+    });
+
+    it('masks, stops and proves it, and undoes it', async () => {
+      await given({
+        files: { [A]: sleeper({ install: WANTED }) },
+        links: enabled('fm-a.service'),
+        running: ['fm-a.service'],
+      });
+      const before = await whole('fm-a.service');
+      const [, masked, undone] = await converse(host, ['fm-a.service'], apply(), undo('start=fm-a.service'));
+      expect(masked?.steps).toEqual({ [`link:${LINK}`]: '0', stop: '0', reload: '0', 'try:fm-a.service': '1' });
+      expect(masked?.said).toEqual(['try:fm-a.service Failed to start fm-a.service: Unit fm-a.service is masked.']);
+      expect(masked?.units.get('fm-a.service')).toMatchObject({
+        LoadState: 'masked',
+        UnitFileState: 'masked',
+        ActiveState: 'inactive',
+        CanStart: 'no',
+      });
+      expect(masked?.rest).toContain(`left 0 0 ${GROUP}`);
+      expect(masked?.rest).toContain(`path null ${LINK}`);
+      expect(undone?.steps).toEqual({ reload: '0', [`unlink:${LINK}`]: '0', start: '0' });
+      expect(await whole('fm-a.service')).toBe(before);
+      expect(await exists('/var/lib/fleetmask')).toBe(false);
+    });
+
+    it('what stopped with the unit runs again after the undo', async () => {
+      await given({
+        files: {
+          [A]: sleeper({ install: WANTED }),
+          [`${VENDOR}/fm-req.service`]: sleeper({ unit: 'Requires=fm-a.service\nAfter=fm-a.service\n' }),
+          [`${VENDOR}/fm-part.service`]: sleeper({ unit: 'PartOf=fm-a.service\n' }),
+        },
+        links: enabled('fm-a.service'),
+        running: ['fm-a.service', 'fm-req.service', 'fm-part.service'],
+      });
+      const units = ['fm-a.service', 'fm-req.service', 'fm-part.service'];
+      const before = await Promise.all(units.map(whole));
+      const [, masked, undone] = await converse(host, units, apply(), undo(...units.map((unit) => `start=${unit}`)));
+      expect(masked?.steps).toMatchObject({ stop: '0', 'try:fm-a.service': '1' });
+      expect(undone?.steps).toMatchObject({ start: '0' });
+      expect(await Promise.all(units.map(whole))).toEqual(before);
+    });
+
+    it('a unit without --now runs on, masked; its undo touches the link only', async () => {
+      await given({ files: { [A]: sleeper() }, running: ['fm-a.service'] });
+      const before = await whole('fm-a.service');
+      const request = ['apply', ...APPLY.filter((word) => !word.startsWith('stop=')), ...PROVE] as const;
+      const [, masked, undone] = await converse(host, ['fm-a.service'], request, undo('start=fm-a.service'));
+      expect(masked?.units.get('fm-a.service')).toMatchObject({ LoadState: 'masked', ActiveState: 'active' });
+      expect(undone?.steps).toEqual({ reload: '0', [`unlink:${LINK}`]: '0' });
+      expect(await whole('fm-a.service')).toBe(before);
+    });
+
+    it('counts the children that a unit leaves on purpose', async () => {
+      await given({ files: { [A]: PARENT }, running: ['fm-a.service'] });
+      const [, masked] = await converse(host, ['fm-a.service'], apply());
+      expect(masked?.rest).toContain(`left 1 0 ${GROUP}`);
+      expect(masked?.units.get('fm-a.service')).toMatchObject({ ActiveState: 'inactive', ControlGroup: GROUP });
+    });
+
+    it('stops again what somebody started before the reload', async () => {
+      await given({
+        files: {
+          [A]: sleeper({ service: 'X-Fleetmask-Stop=again\n' }),
+          [`${VENDOR}/fm-nag.service`]: sleeper({
+            exec: `/bin/sh -c 'while :; do systemctl start fm-a.service; sleep 0.02; done'`,
+          }),
+        },
+        running: ['fm-a.service', 'fm-nag.service'],
+      });
+      const [, masked] = await converse(host, ['fm-a.service'], apply());
+      expect(masked?.steps).toMatchObject({ stop: '0', 'stop-again:1': '0', 'try:fm-a.service': '1' });
+      expect(masked?.units.get('fm-a.service')).toMatchObject({ LoadState: 'masked', ActiveState: 'inactive' });
+    });
+
+    it('a unit that does not stop in time is neither reloaded nor tried', async () => {
+      await given({ files: { [A]: STUBBORN }, running: ['fm-a.service'] });
+      const [, stuck] = await converse(host, ['fm-a.service'], apply());
+      expect(Object.keys(stuck?.steps ?? {})).toEqual([`link:${LINK}`, 'stop']);
+      expect(['124', '143']).toContain(stuck?.steps.stop);
+      expect(stuck?.units.get('fm-a.service')).toMatchObject({ LoadState: 'loaded', ActiveState: 'deactivating' });
+    });
+
+    it('a unit that refuses to stop is put back as it was', async () => {
+      await given({ files: { [A]: sleeper({ unit: 'RefuseManualStop=yes\n' }) }, running: ['fm-a.service'] });
+      const before = await whole('fm-a.service');
+      const [, refused, undone] = await converse(host, ['fm-a.service'], apply(), undo('start=fm-a.service'));
+      expect(refused?.steps).toEqual({ [`link:${LINK}`]: '0', stop: '4' });
+      expect(undone?.steps).toEqual({ reload: '0', [`unlink:${LINK}`]: '0' });
+      expect(await whole('fm-a.service')).toBe(before);
+    });
+
+    it('a unit that is not masked after all is not tried', async () => {
+      await given({ files: { [A]: sleeper(), '/etc/systemd/system.control/fm-a.service': sleeper() } });
+      const before = await whole('fm-a.service');
+      const [, ineffective] = await converse(host, ['fm-a.service'], apply(), undo());
+      expect(ineffective?.steps).toMatchObject({ reload: '0', 'try:fm-a.service': 'untried' });
+      expect(await whole('fm-a.service')).toBe(before);
+    });
+
+    it('a unit file where the link should go stops everything', async () => {
+      await given({ files: { [LINK]: sleeper() }, running: ['fm-a.service'] });
+      const before = await whole('fm-a.service');
+      const [, failed, undone] = await converse(host, ['fm-a.service'], apply(), undo('start=fm-a.service'));
+      expect(failed?.steps).toEqual({ [`link:${LINK}`]: '1' });
+      expect(undone?.steps).toEqual({ reload: '0' });
+      expect(await whole('fm-a.service')).toBe(before);
+    });
+
+    it('masks until the next boot, over an enabled unit', async () => {
+      await given({ files: { [A]: sleeper({ install: WANTED }) }, links: enabled('fm-a.service') });
+      const words = ['run=r1', 'where=run', 'meta=-', `link=${RUNTIME}/fm-a.service`, ...PROVE];
+      const [, masked] = await converse(host, ['fm-a.service'], ['apply', ...words]);
+      expect(masked?.units.get('fm-a.service')).toMatchObject({ LoadState: 'masked', UnitFileState: 'masked-runtime' });
+      expect(await exists('/run/fleetmask/runs/r1/log')).toBe(true);
+      expect(await exists('/var/lib/fleetmask')).toBe(false);
+    });
+
+    it('unmasks, and undoes that', async () => {
+      await given({
+        files: { [A]: sleeper({ install: WANTED }) },
+        links: { ...enabled('fm-a.service'), [LINK]: MASK, [`${RUNTIME}/fm-a.service`]: MASK },
+      });
+      const before = await whole('fm-a.service');
+      const words = ['run=r1', 'where=etc', 'meta=-', `remove=${LINK}`, `remove=${RUNTIME}/fm-a.service`];
+      const [, unmasked, undone] = await converse(
+        host,
+        ['fm-a.service'],
+        ['apply', ...words, 'read=fm-a.service'],
+        undo(),
+      );
+      expect(unmasked?.steps).toEqual({
+        [`remove:${LINK}`]: '0',
+        [`remove:${RUNTIME}/fm-a.service`]: '0',
+        reload: '0',
+      });
+      expect(unmasked?.units.get('fm-a.service')).toMatchObject({ LoadState: 'loaded', UnitFileState: 'enabled' });
+      expect(undone?.steps).toMatchObject({ [`relink:${LINK}`]: '0', [`relink:${RUNTIME}/fm-a.service`]: '0' });
+      expect(await whole('fm-a.service')).toBe(before);
+    });
+
+    it('a name with a backslash is masked and put back', async () => {
+      const name = 'fm-dev\\x2did.service';
+      await given({
+        files: { [`${VENDOR}/${name}`]: sleeper({ install: WANTED }) },
+        links: enabled(name),
+        running: [name],
+      });
+      const before = await whole(name);
+      const [, masked, undone] = await converse(
+        host,
+        [name],
+        [
+          'apply',
+          'run=r1',
+          'where=etc',
+          'meta=-',
+          `link=${ADMIN}/${name}`,
+          `stop=${name}`,
+          `read=${name}`,
+          `try=${name}`,
+        ],
+        ['undo', 'run=r1', 'where=etc', 'meta=-', `start=${name}`, `read=${name}`],
+      );
+      expect(masked?.units.get(name)).toMatchObject({ LoadState: 'masked', ActiveState: 'inactive' });
+      expect(masked?.steps[`try:${name}`]).toBe('1');
+      expect(undone?.units.get(name)).toMatchObject({ LoadState: 'loaded', ActiveState: 'active' });
+      expect(await whole(name)).toBe(before);
+    });
+
+    it('a failed socket is reset and listens again after the undo', async () => {
+      await given({
+        files: { [A]: sleeper(), [`${VENDOR}/fm-a.socket`]: SOCKET },
+        running: ['fm-a.socket'],
+      });
+      const [, , undone] = await converse(
+        host,
+        ['fm-a.service'],
+        apply(),
+        () => run(host, connectTo('fm-a.socket')),
+        undo('start=fm-a.socket'),
+      );
+      expect(undone?.steps).toEqual({ reload: '0', [`unlink:${LINK}`]: '0', 'reset-failed': '0', start: '0' });
+      expect(await read(host, 'fm-a.socket', 'ActiveState', 'SubState')).toBe('active listening');
+    });
+  });
+}

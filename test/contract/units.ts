@@ -1,0 +1,46 @@
+/** Units that the systemd contract works on. */
+
+export const VENDOR = '/usr/lib/systemd/system';
+export const ADMIN = '/etc/systemd/system';
+export const RUNTIME = '/run/systemd/system';
+export const MASK = '/dev/null';
+
+/** What lets a unit be enabled. */
+export const WANTED = '[Install]\nWantedBy=multi-user.target\n';
+
+/** The link that enables it. */
+export function enabled(name: string, dir = ADMIN): Record<string, string> {
+  return { [`${dir}/multi-user.target.wants/${name}`]: `${VENDOR}/${name}` };
+}
+
+/** A service that sleeps, with more lines for its three sections. */
+export function sleeper({ unit = '', service = '', install = '', exec = '/bin/sleep infinity' } = {}): string {
+  return `[Unit]\nDescription=A sleeper\n${unit}[Service]\nExecStart=${exec}\n${service}${install}`;
+}
+
+/** `start` returns when the process has got ready. */
+const READY = 'ExecStartPost=/bin/sleep 0.3\n';
+
+/** Ignores SIGTERM, and systemd has no other means. */
+export const STUBBORN = sleeper({
+  exec: `/bin/sh -c 'trap "" TERM; while :; do sleep 1; done'`,
+  service: `${READY}TimeoutStopSec=infinity\nX-Fleetmask-Stop=never\n`,
+});
+
+/** Leaves a child behind, on purpose. */
+export const PARENT = sleeper({
+  exec: `/bin/sh -c 'sleep 1000 & exec sleep 1001'`,
+  service: `${READY}KillMode=process\nX-Fleetmask-Children=1\n`,
+});
+
+export const SOCKET = '[Socket]\nListenStream=127.0.0.1:7653\n';
+
+/** A client connects to that socket. Nothing listens on a simulated host: there systemd is told. */
+export function connectTo(socket: string): string {
+  return `if [ -n "\${FLEETMASK_ROOT-}" ]; then
+  systemctl trigger ${socket}
+else
+  timeout 1 busybox nc 127.0.0.1 7653 </dev/null
+  sleep 0.2
+fi`;
+}
