@@ -1,14 +1,19 @@
 /** Flags → the transport and the clock that a run works with. */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Secret } from '../model/index.ts';
 import type { JournalHost } from '../run/journal.ts';
 import type { Clock, Crew } from '../run/visit.ts';
 import type { Io } from './io.ts';
 import { duration, wholeNumber } from './options.ts';
+import { readSecret } from './secrets.ts';
 import { absolute } from './targets.ts';
 
 export interface CrewFlags {
   readonly 'private-key'?: string | undefined;
+  readonly 'ask-pass'?: boolean | undefined;
+  readonly 'password-file'?: string | undefined;
+  readonly 'password-fd'?: number | undefined;
   readonly timeout: string;
   readonly 'host-timeout': string;
   readonly 'host-key-checking': 'strict' | 'accept-new' | 'off';
@@ -30,9 +35,10 @@ export async function crewOf(
   const connectTimeoutMs = duration('timeout', flags.timeout);
   const hostTimeout = duration('host-timeout', flags['host-timeout']);
   // loaded here, so that help and usage errors do not wait for the SSH library
-  const [{ ssh2Transport }, { keyRing }] = await Promise.all([
+  const [{ ssh2Transport }, { keyRing }, { loginPassword }] = await Promise.all([
     import('../transport/ssh2.ts'),
     import('../transport/identities.ts'),
+    import('../transport/password.ts'),
   ]);
   const agentSocket = io.env.SSH_AUTH_SOCK;
   const keys = keyRing({
@@ -43,6 +49,7 @@ export async function crewOf(
   const defaults = new Set(['id_ed25519', 'id_ecdsa', 'id_rsa'].map((name) => join(io.home, '.ssh', name)));
   const named = new Set(hosts.flatMap((host) => host.identityFiles).filter((file) => !defaults.has(file)));
   await keys.require([...named]);
+  const password = await sshPassword(io, flags);
   const knownHostsFiles = flags['known-hosts']?.map((file) => absolute(io, file)) ?? [
     join(io.home, '.ssh', 'known_hosts'),
     join(io.home, '.ssh', 'known_hosts2'),
@@ -54,9 +61,23 @@ export async function crewOf(
     hostKeyChecking: flags['host-key-checking'],
     knownHostsFiles,
     keys,
+    ...(password === undefined ? {} : { password: loginPassword(password) }),
     onWarning: on.warning,
   });
   return { transport, clock: clockOf(io), hostTimeout, progress: on.progress };
+}
+
+/** OpenSSH's limit for a password line. */
+const MAX_PASSWORD_BYTES = 1023;
+
+function sshPassword(io: Io, flags: CrewFlags): Promise<Secret | undefined> {
+  return readSecret(io, {
+    what: 'the SSH password',
+    ask: { flag: '-k', given: flags['ask-pass'] },
+    file: { flag: '--password-file', given: flags['password-file'] },
+    fd: { flag: '--password-fd', given: flags['password-fd'] },
+    maxBytes: MAX_PASSWORD_BYTES,
+  });
 }
 
 function clockOf(io: Io): Clock {

@@ -28,6 +28,24 @@ export const selection = {
 export const connection = {
   user: { alias: 'u', type: 'string', requiresArg: true, group: CONNECTION, describe: 'user to log in as' },
   port: { type: 'number', requiresArg: true, group: CONNECTION, describe: 'port [22]' },
+  'ask-pass': {
+    alias: 'k',
+    type: 'boolean',
+    group: CONNECTION,
+    describe: 'ask for the SSH password, offered where no key is let in',
+  },
+  'password-file': {
+    type: 'string',
+    requiresArg: true,
+    group: CONNECTION,
+    describe: 'file with the SSH password in its only line',
+  },
+  'password-fd': {
+    type: 'number',
+    requiresArg: true,
+    group: CONNECTION,
+    describe: 'file descriptor to read the SSH password from',
+  },
   'private-key': { type: 'string', requiresArg: true, group: CONNECTION, describe: 'key file to log in with' },
   'ssh-config': {
     alias: 'F',

@@ -35,6 +35,8 @@ export interface HostKeyCheck {
   readonly algorithms: readonly string[];
   /** Synchronous, since ssh2 takes anything but a literal `false` for consent and a late answer corrupts a rekey. */
   accepts(key: Buffer): boolean;
+  /** Type of the key that the host presented, safe to print. */
+  keyType(): string;
   /** Why the key was refused. */
   refusal(): Fault | undefined;
   /** Waits until a newly accepted key is on disk. A fault when another process recorded a different key meanwhile. */
@@ -107,6 +109,10 @@ class Check implements HostKeyCheck {
       this.#refusal = fault('host-key', message, 'Treat this host as hostile until you know why.');
     }
     return this.#refusal === undefined;
+  }
+
+  keyType(): string {
+    return printable((this.#first && keyTypeOf(this.#first)) ?? 'unknown', 60);
   }
 
   refusal(): Fault | undefined {

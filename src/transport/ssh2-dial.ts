@@ -4,17 +4,22 @@ import { type Fault, fault, printable, type Target } from '../model/index.ts';
 import { greeting } from './greeting.ts';
 import type { HostKeyCheck } from './host-keys.ts';
 import type { Identities } from './identities.ts';
+import type { LoginPassword } from './password.ts';
 import { explain, type SshError, type Step } from './ssh2-failure.ts';
 import { type Shortcuts, shorten } from './ssh2-internals.ts';
 import { type Link, openLink } from './ssh2-link.ts';
-import { publicKeyLogin } from './ssh2-login.ts';
+import { type Next, startLogin } from './ssh2-login.ts';
+import type { Description } from './transport.ts';
 
 export interface Dial {
   readonly target: Target;
   readonly identities: Identities;
+  readonly password: LoginPassword | undefined;
   readonly hostKey: HostKeyCheck;
   /** Aborted by the deadline or by the operator, with a `Stop` as its reason. */
   readonly stop: AbortSignal;
+  /** Stops the clock of the deadline; returns what starts it again. */
+  readonly hold: () => () => void;
   readonly keepaliveMs: number;
   readonly onWarning: (text: string) => void;
 }
@@ -23,7 +28,7 @@ export interface Dial {
 export type Stop = (step: Step) => Fault;
 
 export type Dialled =
-  | { readonly is: 'connected'; readonly link: Link }
+  | { readonly is: 'connected'; readonly link: Link; readonly description: Description }
   /** It failed before authentication, in a way that may be gone a moment later. */
   | { readonly is: 'transient'; readonly fault: Fault }
   | { readonly is: 'failed'; readonly fault: Fault };
@@ -57,11 +62,16 @@ const KEEPALIVES_MISSED = 3;
 const MAX_BYTES_BEFORE_LOGIN = 1024 * 1024;
 
 /** Connects and authenticates once. Never rejects. */
-export function dial({ target, identities, hostKey, stop, keepaliveMs, onWarning }: Dial): Promise<Dialled> {
+export function dial(options: Dial): Promise<Dialled> {
+  const { target, identities, password, hostKey, stop, hold, keepaliveMs, onWarning } = options;
   const peer = printable(`${target.address}:${target.port}`, 120);
-  const login = publicKeyLogin(target.user, identities);
+  const { user, host } = target;
   const hello = greeting();
   const client = new ssh2.Client();
+  const giveUp = (): void => {
+    client.emit('error', Object.assign(new Error('given up'), { level: 'client-authentication' })); // as ssh2 does
+  };
+  const login = startLogin({ user, host, identities, password, hold, giveUp });
   // Our own socket: `client.end()` and `client.destroy()` do nothing once the write side has ended.
   const socket = new Socket().setNoDelay(true);
   let step: Step = 'connect';
@@ -73,12 +83,17 @@ export function dial({ target, identities, hostKey, stop, keepaliveMs, onWarning
     if (error?.level === 'client-authentication') return { is: 'failed', fault: login.refusal(undefined) };
     // ssh2 gives a level to what breaks the protocol or the connection, and none to a disconnect by the server.
     if (step === 'authentication' && error?.level === undefined) {
-      const said = error === undefined ? 'it hung up' : printable(error.message, 200);
-      return { is: 'failed', fault: login.refusal(said) };
+      return { is: 'failed', fault: login.refusal(error?.message ?? 'it hung up') };
     }
     const failure = explain({ step, error, dropped: hello.dropped(), peer });
     return { is: failure.chance === 'transient' ? 'transient' : 'failed', fault: failure.fault };
   };
+
+  const described = (): Description => ({
+    hostKey: hostKey.keyType(),
+    auth: login.steps(),
+    strictKex: hello.strictKex(),
+  });
 
   return new Promise((resolve) => {
     let settled = false;
@@ -87,11 +102,26 @@ export function dial({ target, identities, hostKey, stop, keepaliveMs, onWarning
       if (settled) return;
       settled = true;
       stop.removeEventListener('abort', onStop);
+      login.end('hung up');
       if (outcome.is !== 'connected') socket.destroy();
       resolve(outcome);
     };
     const fail = (found: Fault): void => settle({ is: 'failed', fault: found });
-    const onStop = (): void => fail((stop.reason as Stop)(step));
+    const onStop = (): void => {
+      login.end('stopped');
+      fail((stop.reason as Stop)(step));
+    };
+    /** ssh2 takes the next method at once, or later by a call. */
+    const authHandler: AuthHandlerMiddleware = (left, partial, proceed) => {
+      const next = login.next(left, partial);
+      if (!(next instanceof Promise)) return next;
+      next
+        .then((method) => {
+          if (!settled) proceed(method as Exclude<Next, false>);
+        })
+        .catch(onEnd);
+      return undefined; // which means: later
+    };
     const onEnd = (error: SshError | undefined): void => {
       if (!settled) settle(judge(error)); // late and second errors are normal, and mean nothing
     };
@@ -108,10 +138,12 @@ export function dial({ target, identities, hostKey, stop, keepaliveMs, onWarning
       const exposed = [cs, sc].some(({ cipher }) => cipher.startsWith('chacha20'));
       if (exposed && !hello.strictKex()) onWarning(`${peer} lacks strict key exchange (CVE-2023-48795, Terrapin)`);
     });
+    client.on('change password', () => login.expired());
     client.on('ready', () => {
+      login.end('logged in');
       const link = openLink(client, socket, shortcuts);
       void hostKey.recorded().then((against) => {
-        if (against === undefined) settle({ is: 'connected', link });
+        if (against === undefined) settle({ is: 'connected', link, description: described() });
         else fail(against);
       });
     });
@@ -126,7 +158,7 @@ export function dial({ target, identities, hostKey, stop, keepaliveMs, onWarning
         username: target.user,
         algorithms: { ...ALGORITHMS, serverHostKey: [...hostKey.algorithms] as never },
         hostVerifier: (key: Buffer) => hostKey.accepts(key) === true,
-        authHandler: ((left, partial) => login.next(left, partial)) satisfies AuthHandlerMiddleware,
+        authHandler,
         readyTimeout: 0,
         keepaliveInterval: keepaliveMs,
         keepaliveCountMax: KEEPALIVES_MISSED,

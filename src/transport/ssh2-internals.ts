@@ -11,7 +11,8 @@ import type { Login } from './ssh2-login.ts';
  * - write standard input as soon as the server opens its window, without waiting for the reply to the exec request.
  *
  * They also save a signature per host key on both sides: ssh2 answers every `hostkeys-00@openssh.com` with a demand to
- * prove the keys, for an event that nobody listens to here.
+ * prove the keys, for an event that nobody listens to here. And they tell the login what ssh2 keeps to itself: that a
+ * key of an agent was accepted in part, after which no other is to be offered.
  *
  * All but the first want a server that works strictly in order. OpenSSH and dropbear do; some (asyncssh, ssh2's own) log
  * in asynchronously and would drop what comes early, so only those two are hurried. When a field is not there,
@@ -55,7 +56,8 @@ interface Protocol {
   readonly _cipher: { encrypt(packet: Uint8Array): void };
   readonly _handlers: {
     SERVICE_ACCEPT(protocol: Protocol, name: string): void;
-    USERAUTH_FAILURE(protocol: Protocol, methods: null, partial: boolean): void;
+    USERAUTH_FAILURE(protocol: Protocol, methods: string[] | null, partial: boolean): void;
+    USERAUTH_INFO_REQUEST(protocol: Protocol, name: string, instructions: string, prompts: readonly unknown[]): void;
     GLOBAL_REQUEST(protocol: Protocol, name: string, wantReply: boolean, data: unknown): void;
   };
 }
@@ -64,6 +66,9 @@ interface Internals {
   readonly _protocol: Protocol;
   readonly _chanMgr: { add(callback: SessionCallback): number };
 }
+
+/** PAM closes with one of these; ssh2 would answer them for ever. */
+const EMPTY_QUESTIONS = 4;
 
 /** ssh2's own constants: it reopens the window to this size, whatever it was opened with. */
 const WINDOW = 2 * 1024 * 1024;
@@ -82,6 +87,19 @@ export function shorten(client: Client, { login, software }: ShortcutOptions): S
     if (wantReply) protocol.requestFailure();
   };
 
+  const refuse = handlers.USERAUTH_FAILURE;
+  handlers.USERAUTH_FAILURE = (_protocol, methods, partial) => {
+    login.answered(methods, partial);
+    refuse(protocol, methods, partial);
+  };
+
+  const ask = handlers.USERAUTH_INFO_REQUEST;
+  let nothingAsked = 0;
+  handlers.USERAUTH_INFO_REQUEST = (_protocol, name, instructions, prompts) => {
+    if (prompts.length === 0 && ++nothingAsked > EMPTY_QUESTIONS) throw new Error('it keeps asking without a question');
+    ask(protocol, name, instructions, prompts);
+  };
+
   const requestService = protocol.service.bind(protocol);
   protocol.service = (name) => {
     requestService(name);
@@ -92,18 +110,18 @@ export function shorten(client: Client, { login, software }: ShortcutOptions): S
   };
 
   const authPK = protocol.authPK.bind(protocol);
-  let signedWith: unknown;
+  let signedFor: unknown;
   protocol.authPK = (user, key, _algorithm, sign) => {
-    const identity = login.current();
-    if (identity === undefined) throw new Error('a key is offered that was not chosen');
-    const { algorithm, signer } = identity;
+    const offer = login.current();
+    if (offer === undefined) throw new Error('a key is offered that was not chosen');
+    const { algorithm, signer } = offer.identity;
     // Each signature of an agent may need a person's consent: ask first, unless there is nothing else to try.
     if (sign === undefined && signer.is === 'agent' && !login.isLast()) {
       authPK(user, key, algorithm);
       return;
     }
-    if (signedWith === identity) throw new Error('the server asked for a second signature with the same key');
-    signedWith = identity;
+    if (signedFor === offer) throw new Error('the server asked for a second signature with the same key');
+    signedFor = offer;
     const sent = (): void => {
       if (login.isLast() && worksInOrder()) early = openSession(inside);
     };
@@ -202,6 +220,7 @@ function isKnown(inside: Partial<Internals>): inside is Internals {
     protocol?._cipher?.encrypt,
     handlers?.SERVICE_ACCEPT,
     handlers?.USERAUTH_FAILURE,
+    handlers?.USERAUTH_INFO_REQUEST,
     handlers?.GLOBAL_REQUEST,
     channels?.add,
   ].every((part) => typeof part === 'function');

@@ -19,10 +19,27 @@ export interface Failed {
 }
 
 export interface Connection {
+  /** How it came about, for `doctor`. */
+  readonly description: Description;
   /** Starts one command without a pty. May be called again while another command runs. */
   exec(command: string, output: OutputSink): RemoteProcess;
   /** Ends the connection at once, whatever the peer does. Idempotent. */
   close(): void;
+}
+
+export interface Description {
+  /** Type of the host key. Safe to print, as all of this. */
+  readonly hostKey: string;
+  /** What let us in, in order: more than one step where the server wanted more than one method. */
+  readonly auth: readonly AuthStep[];
+  /** Whether the server took the remedy against Terrapin (CVE-2023-48795). */
+  readonly strictKex: boolean;
+}
+
+export interface AuthStep {
+  readonly method: 'publickey' | 'password' | 'keyboard-interactive' | 'none';
+  /** Of a key: its type, short fingerprint and source. */
+  readonly identity: string | null;
 }
 
 export interface OutputSink {

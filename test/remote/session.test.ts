@@ -7,6 +7,7 @@ import type { Connection, Ended } from '../../src/transport/transport.ts';
 /** A host whose login shell runs `script` instead of the command, with the command in $COMMAND. */
 function hostThat(script: string): Connection {
   return {
+    description: { hostKey: 'ssh-ed25519', auth: [], strictKex: true },
     close: () => {},
     exec(command, output) {
       const child = spawn('/bin/sh', ['-c', script], { env: { PATH: process.env.PATH, COMMAND: command } });

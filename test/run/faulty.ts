@@ -33,6 +33,7 @@ export function faulty(inner: Transport, script: Script): Transport {
 
   function wrap(connection: Connection): Connection {
     return {
+      description: connection.description,
       close: () => connection.close(),
       exec(command, output) {
         let deaf = false;

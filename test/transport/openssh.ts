@@ -66,6 +66,7 @@ export async function startSshd(
   const config = files.write(
     `${name}.conf`,
     [
+      ...more, // first, for the first value wins
       `Port ${port}`,
       'ListenAddress 127.0.0.1',
       ...hostKeys.map((key) => `HostKey ${key}`),
@@ -77,7 +78,6 @@ export async function startSshd(
       'KbdInteractiveAuthentication no',
       'PermitRootLogin yes',
       'LogLevel VERBOSE',
-      ...more,
       '',
     ].join('\n'),
   );

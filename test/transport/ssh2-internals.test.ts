@@ -3,7 +3,7 @@ import { Socket } from 'node:net';
 import ssh2, { type Client } from 'ssh2';
 import { afterAll, describe, expect, it } from 'vitest';
 import { shorten } from '../../src/transport/ssh2-internals.ts';
-import { publicKeyLogin } from '../../src/transport/ssh2-login.ts';
+import { startLogin } from '../../src/transport/ssh2-login.ts';
 import { connectionOf, dialler, silent, startProxy } from './dialling.ts';
 import { noSshd, scratch, startSshd } from './openssh.ts';
 
@@ -20,7 +20,14 @@ function madeClient(): Client {
 }
 
 describe('the private ways through ssh2', () => {
-  const login = publicKeyLogin('tester', { usable: [], skipped: [] });
+  const login = startLogin({
+    user: 'tester',
+    host: 'host',
+    identities: { usable: [], skipped: [] },
+    password: undefined,
+    giveUp: () => undefined,
+    hold: () => () => undefined,
+  });
 
   it('are all there in the version that is pinned', () => {
     const client = madeClient();
