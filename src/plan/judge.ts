@@ -45,7 +45,7 @@ export function asRead(units: readonly UnitPlan[]): UnitReport[] {
 export function judge(ask: Ask, plan: { units: readonly UnitPlan[]; change: Change }, evidence: Evidence): Verdict {
   const left = evidence.left.reduce((sum, group) => sum + group.all, 0);
   const units = plan.units.map((unit, index): UnitReport => {
-    const shown = evidence.units.find(({ id }) => id === unit.shownAs);
+    const shown = evidence.units.find(({ names }) => names.includes(unit.shownAs));
     return {
       ...unread([unit])[0]!,
       after: shown ? stateOf(shown) : null,
@@ -104,7 +104,7 @@ function stateFault(
   { units, change }: { units: readonly UnitPlan[]; change: Change },
   evidence: Evidence,
 ): Fault | null {
-  const missing = units.find((unit) => !evidence.units.some(({ id }) => id === unit.shownAs));
+  const missing = units.find((unit) => !evidence.units.some(({ names }) => names.includes(unit.shownAs)));
   if (missing) return fault('read-back', `${missing.unit} was not read back`);
   if (ask.verb === 'unmask') {
     const still = evidence.units.find((unit) => unit.load === 'masked');
@@ -130,7 +130,7 @@ function stateFault(
 }
 
 function named(units: readonly UnitPlan[], unit: UnitFacts): boolean {
-  return units.some(({ shownAs }) => shownAs === unit.id);
+  return units.some(({ shownAs }) => unit.names.includes(shownAs));
 }
 
 function startFault(name: string, { steps }: Evidence): Fault {

@@ -1,5 +1,6 @@
 /** What the operator asked for → the units that this host really has. Evidence first, the distribution as a hint. */
 import {
+  baseOf,
   type Facts,
   type Fault,
   fault,
@@ -53,19 +54,16 @@ export interface Meant {
   readonly instances: readonly UnitFacts[];
 }
 
+type Verb = 'mask' | 'unmask' | 'status';
+
 export type Resolution =
   | { readonly kind: 'units'; readonly units: readonly Meant[] }
   | { readonly kind: 'fault'; readonly fault: Fault };
 
 /** Which units of this host a query means, for masking them, unmasking them or telling their state. */
-export function resolve(
-  query: Query,
-  verb: 'mask' | 'unmask' | 'status',
-  facts: Facts,
-  allowAbsent: boolean,
-): Resolution {
+export function resolve(query: Query, verb: Verb, facts: Facts, allowAbsent: boolean): Resolution {
   const candidates = query.kind === 'literal' ? [query.name] : inOrder(query.entry, facts);
-  const all = candidates.flatMap((name) => find(name, query.asked, facts));
+  const all = candidates.flatMap((name) => find(name, query.asked, verb, facts));
   const found = collapse(all.filter(({ facts }) => facts.load !== 'not-found'));
   if (found.length === 0) return nothing(query, candidates, all, allowAbsent);
   if (query.kind === 'literal') return literal(query.name, found, facts);
@@ -79,7 +77,8 @@ function inOrder(entry: Entry, facts: Facts): string[] {
 }
 
 /** The host's units under a name or a pattern of the catalogue. */
-function find(name: string, asked: string, { units }: Facts): Meant[] {
+function find(name: string, asked: string, verb: Verb, facts: Facts): Meant[] {
+  const { units } = facts;
   if (isTemplate(name)) {
     const witness = units.find((unit) => unit.names.includes(witnessOf(name)));
     const pattern = glob(instancesOf(name));
@@ -89,7 +88,22 @@ function find(name: string, asked: string, { units }: Facts): Meant[] {
   const pattern = glob(name);
   return units
     .filter((unit) => unit.names.some((known) => (name.includes('*') ? pattern.test(known) : known === name)))
+    .map((unit) => behind(unit, verb, facts))
     .map((unit) => ({ asked, unit: unit.id, facts: unit, instances: [] }));
+}
+
+/**
+ * While a unit is masked, systemd does not know its aliases: each reads masked itself (247) or broken (252 and later), and an
+ * alias may have been masked instead of its unit. The link on disk tells the unit that is meant. Unmasking takes names as they
+ * are: a mask of the alias is what is in the way.
+ */
+function behind(unit: UnitFacts, verb: Verb, { units, paths }: Facts): UnitFacts {
+  if (unit.load !== 'masked' && unit.load !== 'error') return unit;
+  const lying = paths.filter((path) => baseOf(path.path) === unit.id);
+  const link = lying.find((path) => path.kind === 'link' && baseOf(path.target) !== unit.id);
+  if (link?.kind !== 'link' || (verb === 'unmask' && lying.some((path) => path.kind === 'null'))) return unit;
+  const real = units.find(({ id }) => id === baseOf(link.target));
+  return real === undefined || real.load === 'not-found' ? unit : real;
 }
 
 function glob(pattern: string): RegExp {
@@ -108,26 +122,20 @@ function nothing(query: Query, candidates: readonly string[], all: readonly Mean
   return { kind: 'fault', fault: fault('no-unit', `there is no ${looked} on this host`) };
 }
 
-/** An alias whose unit is masked cannot be resolved any more (systemd ≥ 252 says LoadState=error): its link names the unit. */
+/** An alias that systemd cannot load, and whose unit the host does not show either. */
 function literal(name: string, found: readonly Meant[], facts: Facts): Resolution {
   const [unit] = found;
-  if (unit?.facts.load === 'error') {
-    const link = facts.paths.find((path) => path.kind === 'link' && path.path.endsWith(`/${name}`));
-    if (link?.kind === 'link') {
-      const real = link.target.slice(link.target.lastIndexOf('/') + 1);
-      const message = `${name} is an alias of ${real}, which cannot be loaded (masked, or broken)`;
-      return { kind: 'fault', fault: fault('ambiguous-unit', message, `Ask for ${real} instead.`) };
-    }
+  const link = facts.paths.find((path) => path.kind === 'link' && baseOf(path.path) === name);
+  if (unit?.facts.load === 'error' && unit.unit === name && link?.kind === 'link') {
+    const real = baseOf(link.target);
+    const message = `${name} is an alias of ${real}, which cannot be loaded (masked, or broken)`;
+    return { kind: 'fault', fault: fault('ambiguous-unit', message, `Ask for ${real} instead.`) };
   }
   return { kind: 'units', units: found };
 }
 
-/** Of several alternatives: the one that runs; else the one that is enabled; else the first of the family. */
-function choose(
-  query: Query & { kind: 'logical' },
-  verb: 'mask' | 'unmask' | 'status',
-  found: readonly Meant[],
-): Resolution {
+/** Of several alternatives: the one that runs; else the one that is enabled; else what is masked; else the first of the family. */
+function choose(query: Query & { kind: 'logical' }, verb: Verb, found: readonly Meant[]): Resolution {
   const masked = found.filter(({ facts }) => facts.load === 'masked');
   if (verb === 'unmask' && masked.length > 0) return { kind: 'units', units: masked };
   const running = found.filter(({ facts, instances }) => [facts, ...instances].some((unit) => isRunning(unit.active)));
@@ -136,9 +144,10 @@ function choose(
   const loaded = found.filter(({ facts }) => facts.load !== 'masked' && facts.load !== 'error');
   const enabled = loaded.filter(({ facts }) => facts.file.startsWith('enabled'));
   if (enabled.length > 1) return ambiguous(query, enabled, 'are enabled');
-  const [one] = enabled.length === 1 ? enabled : loaded;
-  if (one) return { kind: 'units', units: [one] };
-  return { kind: 'units', units: masked.length > 0 ? masked : found };
+  if (enabled.length === 1) return { kind: 'units', units: enabled };
+  // what was masked before is what was meant then: asking again must not mask the next alternative
+  if (masked.length > 0) return { kind: 'units', units: masked };
+  return { kind: 'units', units: loaded.length > 0 ? loaded.slice(0, 1) : found };
 }
 
 function ambiguous(query: Query, units: readonly Meant[], what: string): Resolution {

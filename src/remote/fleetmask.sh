@@ -163,6 +163,21 @@ expand() {
   done
 }
 
+# Into $expanded too: the unit that a link under one of the names stands for. While a unit is masked, systemd does not
+# know its aliases.
+follow() {
+  for name in $expanded; do
+    for dir in $unit_dirs; do
+      path=$root$dir/$name
+      { [ -L "$path" ] && ! [ "$path" -ef /dev/null ]; } || continue
+      base=$(readlink "$path")
+      base=${base##*/}
+      is_unit_name "$base" || continue
+      case "$expanded " in *" $base "*) ;; *) expanded="$expanded $base" ;; esac
+    done
+  done
+}
+
 # related KNOWN TODO: who stops with the units or can start them, and who stops with those, up to a bound.
 related() {
   known=" $1 "
@@ -206,6 +221,7 @@ probe() {
   manager=$(ctl show -pVersion -pSystemState 2>&1) || rec "trouble manager $?"
   rec_lines manager "$manager"
   expand $wanted
+  follow
   [ -n "$expanded" ] || return 0
   show unit $unit_properties -- $expanded
   todo=$relations

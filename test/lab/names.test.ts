@@ -51,6 +51,36 @@ describeLab('a name', (lab) => {
     });
   });
 
+  it('that is an alias means its unit also while that is masked, or while only the alias is', async () => {
+    const names = ['true-name.service', 'stage-name.service', 'pen-name.service'] as const;
+    const [real, vendors, admins] = names;
+    const debian = of('debian');
+    const all = (outcome: string) => Object.fromEntries(debian.map(({ name }) => [name, outcome]));
+    const given = `${unit(real, `${daemon()}\n[Install]\nWantedBy=multi-user.target\nAlias=${admins}`)}
+      ln -sf ${real} /usr/lib/systemd/system/${vendors}; systemctl enable -q --now ${real}`;
+    await masksAndPutsBack(operator, debian, { given, ask: `mask ${vendors}`, compared: [real], held: [] });
+
+    // masked, and running on: neither name may pass for what is as asked
+    expect(outcomes(await operator.do(`mask ${real}`, debian))).toEqual(all('masked'));
+    expect((await operator.do(`status ${vendors} ${admins}`, debian)).exitCode).toBe(0);
+    expect(outcomes(await operator.do(`mask ${admins}`, debian))).toEqual(all('unchanged'));
+    expect(outcomes(await operator.do(`mask ${vendors} --now`, debian))).toEqual(all('masked'));
+    for (const host of debian) expect(await hold(host, real)).toBe(HELD);
+    expect(outcomes(await operator.do(`unmask ${admins}`, debian))).toEqual(all('unmasked'));
+    for (const host of debian) {
+      expect(await property(host, real, 'LoadState')).toBe('loaded');
+      expect(await property(host, vendors, 'Id')).toBe(real);
+    }
+
+    await masksAndPutsBack(operator, debian, {
+      given: `systemctl start ${real}; ln -s /dev/null /etc/systemd/system/${vendors}; systemctl daemon-reload`,
+      ask: `mask ${vendors} --now`,
+      compared: [real],
+    });
+    expect(outcomes(await operator.do(`unmask ${vendors}`, debian))).toEqual(all('unmasked'));
+    for (const host of debian) expect(await property(host, vendors, 'Id')).toBe(real);
+  });
+
   it('with two services of it running is not guessed', async () => {
     const debian13 = of('debian').slice(-1);
     const run = await leavesAlone(
@@ -70,6 +100,10 @@ describeLab('a name', (lab) => {
       ask: 'mask cron --now',
       compared: ['cron.service', 'cronie.service'],
       held: ['cronie.service'],
+      // asked again, it is not the other one's turn
+      meanwhile: async (host) => {
+        expect(outcomes(await operator.do('mask cron --now', [host]))).toEqual({ [host.name]: 'unchanged' });
+      },
     });
     await sh(
       debian13[0]!,
