@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import ssh2 from 'ssh2';
 import { buildHost, environmentOf, type HostImage } from './image.ts';
+import { newKeyPair } from './key-pair.ts';
 import { serve } from './server.ts';
 
 export interface HostSpec {
@@ -28,7 +29,7 @@ export interface Fleet {
   readonly knownHostsPath: string;
   readonly privateKeyPath: string;
   readonly hosts: readonly FleetHost[];
-  /** Ends what runs, closes every port and removes every file. */
+  /** Ends what runs, closes every port and removes every file; once, however often it is called. */
   dispose(): Promise<void>;
 }
 
@@ -45,14 +46,19 @@ const USER = 'demo';
 export async function startFleet(specs: readonly HostSpec[], options: FleetOptions): Promise<Fleet> {
   const base = await mkdtemp(join(options.tempDir, 'fleetmask-fleet-'));
   const closers: (() => Promise<void>)[] = [];
-  const dispose = async () => {
+  const end = async () => {
     await Promise.all(closers.map((close) => close()));
     // What a host still ran may write its last while the directory goes.
     await rm(base, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
   };
+  let ended: Promise<void> | undefined;
+  const dispose = () => {
+    ended ??= end();
+    return ended;
+  };
   try {
     const privateKeyPath = join(base, 'id_ed25519');
-    const client = ssh2.utils.generateKeyPairSync('ed25519', { comment: 'fleetmask demo' });
+    const client = newKeyPair('fleetmask demo');
     await writeFile(privateKeyPath, client.private, { mode: 0o600 });
     const clientKey = parsed(client.public);
 
@@ -61,7 +67,7 @@ export async function startFleet(specs: readonly HostSpec[], options: FleetOptio
         const dir = join(base, 'hosts', name);
         await mkdir(dir, { recursive: true });
         await buildHost(dir, image, options.path);
-        const hostKey = ssh2.utils.generateKeyPairSync('ed25519');
+        const hostKey = newKeyPair();
         const env = environmentOf(dir, options.path);
         if (network === 'down') return { name, dir, port: await deadPort(), publicKey: hostKey.public };
         const server = await serve({ hostKey: hostKey.private, clientKey, cwd: dir, env });

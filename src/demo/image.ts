@@ -34,7 +34,15 @@ export async function buildHost(dir: string, image: HostImage, path: string, she
     ...(image.privilege === 'sudo' ? { '/sim/sudoers': 'ALL\n' } : {}),
     ...image.files,
   };
-  const dirs = ['/run/systemd/system', '/etc/systemd/system', '/sim/loaded', '/sim/active', '/shim', '/tmp'];
+  const dirs = [
+    '/run/systemd/system',
+    '/etc/systemd/system',
+    '/sim/loaded',
+    '/sim/active',
+    '/shim',
+    '/tmp',
+    '/var/lib',
+  ];
   for (const each of [...dirs, ...Object.keys({ ...files, ...image.links }).map(dirname)]) {
     await mkdir(join(dir, each), { recursive: true });
   }

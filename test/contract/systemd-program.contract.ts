@@ -147,11 +147,10 @@ export function systemdProgramContract(open: () => Promise<SystemdUnderTest>): v
       await given({
         files: {
           [A]: sleeper({ service: 'X-Fleetmask-Stop=again\n' }),
-          [`${VENDOR}/fm-nag.service`]: sleeper({
-            exec: `/bin/sh -c 'while :; do systemctl start fm-a.service; sleep 0.02; done'`,
-          }),
+          // It is true all the time, so the unit is started whenever it stops.
+          [`${VENDOR}/fm-a.path`]: '[Path]\nPathExists=/dev/null\n',
         },
-        running: ['fm-a.service', 'fm-nag.service'],
+        running: ['fm-a.path', 'fm-a.service'],
       });
       const [, masked] = await converse(host, ['fm-a.service'], apply());
       expect(masked?.steps).toMatchObject({ stop: '0', 'stop-again:1': '0', 'try:fm-a.service': '1' });

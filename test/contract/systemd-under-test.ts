@@ -24,8 +24,8 @@ export interface Ran {
   readonly output: string;
 }
 
-/** Ends with the program's last words; rejects after ten seconds. */
-export function run(host: SystemdUnderTest, script: string): Promise<Ran> {
+/** What the script printed and how it ended; rejects when it takes too long. */
+export function run(host: SystemdUnderTest, script: string, timeoutMs = 15_000, input = ''): Promise<Ran> {
   const child = host.shell(script);
   let output = '';
   child.stdout.on('data', (chunk) => {
@@ -34,12 +34,12 @@ export function run(host: SystemdUnderTest, script: string): Promise<Ran> {
   child.stderr.on('data', (chunk) => {
     output += chunk;
   });
-  child.stdin.end();
+  child.stdin.end(input);
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       child.kill('SIGKILL');
-      reject(new Error(`not done after ten seconds: ${script}\n${output}`));
-    }, 10_000);
+      reject(new Error(`not done in time: ${script}\n${output}`));
+    }, timeoutMs);
     child.on('error', reject);
     child.on('close', (code) => {
       clearTimeout(timer);
@@ -84,9 +84,15 @@ export interface Told {
 }
 
 /** Words of a request to the remote program, or something that happens meanwhile. */
-export type Turn = readonly ['apply' | 'undo', ...string[]] | (() => Promise<unknown>);
+export type Turn = readonly [verb: string, ...words: string[]] | ((talk: Talk) => unknown);
 
-/** Starts the remote program, probes `names`, then takes the turns, each when the one before was answered. */
+/** The conversation as it stands. */
+export interface Talk {
+  readonly child: ChildProcessWithoutNullStreams;
+  readonly nonce: string;
+}
+
+/** Starts the remote program, probes `names`, then takes the turns, each when the one before was answered or has ended. */
 export async function converse(host: SystemdUnderTest, names: readonly string[], ...turns: Turn[]): Promise<Told[]> {
   const nonce = newNonce();
   const child = host.shell('exec sh -s -- root');
@@ -98,7 +104,7 @@ export async function converse(host: SystemdUnderTest, names: readonly string[],
   const ended = new Promise<void>((resolve) => child.on('close', () => resolve()));
   for (const turn of ['probe', ...turns] as const) {
     if (typeof turn === 'function') {
-      await turn();
+      await turn({ child, nonce });
       continue;
     }
     const seq = told.length;
@@ -112,7 +118,7 @@ export async function converse(host: SystemdUnderTest, names: readonly string[],
       void ended.then(() => reject(new Error(`the program ended: ${complaints}`)));
     });
     if (turn === 'probe') child.stdin.write(`${program()}\n${firstRequest(nonce, seq, names)}`);
-    else child.stdin.write(requestLine(nonce, seq, turn[0], turn.slice(1)));
+    else child.stdin.write(requestLine(nonce, seq, turn[0] as 'apply', turn.slice(1)));
     await answered;
     child.stdout.removeAllListeners('data');
     told.push(understand(answer.records));

@@ -33,14 +33,15 @@ export const PARENT = sleeper({
   service: `${READY}KillMode=process\nX-Fleetmask-Children=1\n`,
 });
 
-export const SOCKET = '[Socket]\nListenStream=127.0.0.1:7653\n';
+/** A FIFO, so that hosts that share a network do not meet. */
+export const SOCKET = '[Socket]\nListenFIFO=/run/fm-a.fifo\n';
 
-/** A client connects to that socket. Nothing listens on a simulated host: there systemd is told. */
+/** A client turns up at that socket. Nobody listens on a simulated host: there systemd is told. */
 export function connectTo(socket: string): string {
   return `if [ -n "\${FLEETMASK_ROOT-}" ]; then
   systemctl trigger ${socket}
 else
-  timeout 1 busybox nc 127.0.0.1 7653 </dev/null
+  timeout 1 sh -c 'echo hello >/run/fm-a.fifo'
   sleep 0.2
 fi`;
 }

@@ -1,6 +1,6 @@
 /** A simulated host without SSH, for the tests of the simulation and of the remote program. */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildHost, environmentOf, type HostImage } from '../../src/demo/image.ts';
@@ -14,6 +14,12 @@ const EMPTY: HostImage = {
   links: {},
   running: [],
   privilege: 'root',
+};
+
+/** The same after every boot, so that dumps can be compared. */
+const IDENTITY = {
+  '/etc/machine-id': '00000000000000000000000000000001\n',
+  '/proc/sys/kernel/random/boot_id': '00000000-0000-0000-0000-000000000001\n',
 };
 
 export class SimulatedHost implements SystemdUnderTest {
@@ -33,7 +39,7 @@ export class SimulatedHost implements SystemdUnderTest {
   /** Both the shims and what `shell` is told run under the given shell. */
   static async boot(shell: Shell, image: Partial<HostImage> = {}): Promise<SimulatedHost> {
     const dir = await mkdtemp(join(tmpdir(), 'fleetmask-simulated-'));
-    const host = new SimulatedHost(dir, shell, { ...EMPTY, ...image });
+    const host = new SimulatedHost(dir, shell, { ...EMPTY, ...image, files: { ...IDENTITY, ...image.files } });
     await host.reset();
     return host;
   }
@@ -42,12 +48,15 @@ export class SimulatedHost implements SystemdUnderTest {
     await rm(this.dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
     await mkdir(this.dir);
     await buildHost(this.dir, this.#image, process.env.PATH ?? '', this.#shell.command);
+    // Whatever asks for `sh` gets this one.
+    await symlink(this.#shell.command.split(' ')[0] ?? '', join(this.dir, 'shim/sh'));
   }
 
   shell(script: string): ChildProcessWithoutNullStreams {
-    const [file = '', ...args] = this.#shell.command.split(' ');
-    // In a fresh directory of the same name as before, this process's own idea of the current one is of no use.
-    return spawn(file, [...args, '-c', script], { cwd: '/', env: environmentOf(this.dir, process.env.PATH ?? '') });
+    return spawn(join(this.dir, 'shim/sh'), ['-c', script], {
+      cwd: '/',
+      env: environmentOf(this.dir, process.env.PATH ?? ''),
+    });
   }
 
   async dispose(): Promise<void> {
