@@ -20,13 +20,15 @@ function version(): string {
 }
 
 function realIo(): Io {
-  const user = userInfo().username;
+  const { username: user, uid } = userInfo();
   return {
     args: process.argv.slice(2),
     env: process.env,
     cwd: process.cwd(),
     home: homedir(),
     user,
+    uid,
+    machine: hostname(),
     actor: `${process.env.SUDO_USER || user}@${hostname()}`,
     stdout: outputOf(process.stdout),
     stderr: outputOf(process.stderr),

@@ -1,6 +1,6 @@
 /** A person at a terminal without a terminal: runs commands in this process and keeps what they print. */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { fleetmask } from '../src/cli/index.ts';
 import type { Io } from '../src/cli/io.ts';
@@ -46,6 +46,8 @@ export function operator(world: Partial<Io> = {}): Operator {
           home,
           actor: 'alice@bastion',
           user: 'alice',
+          uid: userInfo().uid,
+          machine: 'bastion',
           stdout: output('stdout'),
           stderr: output('stderr'),
           readStdin: async () => '',

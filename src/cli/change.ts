@@ -53,10 +53,10 @@ export async function carryOut(io: Io, verb: Ask['verb'], flags: ChangeFlags): P
   if (flags.check) return dryRun(io, verb, flags);
   const ask = askOf(verb, flags);
   const queries = ask.units.map(parseQuery);
-  if (flags.limit === undefined) {
+  if (flags.limit === undefined && flags.nodes === undefined) {
     throw new UsageError(
       'a change needs a limit: which hosts?',
-      'Say -l PATTERN, or -l all for every host of the inventory.',
+      'Say -l PATTERN, or -l all for every host of the inventory; or -w with names.',
     );
   }
   const hosts = await targetsOf(io, flags);

@@ -1,22 +1,21 @@
 /** Flags → the transport and the clock that a run works with. */
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Secret } from '../model/index.ts';
 import type { JournalHost } from '../run/journal.ts';
 import type { Clock, Crew } from '../run/visit.ts';
 import type { Io } from './io.ts';
 import { duration, wholeNumber } from './options.ts';
+import { absolute, defaultKnownHosts } from './paths.ts';
 import { readSecret } from './secrets.ts';
-import { absolute } from './targets.ts';
 
 export interface CrewFlags {
   readonly 'private-key'?: string | undefined;
   readonly 'ask-pass'?: boolean | undefined;
   readonly 'password-file'?: string | undefined;
   readonly 'password-fd'?: number | undefined;
-  readonly timeout: string;
+  readonly timeout?: string | undefined;
   readonly 'host-timeout': string;
-  readonly 'host-key-checking': 'strict' | 'accept-new' | 'off';
+  readonly 'host-key-checking'?: 'strict' | 'accept-new' | 'off' | undefined;
   readonly 'known-hosts'?: readonly string[] | undefined;
   readonly forks: number;
 }
@@ -32,7 +31,7 @@ export async function crewOf(
   on: { warning(text: string): void; progress: Crew['progress'] },
 ): Promise<Crew> {
   wholeNumber('forks', flags.forks, 1, 10_000);
-  const connectTimeoutMs = duration('timeout', flags.timeout);
+  const connectTimeoutMs = duration('timeout', flags.timeout ?? '15s');
   const hostTimeout = duration('host-timeout', flags['host-timeout']);
   // loaded here, so that help and usage errors do not wait for the SSH library
   const [{ ssh2Transport }, { keyRing }, { loginPassword }] = await Promise.all([
@@ -45,22 +44,17 @@ export async function crewOf(
     ...(agentSocket ? { agentSocket } : {}),
     askPassphrase: (file) => io.prompt(`Passphrase for ${file}: `, 'hidden'),
   });
-  // Only keys that somebody named must work; the default ones are tried if they are there.
-  const defaults = new Set(['id_ed25519', 'id_ecdsa', 'id_rsa'].map((name) => join(io.home, '.ssh', name)));
-  const named = new Set(hosts.flatMap((host) => host.identityFiles).filter((file) => !defaults.has(file)));
+  // Only keys that somebody named must work; those of ssh_config and the default ones are tried if they are there.
+  const named = new Set(hosts.flatMap(({ requiredKeyFile }) => requiredKeyFile ?? []));
   await keys.require([...named]);
   const password = await sshPassword(io, flags);
-  const knownHostsFiles = flags['known-hosts']?.map((file) => absolute(io, file)) ?? [
-    join(io.home, '.ssh', 'known_hosts'),
-    join(io.home, '.ssh', 'known_hosts2'),
-    '/etc/ssh/ssh_known_hosts',
-    '/etc/ssh/ssh_known_hosts2',
-  ];
+  const knownHostsFiles = flags['known-hosts']?.map((file) => absolute(io, file)) ?? defaultKnownHosts(io);
   const transport = ssh2Transport({
     connectTimeoutMs,
-    hostKeyChecking: flags['host-key-checking'],
+    hostKeyChecking: flags['host-key-checking'] ?? 'strict',
     knownHostsFiles,
     keys,
+    shell: io.env.SHELL || '/bin/sh',
     ...(password === undefined ? {} : { password: loginPassword(password) }),
     onWarning: on.warning,
   });

@@ -7,6 +7,9 @@ export interface Io {
   /** user@host, for journals and receipts. */
   readonly actor: string;
   readonly user: string;
+  readonly uid: number;
+  /** The name of this machine. */
+  readonly machine: string;
   readonly stdout: Output;
   readonly stderr: Output;
   /** All of stdin, for `-i -`. */

@@ -23,11 +23,18 @@ export const selection = {
     group: SELECTION,
     describe: 'Ansible host pattern: web:&prod:!web5, db*, ~^web\\d; `all` for all',
   },
+  nodes: {
+    alias: 'w',
+    type: 'string',
+    requiresArg: true,
+    group: SELECTION,
+    describe: 'these hosts: node[1-40,50]; of the inventory if one is named, instead of -l',
+  },
 } as const satisfies Record<string, Options>;
 
 export const connection = {
   user: { alias: 'u', type: 'string', requiresArg: true, group: CONNECTION, describe: 'user to log in as' },
-  port: { type: 'number', requiresArg: true, group: CONNECTION, describe: 'port [22]' },
+  port: { type: 'number', requiresArg: true, group: CONNECTION, describe: 'port [of ssh_config, else 22]' },
   'ask-pass': {
     alias: 'k',
     type: 'boolean',
@@ -52,7 +59,7 @@ export const connection = {
     type: 'string',
     requiresArg: true,
     group: CONNECTION,
-    describe: 'ssh_config file; `none` for none',
+    describe: 'ssh_config file to read instead of ~/.ssh/config and /etc/ssh/ssh_config; `none` for none',
   },
   become: {
     alias: 'b',
@@ -65,9 +72,8 @@ export const connection = {
     alias: 'T',
     type: 'string',
     requiresArg: true,
-    default: '15s',
     group: CONNECTION,
-    describe: 'for connecting and logging in',
+    describe: 'for connecting and logging in [ConnectTimeout of ssh_config, else 15s]',
   },
   'host-timeout': {
     type: 'string',
@@ -78,17 +84,27 @@ export const connection = {
   },
   'host-key-checking': {
     choices: ['strict', 'accept-new', 'off'] as const,
-    default: 'strict' as const,
     group: CONNECTION,
-    describe: 'what to do with unknown host keys',
+    describe: 'what to do with unknown host keys [strict; accept-new where ssh_config says so]',
   },
   'known-hosts': {
     array: true,
     type: 'string',
     requiresArg: true,
     group: CONNECTION,
-    describe: 'known_hosts file; repeatable',
+    describe: 'known_hosts file instead of those of ssh_config; repeatable',
   },
+} as const satisfies Record<string, Options>;
+
+/** Those that tell where and as whom one connects. */
+export const wayIn = {
+  user: connection.user,
+  port: connection.port,
+  'private-key': connection['private-key'],
+  'ssh-config': connection['ssh-config'],
+  timeout: connection.timeout,
+  'host-key-checking': connection['host-key-checking'],
+  'known-hosts': connection['known-hosts'],
 } as const satisfies Record<string, Options>;
 
 export const change = {

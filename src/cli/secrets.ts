@@ -3,7 +3,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { Secret, UsageError } from '../model/index.ts';
 import type { Io } from './io.ts';
-import { absolute } from './targets.ts';
+import { absolute } from './paths.ts';
 
 /** One secret, with the flags that give it; at most one of them may be used. */
 export interface SecretRequest {

@@ -1,81 +1,70 @@
 /** Inventory and flags → the hosts of a run and how to reach them. */
-import { join } from 'node:path';
-import { type Inventory, loadInventory, selectHosts } from '../inventory/index.ts';
+import { expandNodeRange, type Inventory, loadInventory, matchNames, selectHosts } from '../inventory/index.ts';
 import { type Host, UsageError } from '../model/index.ts';
 import type { JournalHost } from '../run/journal.ts';
 import type { Io } from './io.ts';
-import { wholeNumber } from './options.ts';
+import { openWays, type SshFlags } from './ways.ts';
 
 export interface SelectionFlags {
   readonly inventory?: readonly string[] | undefined;
   readonly limit?: string | undefined;
+  readonly nodes?: string | undefined;
 }
 
-export interface WayInFlags {
-  readonly user?: string | undefined;
-  readonly port?: number | undefined;
-  readonly 'private-key'?: string | undefined;
-  readonly 'ssh-config'?: string | undefined;
+export interface WayInFlags extends SshFlags {
   readonly become?: boolean | undefined;
 }
 
-/** The inventory that -i names. Its notes (what was read and not followed) go to stderr. */
-export async function inventoryOf(io: Io, { inventory }: SelectionFlags): Promise<Inventory> {
-  if (inventory === undefined || inventory.length === 0) {
+/** The inventory that -i names, else the hosts that -w names. Its notes (what was read and not followed) go to stderr. */
+export async function inventoryOf(io: Io, { inventory, nodes }: SelectionFlags): Promise<Inventory> {
+  const sources = inventory?.length ? inventory : nodes === undefined ? [] : [`${expandNodeRange(nodes).join(',')},`];
+  if (sources.length === 0) {
     throw new UsageError(
       'no inventory was named',
-      'Name one with -i: a file, a directory, or a list such as web1,web2,',
+      'Name one with -i: a file, a directory, or a list such as web1,web2,; or hosts with -w: web[1-40].',
     );
   }
-  const loaded = await loadInventory(inventory, { cwd: io.cwd, env: io.env, stdin: () => io.readStdin() });
+  const loaded = await loadInventory(sources, { cwd: io.cwd, env: io.env, stdin: () => io.readStdin() });
   for (const note of loaded.notes) io.stderr.write(`note: ${note}\n`);
   return loaded;
 }
 
-/** The selected hosts with everything that is needed to reach them. What the inventory says of a host wins over the flags, as in Ansible. */
-export async function targetsOf(io: Io, flags: SelectionFlags & WayInFlags): Promise<JournalHost[]> {
-  if (flags['ssh-config'] !== undefined && flags['ssh-config'] !== 'none') {
-    throw new UsageError(
-      '-F: ssh_config files are not read yet',
-      'Use -F none, and give user, port and key by flags or in the inventory.',
-    );
+/** The names that -l and -w select, those of -w in their order; with both, what both select. */
+export function selectedNames(io: Io, inventory: Inventory, { limit, nodes }: SelectionFlags): string[] {
+  const names = nodes === undefined || limit !== undefined ? matchNames(inventory, limit, { cwd: io.cwd }) : undefined;
+  if (nodes === undefined) return names ?? [];
+  const wanted = expandNodeRange(nodes);
+  const missing = wanted.filter((name) => !inventory.hosts.has(name));
+  if (missing.length > 0) {
+    const others = missing.length > 3 ? ` and ${missing.length - 3} more` : '';
+    throw new UsageError(`-w: not in the inventory: ${missing.slice(0, 3).join(', ')}${others}`);
   }
-  const hosts = selectHosts(await inventoryOf(io, flags), flags.limit, { cwd: io.cwd });
-  return hosts.map((host) => reach(io, host, flags));
+  const selected = names === undefined ? wanted : wanted.filter((name) => names.includes(name));
+  if (selected.length === 0) throw new UsageError('-w and -l have no host in common', 'One of them is enough.');
+  return selected;
 }
 
-function reach(io: Io, { name, connection }: Host, flags: WayInFlags): JournalHost {
-  for (const [given, what] of [
-    [connection.proxyJump ?? connection.proxyCommand, 'jump hosts'],
-    [connection.sshConfigFile, 'ssh_config files'],
-  ] as const) {
-    if (given !== undefined) throw new UsageError(`${name}: ${what} are not supported yet (${given})`);
-  }
+/** The selected hosts with everything that is needed to reach them. */
+export async function targetsOf(io: Io, flags: SelectionFlags & WayInFlags): Promise<JournalHost[]> {
+  const inventory = await inventoryOf(io, flags);
+  const names = new Set(selectedNames(io, inventory, flags));
+  const pattern = flags.nodes === undefined ? flags.limit : [...names].join(',');
+  // a group may have the name of a host of -w
+  const hosts = selectHosts(inventory, pattern, { cwd: io.cwd }).filter(({ name }) => names.has(name));
+  const ways = openWays(io, flags, inventory);
+  const targets = await Promise.all(
+    hosts.map(async (host) => ({ ...(await ways.targetOf(host)), ...becoming(host, flags) })),
+  );
+  for (const note of ways.notes()) io.stderr.write(`note: ${note}\n`);
+  return targets;
+}
+
+function becoming({ name, connection }: Host, flags: WayInFlags): Pick<JournalHost, 'become'> {
   if (connection.become === true && (connection.becomeMethod ?? 'sudo') !== 'sudo') {
     throw new UsageError(
       `${name}: escalation by ${connection.becomeMethod} is not supported yet`,
       'Allow sudo -n, or log in as root.',
     );
   }
-  if (flags.port !== undefined) wholeNumber('port', flags.port, 1, 65535);
-  const key = connection.privateKeyFile ?? flags['private-key'];
-  return {
-    host: name,
-    address: connection.address ?? name,
-    port: connection.port ?? flags.port ?? 22,
-    user: connection.user ?? flags.user ?? io.user,
-    identityFiles: key === undefined ? defaultKeys(io) : [absolute(io, key)],
-    identitiesOnly: false,
-    become: connection.become === false && flags.become !== true ? 'never' : 'auto',
-  };
-}
-
-/** What ssh looks for when nothing is said. */
-function defaultKeys(io: Io): string[] {
-  return ['id_ed25519', 'id_ecdsa', 'id_rsa'].map((name) => join(io.home, '.ssh', name));
-}
-
-export function absolute(io: Io, path: string): string {
-  if (path === '~' || path.startsWith('~/')) return join(io.home, path.slice(1));
-  return path.startsWith('/') ? path : join(io.cwd, path);
+  return { become: connection.become === false && flags.become !== true ? 'never' : 'auto' };
 }

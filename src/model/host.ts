@@ -25,7 +25,10 @@ export interface InventoryConnection {
   readonly sshConfigFile?: string;
 }
 
-/** Where and as whom to connect, after flags, inventory and ssh_config were merged. */
+/**
+ * Where and as whom to connect, after inventory, flags and ssh_config were merged. What is absent was not said by any of
+ * them, and the transport's default holds.
+ */
 export interface Target {
   readonly host: string;
   readonly address: string;
@@ -35,4 +38,30 @@ export interface Target {
   readonly identityFiles: readonly string[];
   /** True: only `identityFiles`, the agent is asked for nothing else. */
   readonly identitiesOnly: boolean;
+  /** The key file that a flag or the inventory names: it must work, or nothing is connected to. */
+  readonly requiredKeyFile?: string;
+  /** Which agent; absent: the one of the environment. */
+  readonly agent?: { readonly kind: 'none' } | { readonly kind: 'socket'; readonly path: string };
+  /** The name under which its key is in known_hosts, whatever its address and port. */
+  readonly hostKeyAlias?: string;
+  /** Where its key may be; new ones go to the first. */
+  readonly knownHostsFiles?: readonly string[];
+  readonly hostKeyChecking?: 'strict' | 'accept-new';
+  readonly hashKnownHosts?: boolean;
+  readonly connectTimeoutMs?: number;
+  /** How long it may be silent before it is asked for a sign of life, and how often in vain. */
+  readonly keepalive?: { readonly everyMs: number; readonly missed: number };
+  readonly addressFamily?: 4 | 6;
+  /** Connect from this address of this machine. */
+  readonly bindAddress?: string;
+  /** The way there; absent: directly. */
+  readonly proxy?: WayThere;
+  /** What ssh_config asks for here that is not done, one phrase each: it may be why a login fails. */
+  readonly notFollowed?: readonly string[];
 }
+
+export type WayThere =
+  /** Through a bastion, over its own connection; how that is reached is its own matter. */
+  | { readonly kind: 'jump'; readonly via: Target }
+  /** Over the standard input and output of a command for the user's shell. */
+  | { readonly kind: 'command'; readonly command: string };

@@ -1,3 +1,4 @@
+export { type HostCard, hostCard } from './host-card.ts';
 export { jsonSink, ndjsonSink, visibleJson } from './json-sinks.ts';
 export {
   type DoctorRow,

@@ -19,6 +19,8 @@ export interface KeyRing {
 export interface Wanted {
   readonly identityFiles: readonly string[];
   readonly identitiesOnly: boolean;
+  /** Absent: the agent that the ring was made with. */
+  readonly agent?: { readonly kind: 'none' } | { readonly kind: 'socket'; readonly path: string };
 }
 
 export interface Identities {
@@ -55,15 +57,15 @@ export interface KeyRingOptions {
 const ALGORITHM_OF_RSA = { name: 'rsa-sha2-256', hash: 'sha256' } as const;
 
 export function keyRing({ agentSocket, askPassphrase }: KeyRingOptions): KeyRing {
-  const agent = agentSocket === undefined ? undefined : openAgent(agentSocket);
   const files = new Map<string, Promise<KeyFile>>();
   const unlocked = new Map<string, Promise<KeyFile>>();
   const oneAtATime = pLimit(1);
-  let agentKeys: Promise<Identities> | undefined;
+  const agentKeys = new Map<string, Promise<Identities>>();
 
-  const listAgent = (): Promise<Identities> => {
-    agentKeys ??= agent === undefined ? Promise.resolve({ usable: [], skipped: [] }) : agentIdentities(agent);
-    return agentKeys;
+  const listAgent = async (agent: Wanted['agent']): Promise<Identities> => {
+    const path = agent === undefined ? agentSocket : agent.kind === 'socket' ? agent.path : undefined;
+    if (path === undefined) return { usable: [], skipped: [] };
+    return once(agentKeys, path, () => agentIdentities(openAgent(path)));
   };
   const ask = async (file: string, text: string): Promise<KeyFile> => {
     const passphrase = await askPassphrase?.(file);
@@ -72,12 +74,12 @@ export function keyRing({ agentSocket, askPassphrase }: KeyRingOptions): KeyRing
   };
 
   /** A key file as an identity: by the agent, where it holds the key (then nobody is asked for a passphrase). */
-  const fromFile = async (file: string): Promise<Identity | SkippedIdentity> => {
+  const fromFile = async (file: string, agent?: Wanted['agent']): Promise<Identity | SkippedIdentity> => {
     const source = printable(file);
     let found = await once(files, file, () => readKeyFile(file));
     if (found.state === 'locked') {
       const { blob, text } = found;
-      const held = (await listAgent()).usable.find((identity) => blob?.equals(identity.key.getPublicSSH()));
+      const held = (await listAgent(agent)).usable.find((identity) => blob?.equals(identity.key.getPublicSSH()));
       if (held !== undefined) return held;
       found = await once(unlocked, file, () => oneAtATime(() => ask(file, text)));
     }
@@ -94,9 +96,9 @@ export function keyRing({ agentSocket, askPassphrase }: KeyRingOptions): KeyRing
         if ('why' in found) throw new UsageError(`Key file ${found.source}: ${found.why}`, 'Check --private-key.');
       }
     },
-    async identitiesFor({ identityFiles, identitiesOnly }) {
-      const own = await Promise.all(identityFiles.map(fromFile));
-      const others = identitiesOnly ? undefined : await listAgent();
+    async identitiesFor({ identityFiles, identitiesOnly, agent }) {
+      const own = await Promise.all(identityFiles.map((file) => fromFile(file, agent)));
+      const others = identitiesOnly ? undefined : await listAgent(agent);
       const all = [...own, ...(others?.usable ?? [])];
       const usable = new Map<string, Identity>();
       const skipped = all.filter((one) => 'why' in one);

@@ -1,18 +1,20 @@
-import { Socket } from 'node:net';
 import ssh2, { type AuthHandlerMiddleware, type ConnectConfig } from 'ssh2';
-import { type Fault, fault, printable, type Target } from '../model/index.ts';
+import { type Fault, fault, type Target } from '../model/index.ts';
 import { greeting } from './greeting.ts';
 import type { HostKeyCheck } from './host-keys.ts';
 import type { Identities } from './identities.ts';
 import type { LoginPassword } from './password.ts';
 import { explain, type SshError, type Step } from './ssh2-failure.ts';
-import { type Shortcuts, shorten } from './ssh2-internals.ts';
+import { type Purpose, type Shortcuts, shorten } from './ssh2-internals.ts';
 import { type Link, openLink } from './ssh2-link.ts';
 import { type Next, startLogin } from './ssh2-login.ts';
 import type { Description } from './transport.ts';
+import { peerOf, type Wire } from './wire.ts';
 
 export interface Dial {
   readonly target: Target;
+  readonly wire: Wire;
+  readonly purpose: Purpose;
   readonly identities: Identities;
   readonly password: LoginPassword | undefined;
   readonly hostKey: HostKeyCheck;
@@ -20,7 +22,7 @@ export interface Dial {
   readonly stop: AbortSignal;
   /** Stops the clock of the deadline; returns what starts it again. */
   readonly hold: () => () => void;
-  readonly keepaliveMs: number;
+  readonly keepalive: { readonly everyMs: number; readonly missed: number };
   readonly onWarning: (text: string) => void;
 }
 
@@ -57,14 +59,13 @@ const ALGORITHMS = {
   compress: ['none'],
 } satisfies ConnectConfig['algorithms'];
 
-const KEEPALIVES_MISSED = 3;
 /** A server has no reason to send more than this before the login is done; banners and key lists take a few KiB. */
 const MAX_BYTES_BEFORE_LOGIN = 1024 * 1024;
 
 /** Connects and authenticates once. Never rejects. */
 export function dial(options: Dial): Promise<Dialled> {
-  const { target, identities, password, hostKey, stop, hold, keepaliveMs, onWarning } = options;
-  const peer = printable(`${target.address}:${target.port}`, 120);
+  const { target, wire, identities, password, hostKey, stop, hold, keepalive, onWarning } = options;
+  const peer = peerOf(target);
   const { user, host } = target;
   const hello = greeting();
   const client = new ssh2.Client();
@@ -72,14 +73,18 @@ export function dial(options: Dial): Promise<Dialled> {
     client.emit('error', Object.assign(new Error('given up'), { level: 'client-authentication' })); // as ssh2 does
   };
   const login = startLogin({ user, host, identities, password, hold, giveUp });
-  // Our own socket: `client.end()` and `client.destroy()` do nothing once the write side has ended.
-  const socket = new Socket().setNoDelay(true);
-  let step: Step = 'connect';
+  const { stream } = wire;
+  let step: Step = wire.kind === 'tcp' ? 'connect' : 'greeting';
   let received = 0;
 
   const judge = (error: SshError | undefined): Dialled => {
     const refused = hostKey.refusal();
     if (refused !== undefined) return { is: 'failed', fault: refused };
+    const why = wire.why();
+    // A bastion that is lost takes all with it; a command may also have ended because the host hung up.
+    if (why !== undefined && (wire.kind === 'jump' || (step === 'greeting' && hello.dropped().by === 'silence'))) {
+      return { is: 'transient', fault: fault('unreachable', `${peer} cannot be reached: ${why}`) };
+    }
     if (error?.level === 'client-authentication') return { is: 'failed', fault: login.refusal(undefined) };
     // ssh2 gives a level to what breaks the protocol or the connection, and none to a disconnect by the server.
     if (step === 'authentication' && error?.level === undefined) {
@@ -103,7 +108,7 @@ export function dial(options: Dial): Promise<Dialled> {
       settled = true;
       stop.removeEventListener('abort', onStop);
       login.end('hung up');
-      if (outcome.is !== 'connected') socket.destroy();
+      if (outcome.is !== 'connected') wire.destroy();
       resolve(outcome);
     };
     const fail = (found: Fault): void => settle({ is: 'failed', fault: found });
@@ -132,7 +137,7 @@ export function dial(options: Dial): Promise<Dialled> {
       else onEnd(error);
     });
     client.on('close', () => onEnd(undefined));
-    socket.on('close', () => onEnd(undefined));
+    stream.on('close', () => onEnd(undefined));
     client.on('handshake', ({ cs, sc }) => {
       step = 'authentication';
       const exposed = [cs, sc].some(({ cipher }) => cipher.startsWith('chacha20'));
@@ -141,7 +146,7 @@ export function dial(options: Dial): Promise<Dialled> {
     client.on('change password', () => login.expired());
     client.on('ready', () => {
       login.end('logged in');
-      const link = openLink(client, socket, shortcuts);
+      const link = openLink(client, wire, shortcuts);
       void hostKey.recorded().then((against) => {
         if (against === undefined) settle({ is: 'connected', link, description: described() });
         else fail(against);
@@ -152,29 +157,29 @@ export function dial(options: Dial): Promise<Dialled> {
     else stop.addEventListener('abort', onStop, { once: true });
     if (settled) return;
     try {
-      socket.connect({ host: target.address, port: target.port }); // first: ssh2 takes an idle socket for a connected one
+      wire.start(); // first: ssh2 takes an idle socket for a connected one
       client.connect({
-        sock: socket,
+        sock: stream,
         username: target.user,
         algorithms: { ...ALGORITHMS, serverHostKey: [...hostKey.algorithms] as never },
         hostVerifier: (key: Buffer) => hostKey.accepts(key) === true,
         authHandler,
         readyTimeout: 0,
-        keepaliveInterval: keepaliveMs,
-        keepaliveCountMax: KEEPALIVES_MISSED,
+        keepaliveInterval: keepalive.everyMs,
+        keepaliveCountMax: keepalive.missed,
       });
-      shortcuts = shorten(client, { login, software: hello.software });
+      shortcuts = shorten(client, { login, software: hello.software, purpose: options.purpose });
     } catch (error) {
       onEnd(error as Error); // a port that is none
       return;
     }
-    socket.on('connect', () => {
+    stream.on('connect', () => {
       step = 'greeting';
     });
-    socket.on('data', (chunk: Buffer) => {
+    stream.on('data', (chunk: Buffer) => {
       // ssh2 writes each message on its own; what it has to say to this chunk goes out in one system call.
-      socket.cork();
-      queueMicrotask(() => socket.uncork());
+      stream.cork();
+      queueMicrotask(() => stream.uncork());
       if (step === 'greeting') {
         hello.add(chunk);
         if (hello.software() !== undefined) step = 'key exchange';

@@ -23,6 +23,8 @@ export interface Shortcuts {
   readonly exec: undefined | ((command: string, started: Started, refused: Refused) => void);
 }
 
+export type Purpose = 'commands' | 'forwarding';
+
 type Started = (channel: ClientChannel) => void;
 type Refused = (why: string) => void;
 
@@ -30,6 +32,8 @@ export interface ShortcutOptions {
   readonly login: Login;
   /** The server's software as it names itself. Asked after the key exchange. */
   readonly software: () => string | undefined;
+  /** What the connection is for: one that only carries others needs no session. */
+  readonly purpose: Purpose;
 }
 
 type Sign = (data: Buffer, send: (signature: Buffer) => void) => void;
@@ -75,7 +79,7 @@ const WINDOW = 2 * 1024 * 1024;
 const PACKET = 32 * 1024;
 
 /** To be called right after `client.connect()`, which makes the fields. */
-export function shorten(client: Client, { login, software }: ShortcutOptions): Shortcuts | undefined {
+export function shorten(client: Client, { login, software, purpose }: ShortcutOptions): Shortcuts | undefined {
   const inside = client as unknown as Internals;
   if (!isKnown(inside)) return undefined;
   const protocol = inside._protocol;
@@ -123,7 +127,7 @@ export function shorten(client: Client, { login, software }: ShortcutOptions): S
     if (signedFor === offer) throw new Error('the server asked for a second signature with the same key');
     signedFor = offer;
     const sent = (): void => {
-      if (login.isLast() && worksInOrder()) early = openSession(inside);
+      if (purpose === 'commands' && login.isLast() && worksInOrder()) early = openSession(inside);
     };
     authPK(user, key, algorithm, (data, send) => {
       if (signer.is === 'here') {

@@ -1,14 +1,20 @@
-import type { Socket } from 'node:net';
 import type { Client, ClientChannel } from 'ssh2';
 import { printable } from '../model/index.ts';
 import type { Shortcuts } from './ssh2-internals.ts';
+import type { Wire } from './wire.ts';
 
-/** An authenticated ssh2 connection, with the socket under it, which alone can end it for certain. */
+/** An authenticated ssh2 connection, with the wire under it, which alone can end it for certain. */
 export interface Link {
   /** Lets the server send this much more output before it counts as a flood. */
   expect(bytes: number): void;
   /** Exactly one of the two is called at first; `refused` may follow `started` when the refusal comes late. */
   exec(command: string, started: (channel: ClientChannel) => void, refused: (why: string) => void): void;
+  /** A channel to another host, made by this one. `reason` as in RFC 4254 §5.1; absent when the connection is at fault. */
+  forward(
+    to: { readonly address: string; readonly port: number },
+    opened: (channel: ClientChannel) => void,
+    refused: (why: string, reason: number | undefined) => void,
+  ): void;
   /** Calls back when the connection ends, with the reason; at once when it has ended already. */
   onGone(listener: (why: string) => void): void;
   forget(listener: (why: string) => void): void;
@@ -18,9 +24,6 @@ export interface Link {
   close(): void;
 }
 
-/** How long the goodbye may take to leave before the socket is destroyed. */
-const GOODBYE_MS = 250;
-
 /** What a server may send on the wire besides the output of commands: requests and channels nobody asked for. */
 const BYTES_BESIDE_OUTPUT = 4 * 1024 * 1024;
 /** Bytes on the wire for a byte of output: a program that writes a few bytes at a time has each wrapped in a packet. */
@@ -29,7 +32,7 @@ const WRAPPING = 8;
 const MAX_UNSENT = 4 * 1024 * 1024;
 
 /** `shortcuts`: ssh2's private ways where they may be used, for fewer round trips. */
-export function openLink(client: Client, socket: Socket, shortcuts: Shortcuts | undefined): Link {
+export function openLink(client: Client, wire: Wire, shortcuts: Shortcuts | undefined): Link {
   const listeners = new Set<(why: string) => void>();
   let why: string | undefined;
   let lastError: string | undefined;
@@ -42,19 +45,21 @@ export function openLink(client: Client, socket: Socket, shortcuts: Shortcuts | 
   };
   const destroy = (reason: string): void => {
     gone(reason);
-    socket.destroy();
+    wire.destroy();
   };
   client.on('error', (error) => {
     lastError = printable(error.message, 200);
   });
   let received = 0;
   let allowed = BYTES_BESIDE_OUTPUT;
-  socket.on('data', (chunk: Buffer) => {
+  const { stream } = wire;
+  stream.on('data', (chunk: Buffer) => {
     received += chunk.length;
-    if (received > allowed || socket.writableLength > MAX_UNSENT) destroy('it sent more than any answer could take');
+    if (received > allowed || stream.writableLength > MAX_UNSENT) destroy('it sent more than any answer could take');
   });
-  client.on('close', () => gone(lastError ?? 'the connection was lost'));
-  socket.on('close', () => gone(lastError ?? 'the connection was lost'));
+  const lost = (): void => gone(wire.why() ?? lastError ?? 'the connection was lost');
+  client.on('close', lost);
+  stream.on('close', lost);
 
   return {
     expect(bytes) {
@@ -75,6 +80,20 @@ export function openLink(client: Client, socket: Socket, shortcuts: Shortcuts | 
         refuse((error as Error).message); // ssh2 throws on a client that is already gone
       }
     },
+    forward({ address, port }, opened, refused) {
+      const refuse = (error: Error & { reason?: unknown }): void => {
+        const text = error.message.replace('(SSH) Channel open failure: ', '');
+        refused(printable(text, 200), typeof error.reason === 'number' ? error.reason : undefined);
+      };
+      try {
+        client.forwardOut('127.0.0.1', 0, address, port, (error, channel) => {
+          if (error) refuse(error);
+          else opened(channel);
+        });
+      } catch (error) {
+        refuse(error as Error);
+      }
+    },
     onGone(listener) {
       if (why === undefined) listeners.add(listener);
       else listener(why);
@@ -89,10 +108,9 @@ export function openLink(client: Client, socket: Socket, shortcuts: Shortcuts | 
       try {
         client.end();
       } catch {
-        // already unusable: the socket below is what counts
+        // already unusable: the wire below is what counts
       }
-      socket.destroySoon();
-      setTimeout(() => socket.destroy(), GOODBYE_MS).unref();
+      wire.finish();
     },
   };
 }

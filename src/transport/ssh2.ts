@@ -1,12 +1,17 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import pLimit from 'p-limit';
 import { type Fault, fault, printable, type Target } from '../model/index.ts';
-import { type HostKeyChecking, hostKeys } from './host-keys.ts';
-import type { KeyRing } from './identities.ts';
+import { openBastions } from './bastions.ts';
+import { type HostKeyCheck, type HostKeyChecking, type HostKeys, hostKeys } from './host-keys.ts';
+import type { Identities, KeyRing } from './identities.ts';
 import type { LoginPassword } from './password.ts';
+import { commandWire } from './proxy-command.ts';
 import { type Dialled, dial, type Stop } from './ssh2-dial.ts';
 import { startCommand } from './ssh2-exec.ts';
+import type { Purpose } from './ssh2-internals.ts';
 import type { Link } from './ssh2-link.ts';
 import type { Connected, Connection, Description, Failed, Transport } from './transport.ts';
+import { peerOf, tcpWire, type Wire } from './wire.ts';
 
 export interface Ssh2Options {
   /** From the first TCP packet to being logged in, retries included; also what a command may take to be started. */
@@ -24,11 +29,18 @@ export interface Ssh2Options {
   readonly maxOutputBytes?: number;
   /** Silence after which a keepalive is sent; three unanswered ones end the connection. Default 15 s. */
   readonly keepaliveMs?: number;
+  /** Runs ProxyCommands. Default /bin/sh. */
+  readonly shell?: string;
   /** What the operator should know although nothing failed, as a line that is safe to print. */
   readonly onWarning?: (text: string) => void;
 }
 
 const RETRIES = 2;
+/** A bastion that drops a login fails many hosts, and drops are what many hosts behind it must expect. */
+const RETRIES_AT_BASTIONS = 6;
+const MAX_RETRY_DELAY_MS = 3_000;
+/** Most ProxyCommands log in to a bastion, each on its own. */
+const COMMANDS_AT_ONCE = 8;
 /** Retries wait this long, doubled each time, give or take half of it: hosts dropped together come back apart. */
 const RETRY_DELAY_MS = 400;
 
@@ -40,13 +52,10 @@ const RETRY_DELAY_MS = 400;
 export function ssh2Transport(options: Ssh2Options): Transport {
   const onWarning = options.onWarning ?? (() => undefined);
   const limits = { maxOutputBytes: options.maxOutputBytes ?? 1024 * 1024, startTimeoutMs: options.connectTimeoutMs };
-  const hosts = hostKeys({
-    checking: options.hostKeyChecking,
-    files: options.knownHostsFiles,
-    hashNames: options.hashKnownHosts ?? false,
-    onWarning,
-  });
+  const hosts = hostKeysByPolicy(options, onWarning);
   const open = new Set<Link>();
+  const commandStarts = pLimit(COMMANDS_AT_ONCE);
+  const bastions = openBastions((bastion, stop) => reach(bastion, stop, 'forwarding'));
 
   const connection = (link: Link, description: Description): Connection => {
     open.add(link);
@@ -58,43 +67,105 @@ export function ssh2Transport(options: Ssh2Options): Transport {
     };
   };
 
+  /** One attempt, over whatever the way there is. */
+  const attempt = async (target: Target, identities: Identities, stop: Stopper, purpose: Purpose): Promise<Dialled> => {
+    const hostKey = await hosts(target);
+    const over = (wire: Wire): Promise<Dialled> =>
+      dial({
+        target,
+        wire,
+        purpose,
+        identities,
+        // the password is for the hosts of the run, and not for what lies on the way
+        password: purpose === 'commands' ? options.password : undefined,
+        hostKey,
+        stop: stop.signal,
+        hold: stop.hold,
+        keepalive: target.keepalive ?? { everyMs: options.keepaliveMs ?? 15_000, missed: 3 },
+        onWarning,
+      });
+    const { proxy } = target;
+    if (proxy === undefined) return over(tcpWire(target));
+    const resume = once(stop.hold()); // waiting for its turn, or for the bastion, is not the host's fault
+    try {
+      if (proxy.kind === 'jump') return await bastions.through(proxy.via, target, stop.signal, resume, over);
+      return await commandStarts(() => {
+        resume();
+        return over(commandWire(options.shell ?? '/bin/sh', proxy.command));
+      });
+    } finally {
+      resume();
+    }
+  };
+
+  const reach = async (target: Target, signal: AbortSignal, purpose: Purpose): Promise<Dialled> => {
+    const failed = (found: Fault): Dialled => ({ is: 'failed', fault: withNotFollowed(found, target) });
+    // A person may be asked for a passphrase here, so the deadline begins after it.
+    const identities = await unlessAborted(signal, options.keys.identitiesFor(target));
+    if (identities === undefined) return failed(givenUp(target));
+    const retries = purpose === 'forwarding' || target.proxy?.kind === 'jump' ? RETRIES_AT_BASTIONS : RETRIES;
+    const stop = stopper(target, target.connectTimeoutMs ?? options.connectTimeoutMs, signal);
+    try {
+      for (let tries = 0; ; tries++) {
+        const dialled = await attempt(target, identities, stop, purpose);
+        if (dialled.is === 'connected') return dialled;
+        if (dialled.is === 'failed' || tries === retries) return failed(dialled.fault);
+        const delay = Math.min(RETRY_DELAY_MS * 2 ** tries, MAX_RETRY_DELAY_MS) * (0.5 + Math.random());
+        await pause(delay, undefined, { signal: stop.signal }).catch(() => undefined);
+        if (signal.aborted) return failed(givenUp(target));
+        if (stop.signal.aborted) return failed(dialled.fault); // late, and this says why
+      }
+    } finally {
+      stop.clear();
+    }
+  };
+
   return {
     async connect(target, signal): Promise<Connected | Failed> {
-      // A person may be asked for a passphrase here, so the deadline begins after it.
-      const identities = await unlessAborted(signal, options.keys.identitiesFor(target));
-      if (identities === undefined) return { fault: givenUp(target) };
-      const stop = stopper(target, options.connectTimeoutMs, signal);
-      try {
-        for (let attempt = 0; ; attempt++) {
-          const hostKey = await hosts.checkFor(target);
-          const dialled: Dialled = await dial({
-            target,
-            identities,
-            password: options.password,
-            hostKey,
-            stop: stop.signal,
-            hold: stop.hold,
-            keepaliveMs: options.keepaliveMs ?? 15_000,
-            onWarning,
-          });
-          if (dialled.is === 'connected') return { connection: connection(dialled.link, dialled.description) };
-          if (dialled.is === 'failed' || attempt === RETRIES) return { fault: dialled.fault };
-          const delay = RETRY_DELAY_MS * 2 ** attempt * (0.5 + Math.random());
-          await pause(delay, undefined, { signal: stop.signal }).catch(() => undefined);
-          if (signal.aborted) return { fault: givenUp(target) };
-          if (stop.signal.aborted) return { fault: dialled.fault }; // late, and this says why
-        }
-      } finally {
-        stop.clear();
-      }
+      const dialled = await reach(target, signal, 'commands');
+      if (dialled.is !== 'connected') return { fault: dialled.fault };
+      return { connection: connection(dialled.link, dialled.description) };
     },
     close() {
       for (const link of [...open]) link.close();
+      bastions.close();
     },
   };
 }
 
-const peerOf = (target: Target): string => printable(`${target.address}:${target.port}`, 120);
+/** Hosts with the same known_hosts files and the same strictness share what was read. */
+function hostKeysByPolicy(options: Ssh2Options, onWarning: (text: string) => void) {
+  const made = new Map<string, HostKeys>();
+  return (target: Target): Promise<HostKeyCheck> => {
+    const policy = {
+      checking: target.hostKeyChecking ?? options.hostKeyChecking,
+      files: target.knownHostsFiles ?? options.knownHostsFiles,
+      hashNames: target.hashKnownHosts ?? options.hashKnownHosts ?? false,
+    };
+    const key = JSON.stringify(policy);
+    const keys = made.get(key) ?? hostKeys({ ...policy, onWarning });
+    made.set(key, keys);
+    const { hostKeyAlias: alias, address, port } = target;
+    return keys.checkFor(alias === undefined ? { address, port } : { address: alias, port: 22 }); // an alias has no port
+  };
+}
+
+/** What ssh might have done that is not done here, where that may be the reason. */
+function withNotFollowed(found: Fault, { notFollowed = [] }: Target): Fault {
+  if (notFollowed.length === 0 || !['auth', 'host-key', 'unreachable'].includes(found.kind)) return found;
+  const asked = printable(notFollowed.join(', '), 400);
+  return fault(found.kind, `${found.message}; ssh_config asks for ${asked}, which is not supported`, found.hint);
+}
+
+function once(action: () => void): () => void {
+  let done = false;
+  return () => {
+    if (done) return;
+    done = true;
+    action();
+  };
+}
+
 const givenUp = (target: Target): Fault => fault('cancelled', `The connection to ${peerOf(target)} was given up`);
 
 interface Stopper {

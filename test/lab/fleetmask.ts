@@ -1,6 +1,6 @@
 /** fleetmask as an operator runs it, in this process, against hosts of the lab; each operator has a state directory of its own. */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { fleetmask } from '../../src/cli/index.ts';
 import type { Io } from '../../src/cli/io.ts';
@@ -66,6 +66,8 @@ export class Operator {
       home: this.stateDir,
       actor: 'tester@lab',
       user: 'tester',
+      uid: userInfo().uid,
+      machine: 'bastion',
       stdout: output('stdout'),
       stderr: output('stderr'),
       readStdin: async () => '',

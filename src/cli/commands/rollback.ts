@@ -1,4 +1,4 @@
-import { type Inventory, selectHosts } from '../../inventory/index.ts';
+import type { Inventory } from '../../inventory/index.ts';
 import { type Host, type RunInfo, UsageError } from '../../model/index.ts';
 import { totalsOf } from '../../run/fleet.ts';
 import {
@@ -14,8 +14,9 @@ import { watched } from '../change.ts';
 import { command } from '../command.ts';
 import type { Io } from '../io.ts';
 import { connection, consent, output, selection } from '../options.ts';
+import { absolute } from '../paths.ts';
 import { consent as agree, metaOf, stateDir, visitFleet } from '../run.ts';
-import { type SelectionFlags, targetsOf, type WayInFlags } from '../targets.ts';
+import { type SelectionFlags, selectedNames, targetsOf, type WayInFlags } from '../targets.ts';
 
 export const rollback = command({
   name: 'rollback',
@@ -80,11 +81,17 @@ export const rollback = command({
 async function hostsOf(io: Io, state: RunState, flags: SelectionFlags & WayInFlags): Promise<JournalHost[]> {
   const known = new Map(state.start.hosts.map((host) => [host.host, host]));
   const names =
-    flags.limit === undefined
+    flags.limit === undefined && flags.nodes === undefined
       ? [...known.keys()]
-      : selectHosts(inventoryOf([...known.keys()]), flags.limit, { cwd: io.cwd }).map(({ name }) => name);
+      : selectedNames(io, inventoryOf([...known.keys()]), flags);
   const undoable = names.filter((name) => ['changed', 'in-doubt'].includes(state.hosts.get(name)?.kind ?? ''));
   if (flags.inventory === undefined) {
+    if (flags['ssh-config'] !== undefined) {
+      throw new UsageError(
+        '-F goes with -i here: the journal tells how the hosts were reached',
+        'Name the inventory too.',
+      );
+    }
     return undoable.map((name) => {
       const { user, port, 'private-key': key } = flags;
       const host = known.get(name)!;
@@ -92,11 +99,13 @@ async function hostsOf(io: Io, state: RunState, flags: SelectionFlags & WayInFla
         ...host,
         user: user ?? host.user,
         port: port ?? host.port,
-        identityFiles: key ? [key] : host.identityFiles,
+        ...(key && { identityFiles: [absolute(io, key)], requiredKeyFile: absolute(io, key) }),
       };
     });
   }
-  const now = new Map((await targetsOf(io, { ...flags, limit: undefined })).map((host) => [host.host, host]));
+  const now = new Map(
+    (await targetsOf(io, { ...flags, limit: undefined, nodes: undefined })).map((host) => [host.host, host]),
+  );
   const missing = undoable.find((name) => !now.has(name));
   if (missing !== undefined) throw new UsageError(`the inventory has no host ${missing}, which the run changed`);
   return undoable.map((name) => now.get(name)!);

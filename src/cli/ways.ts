@@ -1,0 +1,266 @@
+/** Inventory, flags and ssh_config → the way to a host. Ansible's order: inventory, then flags, then ssh_config, then defaults. */
+import { join } from 'node:path';
+import type { Inventory } from '../inventory/index.ts';
+import { type Host, type InventoryConnection, type Target, UsageError, type WayThere } from '../model/index.ts';
+import { runProgram } from '../transport/program.ts';
+import {
+  type Jump,
+  type Overrides,
+  openSshConfig,
+  type Ready,
+  type Resolved,
+  type SshConfig,
+} from '../transport/ssh-config/index.ts';
+import type { Io } from './io.ts';
+import { duration, wholeNumber } from './options.ts';
+import { absolute, defaultKeys, defaultKnownHosts } from './paths.ts';
+
+export interface SshFlags {
+  readonly user?: string | undefined;
+  readonly port?: number | undefined;
+  readonly 'private-key'?: string | undefined;
+  readonly 'ssh-config'?: string | undefined;
+  readonly 'known-hosts'?: readonly string[] | undefined;
+  readonly 'host-key-checking'?: 'strict' | 'accept-new' | 'off' | undefined;
+  readonly timeout?: string | undefined;
+}
+
+export interface Ways {
+  /** What `ssh -G` would say about a host, with what inventory and flags say of it on the command line. */
+  settingsOf(host: Host): Promise<Resolved>;
+  targetOf(host: Host): Promise<Target>;
+  /** What ssh_config asks for and is not followed, a line each; of the hosts so far. */
+  notes(): string[];
+}
+
+/**
+ * Reads ssh_config at the first question: `~/.ssh/config` and `/etc/ssh/ssh_config`, or what -F or the inventory names.
+ * Throws a UsageError for a mistake in it, with file and line.
+ */
+export function openWays(io: Io, flags: SshFlags, inventory: Inventory): Ways {
+  if (flags.port !== undefined) wholeNumber('port', flags.port, 1, 65535);
+  const configs = new Map<string | undefined, SshConfig>();
+  const notes = new Map<string, string[]>();
+
+  const configOf = (file = flags['ssh-config']): SshConfig => {
+    const known = configs.get(file);
+    if (known !== undefined) return known;
+    const config = openSshConfig({
+      files: filesOf(io, file),
+      home: io.home,
+      user: { name: io.user, uid: io.uid },
+      localHost: io.machine,
+      workingDirectory: io.cwd,
+      env: io.env,
+      run: runProgram,
+    });
+    configs.set(file, config);
+    return config;
+  };
+
+  const settingsOf = ({ name, connection }: Host): Promise<Resolved> => {
+    const user = connection.user ?? flags.user;
+    const port = connection.port ?? flags.port;
+    const key = connection.privateKeyFile ?? flags['private-key'];
+    const overrides: Overrides = {
+      ...(user !== undefined && { user }),
+      ...(port !== undefined && { port }),
+      options: [...keyOption(key), ...proxyOptions(connection), ...policy(flags)],
+    };
+    return configOf(connection.sshConfigFile).resolve(connection.address ?? name, overrides);
+  };
+
+  /** A bastion: what the hop says, then the inventory, then ssh_config. -u and --port are meant for the hosts behind it. */
+  const hopSettings = (hop: Jump, file: string | undefined): Promise<Resolved> => {
+    const listed = inventory.hosts.get(hop.host)?.connection ?? {};
+    const user = hop.user ?? listed.user;
+    const port = hop.port ?? listed.port;
+    return configOf(file).resolve(listed.address ?? hop.host, {
+      ...(user !== undefined && { user }),
+      ...(port !== undefined && { port }),
+      options: [...keyOption(listed.privateKeyFile), ...policy(flags)],
+    });
+  };
+
+  /** The last of the hops, which is reached through those before it; the first one as ssh_config says. */
+  const throughHops = async (hops: readonly Jump[], file: string | undefined, path: readonly string[]) => {
+    let via: Target | undefined;
+    for (const hop of hops) {
+      const resolved = await hopSettings(hop, file);
+      const name = `${resolved.user}@${resolved.hostname}:${resolved.port}`;
+      if (path.includes(name)) throw loop(hop.host, path);
+      const ready = resolved.ready();
+      const proxy: WayThere | undefined =
+        via === undefined ? await proxyOf(ready, file, [...path, name]) : { kind: 'jump', via };
+      const target = baseTarget(io, flags, hop.host, resolved, ready);
+      const more = flags['private-key'] === undefined ? [] : [absolute(io, flags['private-key'])];
+      via = {
+        ...target,
+        // a key named for the hosts is offered to their bastions too, but last
+        identityFiles: [...target.identityFiles, ...more.filter((key) => !target.identityFiles.includes(key))],
+        ...(proxy && { proxy }),
+      };
+    }
+    return via;
+  };
+
+  const proxyOf = async (
+    ready: Ready,
+    file: string | undefined,
+    path: readonly string[],
+  ): Promise<WayThere | undefined> => {
+    if (ready.proxyCommand !== undefined) return { kind: 'command', command: ready.proxyCommand };
+    const via = await throughHops(ready.jumps, file, path);
+    return via && { kind: 'jump', via };
+  };
+
+  const note = (host: string, text: string): void => {
+    notes.set(text, [...(notes.get(text) ?? []), host]);
+  };
+
+  return {
+    settingsOf,
+    async targetOf(host) {
+      const resolved = await settingsOf(host);
+      const ready = resolved.ready();
+      const { connection } = host;
+      const itself = `${resolved.user}@${resolved.hostname}:${resolved.port}`;
+      const proxy = await proxyOf(ready, connection.sshConfigFile, [itself]);
+      const named = connection.privateKeyFile ?? flags['private-key'];
+      for (const text of notFollowed(resolved, flags)) note(host.name, text);
+      return {
+        ...baseTarget(io, flags, host.name, resolved, ready),
+        ...(named !== undefined && { requiredKeyFile: ready.identityFiles[0]! }),
+        ...(proxy && { proxy }),
+      };
+    },
+    notes: () =>
+      [...notes].map(([text, hosts]) => {
+        const others = hosts.length > 3 ? ` and ${hosts.length - 3} more` : '';
+        return `ssh_config of ${hosts.slice(0, 3).join(', ')}${others}: ${text}`;
+      }),
+  };
+}
+
+function filesOf(io: Io, file: string | undefined): Parameters<typeof openSshConfig>[0]['files'] {
+  if (file === undefined) return { user: join(io.home, '.ssh', 'config'), system: '/etc/ssh/ssh_config' };
+  return file === 'none' ? 'none' : { only: absolute(io, file) };
+}
+
+function loop(host: string, path: readonly string[]): UsageError {
+  return new UsageError(
+    `${path[0]}: the jump host ${host} would be reached through itself`,
+    'Give it "ProxyJump none" in ssh_config, above the block that applies to all hosts.',
+  );
+}
+
+function keyOption(key: string | undefined): string[] {
+  return key === undefined ? [] : [`IdentityFile=${word(key)}`];
+}
+
+function proxyOptions({ proxyJump, proxyCommand }: InventoryConnection): string[] {
+  return [
+    ...(proxyJump === undefined ? [] : [`ProxyJump=${proxyJump}`]),
+    ...(proxyCommand === undefined ? [] : [`ProxyCommand=${proxyCommand}`]),
+  ];
+}
+
+/** What is the operator's to decide, for hosts and for bastions. */
+function policy(flags: SshFlags): string[] {
+  const { timeout, 'known-hosts': files, 'host-key-checking': checking } = flags;
+  const strictness = { strict: 'yes', 'accept-new': 'accept-new', off: 'no' } as const;
+  return [
+    ...(files === undefined ? [] : [`UserKnownHostsFile=${files.map(word).join(' ')}`, 'GlobalKnownHostsFile=none']),
+    ...(checking === undefined ? [] : [`StrictHostKeyChecking=${strictness[checking]}`]),
+    ...(timeout === undefined ? [] : [`ConnectTimeout=${Math.ceil(duration('timeout', timeout) / 1000)}`]),
+  ];
+}
+
+function word(text: string): string {
+  return `"${text.replace(/["\\]/g, '\\$&')}"`;
+}
+
+/** A target without its way there. */
+function baseTarget(io: Io, flags: SshFlags, name: string, resolved: Resolved, ready: Ready): Target {
+  const byKey = value(resolved, 'pubkeyauthentication') !== 'false';
+  const environment = io.env.SSH_AUTH_SOCK || undefined;
+  const knownHosts = [...ready.userKnownHostsFiles, ...ready.globalKnownHostsFiles];
+  const alive = resolved.serveraliveinterval;
+  const checking = resolved.stricthostkeychecking;
+  const timeout = resolved.connecttimeout;
+  const family = ({ any: undefined, inet: 4, inet6: 6 } as const)[resolved.addressfamily];
+  const unsupported = unsupportedLogins(resolved, ready);
+  return {
+    host: name,
+    address: resolved.hostname,
+    port: resolved.port,
+    user: resolved.user,
+    identityFiles: !byKey ? [] : hasDefaultKeys(resolved) ? defaultKeys(io) : ready.identityFiles,
+    identitiesOnly: resolved.identitiesonly === 'yes' || !byKey,
+    ...(ready.agentSocket !== environment && {
+      agent: ready.agentSocket === undefined ? { kind: 'none' } : { kind: 'socket', path: ready.agentSocket },
+    }),
+    ...(resolved.hostkeyalias !== undefined && { hostKeyAlias: resolved.hostkeyalias }),
+    ...(knownHosts.join() !== defaultKnownHosts(io).join() && { knownHostsFiles: knownHosts }),
+    ...(resolved.hashknownhosts === 'yes' && { hashKnownHosts: true }),
+    ...(flags['host-key-checking'] === undefined && checking === 'accept-new' && { hostKeyChecking: 'accept-new' }),
+    ...(flags.timeout === undefined && timeout !== 'none' && timeout > 0 && { connectTimeoutMs: timeout * 1000 }),
+    ...(alive > 0 && { keepalive: { everyMs: alive * 1000, missed: resolved.serveralivecountmax } }),
+    ...(family !== undefined && { addressFamily: family }),
+    ...(resolved.bindaddress !== undefined && { bindAddress: resolved.bindaddress }),
+    ...(unsupported.length > 0 && { notFollowed: unsupported }),
+  };
+}
+
+/** Several values of one key, as lists; numbers as such; all else as `ssh -G` prints it. */
+const NUMBERS = new Set(['port', 'connecttimeout', 'connectionattempts', 'serveraliveinterval', 'serveralivecountmax']);
+const LISTS = new Set(['identityfile', 'certificatefile', 'sendenv', 'setenv']);
+
+/** The settings of a host under the names that `ssh -G` gives them. */
+export function connectionOf({ all }: Resolved): Record<string, string | number | readonly string[]> {
+  return Object.fromEntries(
+    [...all].sort().map(([key, values]) => {
+      const text = values.join(' ');
+      return [key, LISTS.has(key) ? values : NUMBERS.has(key) && /^\d+$/.test(text) ? Number(text) : text];
+    }),
+  );
+}
+
+const value = (resolved: Resolved, key: string): string | undefined => resolved.all.get(key)?.[0];
+
+/** Ways to log in, or to know a host, that ssh would have used. */
+function unsupportedLogins(resolved: Resolved, ready: Ready): string[] {
+  const byKey = value(resolved, 'pubkeyauthentication') !== 'false';
+  const methods = value(resolved, 'preferredauthentications')?.split(',');
+  const kerberos = value(resolved, 'gssapiauthentication') === 'yes';
+  const found: string[] = ready.certificateFiles.map((file) => `the certificate ${file}`);
+  // Debian turns GSSAPI on for everyone: worth a word only where it is what the host wants
+  if (kerberos && (!byKey || methods?.includes('publickey') === false)) found.push('Kerberos (GSSAPIAuthentication)');
+  if (!byKey) found.push('no keys (PubkeyAuthentication no)');
+  if (value(resolved, 'hostbasedauthentication') === 'yes') found.push('HostbasedAuthentication');
+  for (const [key, name] of [
+    ['pkcs11provider', 'PKCS11Provider'],
+    ['knownhostscommand', 'KnownHostsCommand'],
+  ] as const) {
+    if (value(resolved, key) !== undefined) found.push(`${name} ${value(resolved, key)}`);
+  }
+  if (value(resolved, 'proxyusefdpass') === 'yes' && ready.proxyCommand !== undefined) found.push('ProxyUseFdpass yes');
+  return found;
+}
+
+/** What an operator has to know before anything is connected to. */
+function notFollowed(resolved: Resolved, flags: SshFlags): string[] {
+  const lax = flags['host-key-checking'] === undefined && resolved.stricthostkeychecking === 'false';
+  const revoked = value(resolved, 'revokedhostkeys');
+  return [
+    ...(lax
+      ? ['StrictHostKeyChecking no is not followed, host keys are checked (--host-key-checking says otherwise)']
+      : []),
+    ...(revoked === undefined ? [] : [`RevokedHostKeys ${revoked} is not read; @revoked in known_hosts is`]),
+  ];
+}
+
+/** True when nothing names a key, and `ssh -G` shows what ssh looks for by itself. */
+function hasDefaultKeys({ identityfile }: Resolved): boolean {
+  return identityfile[0] === '~/.ssh/id_rsa' && identityfile.includes('~/.ssh/id_xmss');
+}
