@@ -14,6 +14,7 @@ import {
   type Plan,
   type Prior,
   stateOf,
+  templateOf,
   type UnitFacts,
   type UnitPlan,
 } from '../model/index.ts';
@@ -92,11 +93,21 @@ function unitPlan({ asked, unit, facts, instances }: Meant, meant: readonly Mean
   const notes: string[] = [];
   if (facts.source.startsWith('/etc/init.d/')) notes.push(`${facts.source} can still be run by hand`);
   if (unit.endsWith('.socket') && isRunning(facts.active)) notes.push('a masked socket stops listening at once');
+  const connections = instances.filter(isConnection).length;
+  if (connections > 0) notes.push(`no rollback brings back the connections that end with it (${connections} now)`);
   const own = instances.filter(hasOwnFile);
   if (own.length > 0)
     notes.push(`instances with a unit file of their own are not masked: ${own.map(({ id }) => id).join(', ')}`);
-  const triggers = facts.triggeredBy.filter((trigger) => !masked.has(trigger));
+  // of a socket's connections only the instances know who triggers them
+  const known = [facts, ...instances].flatMap(({ triggeredBy }) => triggeredBy);
+  const triggers = [...new Set(known)].filter((trigger) => !masked.has(trigger));
   return { asked, unit, shownAs: facts.id, before: stateOf(facts), triggers, steps: [], notes };
+}
+
+/** An instance that a socket with Accept=yes made for one connection; without that connection it cannot start. */
+function isConnection({ id, triggeredBy }: UnitFacts): boolean {
+  const template = templateOf(id);
+  return triggeredBy.some((name) => name.endsWith('.socket') && template === name.replace(/\.socket$/, '@.service'));
 }
 
 /** Such an instance does not fall under its template's mask. */
@@ -213,7 +224,7 @@ function priorOf(meant: readonly Meant[], facts: Facts): Prior {
     bootId: facts.bootId,
     machineId: facts.machineId,
     states: [
-      ...units.map((unit) => ({ id: unit.id, ...stateOf(unit) })),
+      ...units.filter((unit) => !isConnection(unit)).map((unit) => ({ id: unit.id, ...stateOf(unit) })),
       ...related.map(({ id, active }) => ({ id, load: '', file: '', active })),
     ],
     masks: meant

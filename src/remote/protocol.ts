@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { baseOf, type Change, isTemplate, type Prior, templateOf } from '../model/index.ts';
+import { baseOf, type Change, isTemplate, type Prior, type PriorState, templateOf } from '../model/index.ts';
 
 /** Longer lines are no records: what fleetmask.sh says is short. */
 const MAX_LINE = 64 * 1024;
@@ -75,7 +75,7 @@ export function applyWords(change: Change, context: RequestContext): string[] {
 export function undoWords(change: Change, prior: Prior, halts: readonly string[], context: RequestContext): string[] {
   return [
     ...contextWords(change, context),
-    ...prior.states.filter((state) => wasRunning(state.active)).map((state) => `start=${state.id}`),
+    ...triggersFirst(prior.states.filter((state) => wasRunning(state.active))).map((state) => `start=${state.id}`),
     ...halts.map((unit) => `halt=${unit}`),
     ...prior.masks.filter((path) => heldRunning(path, prior)).map((path) => `lift=${path}`),
     ...change.looks.map((unit) => `look=${unit}`),
@@ -96,6 +96,12 @@ function contextWords(change: Change, { run, meta, stopTimeout }: RequestContext
 /** encodeURIComponent leaves some of the shell's own characters alone. */
 function encoded(text: string): string {
   return encodeURIComponent(text).replace(/[!'()*~]/g, (char) => `%${char.charCodeAt(0).toString(16)}`);
+}
+
+/** A socket refuses to listen once the service that it is to start runs. */
+function triggersFirst(states: readonly PriorState[]): PriorState[] {
+  const rank = ({ id }: PriorState) => (/\.(?:socket|path|timer|automount)$/.test(id) ? 0 : 1);
+  return [...states].sort((a, b) => rank(a) - rank(b));
 }
 
 /** Deactivating counts as running nowhere: it was on its way out by itself. */

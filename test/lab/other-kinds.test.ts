@@ -7,6 +7,12 @@ import type { LabHost } from './lab.ts';
 import { masksAndPutsBack } from './situation.ts';
 
 const echo = '[Service]\nExecStart=/usr/bin/sleep infinity';
+/** A socket unit that listens on the host’s own address: hosts of the lab share one network. */
+const listening = (name: string, port: number, ...more: string[]) =>
+  `${unit(name, [`[Socket]`, `ListenStream=@ADDRESS@:${port}`, ...more].join('\n'))}
+   sed -i "s/@ADDRESS@/$(getent hosts "$(hostname)" | cut -d ' ' -f 1)/" /usr/lib/systemd/system/${name};`;
+const connects = async (host: LabHost, port: number) =>
+  (await host.exec(['bash', '-c', `exec 3<>/dev/tcp/${host.address}/${port}`])).code === 0;
 
 describeLab('a unit is masked, and put back', (lab) => {
   let hosts: LabHost[];
@@ -18,15 +24,31 @@ describeLab('a unit is masked, and put back', (lab) => {
 
   it('when it is a socket that listens', async () => {
     await masksAndPutsBack(operator, hosts, {
-      given: `${unit('ear.socket', '[Socket]\nListenStream=/run/ear')} ${unit('ear.service', echo)}
+      given: `${listening('ear.socket', 41001)} ${unit('ear.service', echo)}
         systemctl daemon-reload; systemctl start ear.socket`,
       ask: 'mask ear.socket --now',
       compared: ['ear.socket', 'ear.service'],
       held: ['ear.socket'],
       meanwhile: async (host) => {
-        expect((await host.exec('busybox nc -w 1 local:/run/ear </dev/null')).code).not.toBe(0);
+        expect(await connects(host, 41001)).toBe(false);
       },
     });
+  });
+
+  it('when it is the template of a socket’s connections: those end, and nobody calls that a failure', async () => {
+    await masksAndPutsBack(operator, hosts, {
+      given: `${listening('line.socket', 41003, 'Accept=yes')} ${unit('line@.service', '[Service]\nExecStart=/usr/bin/sleep infinity\nStandardInput=socket')}
+        systemctl daemon-reload; systemctl restart line.socket
+        (bash -c "exec 3<>/dev/tcp/$(hostname)/41003; sleep 60" >/dev/null 2>&1 </dev/null &)
+        until systemctl list-units --plain 'line@*' | grep -q running; do sleep 0.1; done`,
+      ask: 'mask line@.service --now',
+      compared: ['line@new.service'],
+      meanwhile: async (host, run) => {
+        expect(run.on(host).units[0]?.triggers).toEqual(['line.socket']);
+        expect(await sh(host, "systemctl list-units --plain --no-legend 'line@*' | grep -c running || :")).toBe('0');
+      },
+    });
+    for (const host of hosts) expect(await connects(host, 41003)).toBe(true);
   });
 
   it('when it is a timer, or a path, that waits', async () => {
@@ -68,9 +90,9 @@ describeLab('a unit is masked, and put back', (lab) => {
   });
 
   it('while clients hammer the socket that starts it: it stays down, and the socket listens again', async () => {
-    const hammer = '[Service]\nExecStart=/bin/sh -c "while :; do busybox nc -w 1 local:/run/busy </dev/null; done"';
+    const hammer = '[Service]\nExecStart=/bin/bash -c "while :; do exec 3<>/dev/tcp/%H/41002; exec 3>&-; done"';
     await masksAndPutsBack(operator, hosts, {
-      given: `${unit('busy.socket', '[Socket]\nListenStream=/run/busy')} ${unit('busy.service', echo)} ${unit('hammer.service', hammer)}
+      given: `${listening('busy.socket', 41002)} ${unit('busy.service', echo)} ${unit('hammer.service', hammer)}
         systemctl daemon-reload; systemctl start busy.socket busy.service hammer`,
       ask: 'mask busy --now',
       compared: ['busy.service', 'busy.socket'],

@@ -139,6 +139,16 @@ case $1 in start) sleep infinity & ;; stop) pkill -x -P 1 sleep ;; esac`;
     });
   });
 
+  it('when it crashes again and again', async () => {
+    await masksAndPutsBack(operator, hosts, {
+      given: `${unit('crasher.service', '[Service]\nExecStart=/usr/bin/false\nRestart=always\nRestartSec=600')}
+        systemctl daemon-reload; systemctl start crasher
+        until systemctl show -p SubState crasher | grep -q auto-restart; do sleep 0.1; done`,
+      ask: 'mask crasher --now',
+      compared: ['crasher.service'],
+    });
+  });
+
   it('when it is a oneshot that remains', async () => {
     await masksAndPutsBack(operator, hosts, {
       given: `${unit('once.service', '[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/usr/bin/true\nExecStop=/usr/bin/touch /run/once-stopped')}

@@ -132,6 +132,31 @@ describeLab('masking', (lab) => {
     expect(outcomes(await operator.do('unmask again', hosts))).toEqual(all('unmasked'));
   });
 
+  it('is put back host by host, once each', async () => {
+    const [first, ...others] = hosts as [LabHost, ...LabHost[]];
+    await given(`${unit('piecemeal.service', daemon())} ${reload} systemctl start piecemeal`);
+    const run = await operator.do('mask piecemeal --now', hosts);
+    expect(outcomes(await operator.undo(run, '-l', first.name))).toEqual({ [first.name]: 'restored' });
+    expect(await property(first, 'piecemeal.service', 'ActiveState')).toBe('active');
+    for (const host of others) expect(await hold(host, 'piecemeal.service')).toBe(HELD);
+    expect(Object.keys(outcomes(await operator.undo(run)))).toEqual(others.map(({ name }) => name));
+    const nothing = await operator.undo(run);
+    expect([nothing.exitCode, nothing.report.hosts]).toEqual([0, []]);
+    expect(nothing.stderr).toMatch('nothing to put back');
+  });
+
+  it('leaves a mask alone that somebody made anew after the run', async () => {
+    await given(`${unit('anew.service', daemon())} ${reload} systemctl start anew`);
+    const run = await operator.do('mask anew --now', hosts);
+    await given('cd /etc/systemd/system; sleep 1.1; rm anew.service; ln -s /dev/null anew.service');
+    const undone = await operator.undo(run);
+    for (const host of hosts) {
+      expect(undone.on(host)).toMatchObject({ outcome: 'stranded', fault: { kind: 'not-restored' } });
+      expect(undone.on(host).fault?.message).toMatch('anew.service was made anew by somebody else');
+      expect(await hold(host, 'anew.service')).toBe(HELD);
+    }
+  });
+
   it('with --runtime and in /etc come off one by one, or together', async () => {
     await given(
       `${unit('twice.service', daemon())} ${link} /etc/systemd/system/twice.service; ${link} /run/systemd/system/twice.service; ${reload}`,
