@@ -24,9 +24,9 @@ export interface Os {
 }
 
 export type Privilege =
-  | { readonly kind: 'root' }
-  | { readonly kind: 'sudo' }
-  | { readonly kind: 'none'; readonly why: string };
+  | { readonly kind: 'root' | 'sudo' | 'doas' | 'su' }
+  /** `hint`: what can be done about it, where that is known. */
+  | { readonly kind: 'none'; readonly why: string; readonly hint?: string };
 
 export type Systemd =
   | { readonly kind: 'running'; readonly version: number; readonly state: string }

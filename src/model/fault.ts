@@ -10,7 +10,7 @@ const HINTS = {
   auth: 'Check -u, --private-key and the agent; `fleetmask doctor -v` shows what was tried.',
   'host-key': 'Verify the fingerprint out of band, then add it to known_hosts (or use --host-key-checking accept-new).',
   'no-shell': 'The login shell must be able to run `sh`; check the account’s shell and its start-up files.',
-  'no-privilege': 'Log in as root (-u root) or allow `sudo -n` for this account.',
+  'no-privilege': 'Log in as root (-u root), give the sudo password with -K, or allow `sudo -n` for this account.',
   'bad-reply': 'The host did not speak the protocol; treat its answers with suspicion and look at it by hand.',
   // what the host is
   'no-systemd': 'This host was not booted with systemd; a mask would prove nothing here.',

@@ -66,7 +66,8 @@ export function assemble(ask: Ask, queries: readonly Query[], facts: Facts): Pla
   );
   if (steps.every((step) => isDone(step))) return { kind: 'no-op', units };
   if (facts.privilege.kind === 'none') {
-    return refuse(fault('no-privilege', `no root privilege: ${facts.privilege.why}`), units);
+    const { why, hint } = facts.privilege;
+    return refuse(fault('no-privilege', `no root privilege: ${why}`, hint), units);
   }
   const told = units.map((unit, index) => ({ ...unit, steps: wordsFor(steps[index]!, ask) }));
   return { kind: 'change', units: told, change: changeOf(ask, steps), prior: priorOf(meant, facts) };

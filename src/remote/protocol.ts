@@ -30,19 +30,6 @@ export function newNonce(): string {
   return randomBytes(12).toString('hex');
 }
 
-/** Whether the account may try `sudo -n` when it is not root. */
-export type Become = 'auto' | 'never';
-
-/**
- * The command that starts a shell with the privilege there is, and tells it which: root as we are, root by `sudo -n`, or
- * none and why. Constant text in single quotes, so that any login shell passes it on.
- */
-export function bootstrap(become: Become): string {
-  const sudo = 'why=$(LC_ALL=C sudo -n sh -c : 2>&1) && exec sudo -n sh -s -- sudo; exec sh -s -- none "$why"';
-  const never = 'exec sh -s -- none "not root, and escalation is off for this host"';
-  return `exec sh -c 'if [ "$(id -u)" = 0 ]; then exec sh -s -- root; fi; ${become === 'never' ? never : sudo}'`;
-}
-
 /** The first line after the program: it defines the nonce and carries the probe. */
 export function firstRequest(nonce: string, seq: number, names: readonly string[]): string {
   const words = names.map((name) => `'${isTemplate(name) ? 'look' : 'name'}=${assertWord(name)}'`);

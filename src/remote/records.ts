@@ -15,6 +15,7 @@ import {
   type UnitFacts,
 } from '../model/index.ts';
 import type { HostRecord } from './protocol.ts';
+import { hintFor } from './refusals.ts';
 
 export function factsFrom(records: readonly HostRecord[]): Facts {
   const host = new Map(records.filter((record) => record.kind === 'host').map((record) => keyValue(record.text)));
@@ -82,8 +83,9 @@ function unquote(text: string): string {
 }
 
 function privilegeFrom(kind: string | undefined, why: readonly string[]): Privilege {
-  if (kind === 'root' || kind === 'sudo') return { kind };
-  return { kind: 'none', why: printable(why.join(' ').trim() || 'not root') };
+  if (kind === 'root' || kind === 'sudo' || kind === 'doas' || kind === 'su') return { kind };
+  const hint = hintFor(why.join('\n'));
+  return { kind: 'none', why: printable(why.join(' ').trim() || 'not root'), ...(hint && { hint }) };
 }
 
 function systemdFrom(kind: string | undefined, records: readonly HostRecord[]): Systemd {

@@ -1,11 +1,10 @@
 /** One conversation with fleetmask.sh on one host: probe, apply, undo over a single channel. */
-import { type Change, type Evidence, type Facts, type Fault, fault, type Prior, printable } from '../model/index.ts';
-import type { Connection, Ended, RemoteProcess } from '../transport/transport.ts';
+import { type Change, type Evidence, type Facts, type Fault, fault, type Prior } from '../model/index.ts';
+import type { Connection, RemoteProcess } from '../transport/transport.ts';
+import { type Escalation, startShell } from './escalate.ts';
 import {
   Answer,
   applyWords,
-  type Become,
-  bootstrap,
   firstRequest,
   type HostRecord,
   newNonce,
@@ -15,6 +14,7 @@ import {
   undoWords,
 } from './protocol.ts';
 import { evidenceFrom, factsFrom } from './records.ts';
+import { endedEarly } from './refusals.ts';
 
 /** Sequence numbers of a run on one host: the host refuses what is not newer than what it has seen. */
 export const SEQ = { probe: 0, apply: 1, firstUndo: 2 } as const;
@@ -41,17 +41,21 @@ export interface UndoRequest {
 }
 
 /**
- * Starts the program and probes. Faults: `no-shell` (nothing that ran spoke the protocol), `lost`, `timed-out`, `bad-reply`.
- * A host without privilege or systemd is no fault here: it is a fact.
+ * Starts the program and probes. Faults: `no-shell` (nothing that ran spoke the protocol), `lost`, `timed-out`, `bad-reply`,
+ * and `no-privilege` where a password was to be used. Else a host without privilege is no fault here: it is a fact, as is one
+ * without systemd.
  */
 export async function openSession(
   connection: Connection,
-  become: Become,
+  escalation: Escalation,
   names: readonly string[],
   deadline: AbortSignal,
 ): Promise<Reply<Session>> {
   const nonce = newNonce();
-  const channel = new Channel(connection, bootstrap(become));
+  const channel = new Channel();
+  const shell = await startShell(connection, escalation, (chunk) => channel.hear(chunk), deadline);
+  if (shell.kind === 'fault') return shell;
+  channel.attach(shell.value);
   const opening = `${program()}\n${firstRequest(nonce, SEQ.probe, names)}`;
   const probed = await channel.ask(opening, new Answer(nonce, SEQ.probe), deadline);
   if (probed.kind === 'fault') return probed;
@@ -74,19 +78,19 @@ export async function openSession(
 
 /** One remote process that is asked one thing after the other. */
 class Channel {
-  readonly #process: RemoteProcess;
+  #process!: RemoteProcess;
   #listen: (chunk: Buffer) => void = () => {};
   /** The first words of whatever came that was no record: for the error text when nobody spoke the protocol. */
   #heard = '';
   #answered = false;
 
-  constructor(connection: Connection, command: string) {
-    this.#process = connection.exec(command, {
-      stdout: (chunk) => {
-        if (!this.#answered && this.#heard.length < 400) this.#heard += chunk.toString('latin1');
-        this.#listen(chunk);
-      },
-    });
+  attach(process: RemoteProcess): void {
+    this.#process = process;
+  }
+
+  hear(chunk: Buffer): void {
+    if (!this.#answered && this.#heard.length < 400) this.#heard += chunk.toString('latin1');
+    this.#listen(chunk);
   }
 
   async ask(request: string, answer: Answer, deadline: AbortSignal): Promise<Reply<HostRecord[]>> {
@@ -104,7 +108,9 @@ class Channel {
         this.#answered = true;
         resolve({ kind: 'answer', value: answer.records });
       };
-      void this.#process.ended.then((ended) => resolve({ kind: 'fault', fault: this.#faultOf(ended) }));
+      void this.#process.ended.then((ended) => {
+        resolve({ kind: 'fault', fault: endedEarly(this.#answered ? 'lost' : 'no-shell', ended, this.#heard) });
+      });
       this.#process.write(request);
     });
     deadline.removeEventListener('abort', expire);
@@ -115,19 +121,4 @@ class Channel {
   end(): void {
     this.#process.end();
   }
-
-  #faultOf(ended: Ended): Fault {
-    if (ended.how === 'flooded') return fault('bad-reply', `the host sent more than ${ended.bytes} bytes`);
-    if (ended.how === 'lost') return fault('lost', ended.why);
-    const how = ended.how === 'exited' ? `exit status ${ended.code}` : `signal ${printable(ended.signal, 40)}`;
-    const said = printable(firstWords(ended.stderr) || firstWords(this.#heard), 200);
-    return fault(
-      this.#answered ? 'lost' : 'no-shell',
-      `the remote program ended early (${how})${said === '' ? '' : `: ${said}`}`,
-    );
-  }
-}
-
-function firstWords(text: string): string {
-  return text.trim().split('\n')[0]?.trim() ?? '';
 }

@@ -17,6 +17,7 @@ import {
   type Target,
   UsageError,
 } from '../model/index.ts';
+import type { Become } from '../remote/escalate.ts';
 
 export type JournalRecord =
   | {
@@ -46,7 +47,7 @@ export type JournalRecord =
 
 /** How a host was reached, so that the run can be undone without the inventory. No secrets. */
 export interface JournalHost extends Target {
-  readonly become: 'auto' | 'never';
+  readonly become: Become;
 }
 
 export interface Journal {

@@ -8,14 +8,18 @@ import {
   type Step,
   type UnitReport,
 } from '../model/index.ts';
+import type { Escalation } from '../remote/escalate.ts';
 import { openSession, type Reply, type Session } from '../remote/session.ts';
 import type { Connection, Transport } from '../transport/transport.ts';
 import type { JournalHost } from './journal.ts';
+import type { RunPassword } from './run-password.ts';
 
 /** What every host of a run is given. */
 export interface Crew {
   readonly transport: Transport;
   readonly clock: Clock;
+  /** For becoming root, where there is one. */
+  readonly becomePassword?: RunPassword;
   /** Milliseconds for everything on one host up to the verdict; putting it back gets UNDO_MS besides. */
   readonly hostTimeout: number;
   progress(host: string, step: Step): void;
@@ -74,7 +78,8 @@ export async function visit(
 }
 
 function untouched(problem: Fault): Ending {
-  const outcome: Outcome = problem.kind === 'no-shell' || problem.kind === 'bad-reply' ? 'refused' : 'unreachable';
+  const refused = ['no-shell', 'bad-reply', 'no-privilege'].includes(problem.kind);
+  const outcome: Outcome = refused ? 'refused' : 'unreachable';
   return { outcome, units: [], fault: problem };
 }
 
@@ -90,7 +95,7 @@ export async function call(
   if ('fault' in connected) return { kind: 'fault', fault: connected.fault };
   const { connection } = connected;
   crew.progress(host.host, 'probing');
-  const opened = await openSession(connection, host.become, names, deadline);
+  const opened = await openSession(connection, escalationOf(host, crew), names, deadline);
   if (opened.kind === 'answer') return { kind: 'answer', value: { session: opened.value, connection } };
   connection.close();
   // nothing was begun yet: a connection that broke here is a host that could not be reached
@@ -99,4 +104,10 @@ export async function call(
     kind: 'fault',
     fault: kind === 'lost' ? fault('unreachable', `lost while probing: ${message}`) : opened.fault,
   };
+}
+
+/** doas takes no password without a terminal. */
+function escalationOf({ host, become }: JournalHost, { becomePassword }: Crew): Escalation {
+  if (becomePassword === undefined || become === 'never' || become === 'doas') return become;
+  return { method: become === 'su' ? 'su' : 'sudo', password: becomePassword.on(host) };
 }

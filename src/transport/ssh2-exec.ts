@@ -67,6 +67,7 @@ export function startCommand(link: Link, command: string, sink: OutputSink, limi
     // Always drained, or a full stderr would hold up stdout.
     channel.stderr.on('data', (chunk: Buffer) => {
       const admitted = admit('stderr', chunk);
+      if (!settled && admitted.length > 0) sink.stderr?.(admitted);
       if (stderr.length < STDERR_KEPT) stderr = Buffer.concat([stderr, admitted]).subarray(0, STDERR_KEPT);
       endFlood('stderr');
     });

@@ -45,6 +45,8 @@ export interface AuthStep {
 export interface OutputSink {
   /** Raw bytes, in order, as they arrive. Bytes beyond the cap are never delivered. */
   stdout(chunk: Buffer): void;
+  /** The same of stderr, for a dialogue: prompts come there. What is said when a command ends is in `Ended` too. */
+  stderr?(chunk: Buffer): void;
 }
 
 export interface RemoteProcess {

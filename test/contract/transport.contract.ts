@@ -138,6 +138,30 @@ export function transportContract(name: string, open: () => Promise<Way>): void 
         expect(ended.stderr).toBe('e'.repeat(8 * 1024));
       }));
 
+    it('delivers stderr as it comes to whoever listens, within the same cap', () =>
+      session(async (connection) => {
+        let heard: (text: string) => void;
+        const prompt = new Promise<string>((resolve) => {
+          heard = resolve;
+        });
+        const remote = connection.exec('printf "who? " >&2; read -r a; echo "$a" >&2', {
+          stdout: () => undefined,
+          stderr: (chunk) => heard(chunk.toString()),
+        });
+        expect(await prompt).toBe('who? ');
+        remote.write('me\n');
+        expect(await remote.ended).toMatchObject({ how: 'exited', stderr: 'who? me\n' });
+        let received = 0;
+        const flood = connection.exec('exec cat /dev/zero >&2', {
+          stdout: () => undefined,
+          stderr: (chunk) => {
+            received += chunk.length;
+          },
+        });
+        expect((await flood.ended).how).toBe('flooded');
+        expect(received).toBe(way.maxOutputBytes);
+      }));
+
     it('ends a command that floods, delivers no more than the cap, and closes the connection', () =>
       session(async (connection) => {
         const { ended, stdout } = await run(connection, 'exec cat /dev/zero');

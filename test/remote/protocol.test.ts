@@ -1,15 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  Answer,
-  applyWords,
-  bootstrap,
-  firstRequest,
-  newNonce,
-  program,
-  requestLine,
-} from '../../src/remote/protocol.ts';
+import { bootstrap } from '../../src/remote/escalate.ts';
+import { passwordCommand } from '../../src/remote/password-dialogue.ts';
+import { Answer, applyWords, firstRequest, newNonce, program, requestLine } from '../../src/remote/protocol.ts';
 
 const NONCE = '0123456789abcdef01234567';
 
@@ -117,8 +111,9 @@ describe('the program as it is sent', () => {
   });
 
   it('is started by a command that any login shell passes on as it stands', () => {
-    for (const become of ['auto', 'never'] as const) {
-      const command = bootstrap(become);
+    const marks = { asks: newNonce(), runs: newNonce() };
+    const plain = (['auto', 'never', 'sudo', 'doas', 'su'] as const).map(bootstrap);
+    for (const command of [...plain, passwordCommand('sudo', marks), passwordCommand('su', marks)]) {
       const inner = /^exec sh -c '([^']+)'$/.exec(command)?.[1] ?? '';
       expect(inner, 'one single-quoted word').not.toBe('');
       expect(inner, 'nothing that csh or fish would expand in single quotes').not.toMatch(/[!\\\n]/);

@@ -87,6 +87,7 @@ describe('facts', () => {
     expect(factsFrom(records('host privilege=none\nsudo sudo: a password is required')).privilege).toEqual({
       kind: 'none',
       why: 'sudo: a password is required',
+      hint: expect.stringContaining('-K'),
     });
   });
 

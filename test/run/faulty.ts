@@ -41,6 +41,9 @@ export function faulty(inner: Transport, script: Script): Transport {
           stdout: (chunk) => {
             if (!deaf) output.stdout(chunk);
           },
+          stderr: (chunk) => {
+            if (!deaf) output.stderr?.(chunk);
+          },
         });
         return {
           ended: process.ended,

@@ -31,7 +31,8 @@ export const doctor = command({
       (host) =>
         visit(host, crew, [], async ({ facts }) => {
           privileges.set(host.host, facts.privilege);
-          const none = facts.privilege.kind === 'none' ? fault('no-privilege', facts.privilege.why) : null;
+          const none =
+            facts.privilege.kind === 'none' ? fault('no-privilege', facts.privilege.why, facts.privilege.hint) : null;
           return { outcome: 'unchanged', units: [], fault: systemdFault(facts) ?? none };
         }),
       (report) => shown.publish({ type: 'host-settled', report }),

@@ -1,0 +1,46 @@
+/** From a connection to a shell with the privilege there is: root as we are, or root by sudo, doas or su. */
+import type { Connection } from '../transport/transport.ts';
+import { type HostPassword, PasswordDialogue, type Started } from './password-dialogue.ts';
+
+/** How an account that is not root becomes root. `auto`: nobody said, so `sudo -n` is tried; `never`: it may not. */
+export type Become = 'auto' | 'never' | 'sudo' | 'doas' | 'su';
+
+/** Without a password, or with one should the host ask for it. */
+export type Escalation = Become | { readonly method: 'sudo' | 'su'; readonly password: HostPassword };
+
+/**
+ * Starts `sh -s` with the privilege there is. Without a password the shell counts as started at once, so that the program
+ * follows the command without a round trip; whether it got privilege is then a fact that the program reports. With a password
+ * the shell has answered when this returns, or it is a fault: `no-privilege`, `no-shell`, `lost`, `timed-out`.
+ * `listen` hears what the shell says on stdout.
+ */
+export async function startShell(
+  connection: Connection,
+  escalation: Escalation,
+  listen: (chunk: Buffer) => void,
+  deadline: AbortSignal,
+): Promise<Started> {
+  if (typeof escalation === 'object') {
+    return new PasswordDialogue(connection, escalation.method, escalation.password, listen).shell(deadline);
+  }
+  return { kind: 'answer', value: connection.exec(bootstrap(escalation), { stdout: listen }) };
+}
+
+/**
+ * The command that starts a shell without a password, and tells it its privilege: root as we are, root by the method, or
+ * none and why. Constant text in single quotes, so that any login shell passes it on.
+ */
+export function bootstrap(become: Become): string {
+  const none = (why: string) => `exec sh -s -- none "${why}"`;
+  const by = (method: 'sudo' | 'doas') =>
+    `why=$(LC_ALL=C ${method} -n sh -c : 2>&1) && exec ${method} -n sh -s -- ${method}; ${none('$why')}`;
+  const otherwise = {
+    auto: by('sudo'),
+    sudo: by('sudo'),
+    doas: by('doas'),
+    // without a password it would be a failed login of root on most hosts
+    su: none('su: a password is required'),
+    never: none('not root, and escalation is off for this host'),
+  }[become];
+  return `exec sh -c 'if [ "$(id -u)" = 0 ]; then exec sh -s -- root; fi; ${otherwise}'`;
+}

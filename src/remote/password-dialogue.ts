@@ -1,0 +1,207 @@
+/**
+ * sudo or su with a password, without a terminal. The password goes out once, when its prompt has come and never after the
+ * shell has started: what is sent blindly is executed on a host that wants no password. The program goes out only when the
+ * shell has said its mark: what is sent earlier is tried as a password.
+ */
+import { type Fault, fault, printable, type Secret } from '../model/index.ts';
+import type { Connection, Ended, RemoteProcess } from '../transport/transport.ts';
+import { newNonce } from './protocol.ts';
+import { endedEarly, refusalOf, type Verdict } from './refusals.ts';
+
+/** The password of a run, as one host may be told it. */
+export interface HostPassword {
+  /** Called when the host asks. May wait until the password is proved elsewhere, and may withhold it. Never rejects. */
+  lend(deadline: AbortSignal): Promise<Loan>;
+  /** What became of a loan, once for each: `unused` when the host no longer wanted it. */
+  settle(verdict: Verdict | 'unused'): void;
+}
+
+export type Loan =
+  | { readonly kind: 'lent'; readonly secret: Secret }
+  /** `why`: a sentence, safe to print. */
+  | { readonly kind: 'withheld'; readonly why: string; readonly hint: string };
+
+export type Started =
+  | { readonly kind: 'answer'; readonly value: RemoteProcess }
+  | { readonly kind: 'fault'; readonly fault: Fault };
+
+/** Of what came before the shell, so much is kept. */
+const MAX_HEARD = 16 * 1024;
+
+/** A question at the end of what came, other than the one that is waited for: a one-time code, a new password. */
+const QUESTION = /(?:password|passphrase|passcode|code|token|otp|pin|response)\b[^\n]*[:?] ?$/i;
+
+/** The prompt, or the line after which it is waited for; and the line that the shell begins with. */
+export interface Marks {
+  readonly asks: string;
+  readonly runs: string;
+}
+
+/**
+ * The first mark is written in two halves that the remote shell joins: what merely repeats the command does not contain it.
+ * sudo shows the prompt that it is given; su has one of its own. The second mark must come as a whole line.
+ */
+export function passwordCommand(method: 'sudo' | 'su', { asks, runs }: Marks): string {
+  const halves = `${asks.slice(0, 12)}""${asks.slice(12)}`;
+  const shell = `"echo ${runs}; exec sh -s -- ${method}"`;
+  const by =
+    method === 'sudo'
+      ? `LC_ALL=C exec sudo -S -p ${halves} -- sh -c ${shell}`
+      : `echo ${halves} >&2; LC_ALL=C exec su -c ${shell} root`;
+  return `exec sh -c 'if [ "$(id -u)" = 0 ]; then echo ${runs}; exec sh -s -- root; fi; ${by}'`;
+}
+
+/** The prompt is the end of what came. sudo-rs wraps it: `[sudo: MARK] Password: `. */
+function promptOf(method: 'sudo' | 'su', asks: string): RegExp {
+  return method === 'sudo'
+    ? new RegExp(`(?:(?<!\\[sudo: )${asks} ?|${asks}[^\\n]*: ?)$`)
+    : new RegExp(`${asks}\\r?\\n[^]*password[^\\n]*: ?$`, 'i');
+}
+
+type Stage =
+  | { readonly is: 'waiting' }
+  /** The prompt came; the password is being lent. */
+  | { readonly is: 'asked' }
+  | { readonly is: 'told'; readonly secret: Secret }
+  | { readonly is: 'over' };
+
+export class PasswordDialogue {
+  readonly #method: 'sudo' | 'su';
+  readonly #password: HostPassword;
+  readonly #listen: (chunk: Buffer) => void;
+  readonly #process: RemoteProcess;
+  readonly #prompt: RegExp;
+  readonly #runs: RegExp;
+  readonly #deadline = new AbortController();
+  #stage: Stage = { is: 'waiting' };
+  /** What came on stderr since the stage began. */
+  #said = '';
+  /** What came on stdout before the shell. */
+  #heard = '';
+  #shellRuns = false;
+  #hide = (text: string): string => text;
+  #finish: (started: Started) => void = () => {};
+
+  constructor(connection: Connection, method: 'sudo' | 'su', password: HostPassword, listen: (chunk: Buffer) => void) {
+    this.#method = method;
+    this.#password = password;
+    this.#listen = listen;
+    const marks: Marks = { asks: newNonce(), runs: newNonce() };
+    this.#prompt = promptOf(method, marks.asks);
+    this.#runs = new RegExp(`(?:^|\\n)${marks.runs}\\r?\\n`);
+    this.#process = connection.exec(passwordCommand(method, marks), {
+      stdout: (chunk) => (this.#shellRuns ? listen(chunk) : this.#onStdout(chunk)),
+      stderr: (chunk) => this.#onStderr(chunk),
+    });
+  }
+
+  /** The shell, once it runs. */
+  async shell(deadline: AbortSignal): Promise<Started> {
+    const started = new Promise<Started>((resolve) => {
+      this.#finish = resolve;
+    });
+    const expire = () => {
+      this.#deadline.abort();
+      this.#fail(fault('timed-out', this.#unanswered()));
+    };
+    void this.#process.ended.then((ended) => this.#onEnd(ended));
+    deadline.addEventListener('abort', expire, { once: true });
+    if (deadline.aborted) expire();
+    const result = await started;
+    deadline.removeEventListener('abort', expire);
+    return result;
+  }
+
+  #onStderr(chunk: Buffer): void {
+    if (this.#stage.is === 'over') return;
+    this.#said = (this.#said + chunk.toString('utf8')).slice(-MAX_HEARD);
+    if (this.#prompt.test(this.#said)) {
+      // before it was asked for, it was turned down: somebody else's failures are being counted, and one more helps nobody
+      if (this.#stage.is === 'told' || /try again/i.test(this.#said)) this.#refuse(`${this.#said}\nSorry, try again.`);
+      else if (this.#stage.is === 'waiting') void this.#tell();
+    } else if (this.#stage.is !== 'asked' && QUESTION.test(this.#said)) {
+      this.#refuse(this.#said);
+    }
+  }
+
+  async #tell(): Promise<void> {
+    this.#stage = { is: 'asked' };
+    const loan = await this.#password.lend(this.#deadline.signal);
+    if ((this.#stage as Stage).is !== 'asked') {
+      if (loan.kind === 'lent') this.#password.settle('unused');
+    } else if (loan.kind === 'withheld') {
+      this.#fail(fault('no-privilege', loan.why, loan.hint));
+    } else {
+      const { secret } = loan;
+      this.#stage = { is: 'told', secret };
+      this.#hide = (text) => secret.hideIn(text);
+      this.#said = '';
+      this.#process.write(`${secret.reveal()}\n`);
+    }
+  }
+
+  #onStdout(chunk: Buffer): void {
+    if (this.#stage.is === 'over') return;
+    this.#heard += chunk.toString('latin1');
+    const mark = this.#runs.exec(this.#heard);
+    if (mark === null) {
+      this.#heard = this.#heard.slice(-MAX_HEARD);
+      return;
+    }
+    const after = this.#heard.slice(mark.index + mark[0].length);
+    this.#shellRuns = true;
+    this.#end('accepted', { kind: 'answer', value: concealing(this.#process, this.#hide) });
+    if (after !== '') this.#listen(Buffer.from(after, 'latin1'));
+  }
+
+  #onEnd(ended: Ended): void {
+    if (this.#stage.is === 'over') return;
+    const early = endedEarly('no-shell', { ...ended, stderr: this.#hide(ended.stderr) }, this.#hide(this.#heard));
+
+    const { fault, verdict, known } = refusalOf(this.#method, this.#hide(this.#said), this.#told);
+    // what never came as far as asking may be no shell at all
+    const refused = ended.how === 'exited' && (known === 'yes' || this.#told === 'told');
+    this.#end(refused ? verdict : 'unknown', { kind: 'fault', fault: refused ? fault : early });
+  }
+
+  #refuse(said: string): void {
+    const { fault, verdict } = refusalOf(this.#method, this.#hide(said), this.#told);
+    this.#end(verdict, { kind: 'fault', fault });
+  }
+
+  #fail(problem: Fault): void {
+    this.#end('unknown', { kind: 'fault', fault: problem });
+  }
+
+  #end(verdict: Verdict, result: Started): void {
+    if (this.#stage.is === 'over') return;
+    if (this.#stage.is === 'told') this.#password.settle(verdict);
+    this.#stage = { is: 'over' };
+    // no further prompt is answered
+    if (result.kind === 'fault') this.#process.end();
+    this.#deadline.abort();
+    this.#finish(result);
+  }
+
+  get #told(): 'told' | 'untold' {
+    return this.#stage.is === 'told' ? 'told' : 'untold';
+  }
+
+  #unanswered(): string {
+    const line = printable(this.#hide(this.#said).trim().split('\n').at(-1) ?? '', 200);
+    const last = line === '' ? '' : `; its last words: ${line}`;
+    if (this.#stage.is === 'told')
+      return `${this.#method} did not answer in time after it was told the password${last}`;
+    return `the host did not answer in time${last}`;
+  }
+}
+
+/** The shell as it is, but for what it says when it ends: a host may repeat what it was told. */
+function concealing(shell: RemoteProcess, hide: (text: string) => string): RemoteProcess {
+  return {
+    write: (data) => shell.write(data),
+    end: () => shell.end(),
+    abandon: () => shell.abandon(),
+    ended: shell.ended.then((ended) => ({ ...ended, stderr: hide(ended.stderr) })),
+  };
+}
