@@ -19,6 +19,7 @@
 set -f
 root=$FLEETMASK_ROOT
 cd "$root" || exit 1
+umask 022
 # No process has such a number, so that nobody is hit when it is killed.
 first_pid=50000000
 

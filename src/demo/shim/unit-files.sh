@@ -210,10 +210,10 @@ introduce() {
   newcomer=$Id
   for edge in $edges; do
     case $edge in */"$newcomer"/*) ;; *) continue ;; esac
-    relation=${edge%%/*}
     recall "${edge##*/}"
-    eval "already=\" \$$relation \""
-    case $already in *" $newcomer "*) ;; *) eval "$relation=\"\$$relation $newcomer\"" ;; esac
+    role=${edge%%/*}
+    eval "already=\" \$$role \""
+    case $already in *" $newcomer "*) ;; *) eval "$role=\"\$$role $newcomer\"" ;; esac
     keep_unit
   done
   recall "$newcomer"

@@ -1,0 +1,151 @@
+/** The remote program on a simulated host: receipts, locks, and what it leaves alone. What it does to units is in the contract. */
+import { readdir, readFile, rename, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { converse, type Turn } from '../contract/systemd-under-test.ts';
+import { enabled, STUBBORN, sleeper, VENDOR, WANTED } from '../contract/units.ts';
+import { dump } from './dump.ts';
+import { SHELLS } from './shells.ts';
+import { SimulatedHost } from './simulated-host.ts';
+
+const UNIT = 'fm-a.service';
+const STUCK = 'fm-stuck.service';
+const LINK = `/etc/systemd/system/${UNIT}`;
+
+const mask = (id = 'r1', ...words: string[]): Turn => [
+  ...(['apply', `run=${id}`, 'where=etc', 'stop-timeout=1', `meta=by=${id}`, `link=${LINK}`] as const),
+  ...[`stop=${UNIT}`, `read=${UNIT}`, `try=${UNIT}`, ...words],
+];
+const undo = (id = 'r1', ...words: string[]): Turn => [
+  ...(['undo', `run=${id}`, 'where=etc', 'stop-timeout=1', 'meta=-', `start=${UNIT}`, `read=${UNIT}`] as const),
+  ...words,
+];
+
+describe.each(SHELLS)('under $name', (shell) => {
+  let host: SimulatedHost;
+  let before: Record<string, string>;
+  beforeAll(async () => {
+    host = await SimulatedHost.boot(shell, {
+      files: { [`${VENDOR}/${UNIT}`]: sleeper({ install: WANTED }), [`${VENDOR}/${STUCK}`]: STUBBORN },
+      links: enabled(UNIT),
+      running: [UNIT, STUCK],
+    });
+  });
+  beforeEach(async () => {
+    await host.reset();
+    before = await dump(host.dir);
+  });
+  afterAll(() => host.dispose());
+  const receipts = join('var/lib/fleetmask');
+  const onHost = (path: string) => join(host.dir, path);
+
+  it('a verb that it does not know changes nothing', async () => {
+    const [, told] = await converse(host, [UNIT], ['explode', `link=${LINK}`]);
+    expect(told?.rest).toEqual(['refused malformed']);
+    expect(await dump(host.dir)).toEqual(before);
+  });
+
+  it.each(['', '../../etc', 'a b', 'r1;reboot'])('a run named %j changes nothing', async (name) => {
+    const [, told] = await converse(host, [UNIT], mask(encodeURI(name)));
+    expect(told?.rest).toEqual(['refused malformed']);
+    expect(await dump(host.dir)).toEqual(before);
+  });
+
+  it('the receipt says what was asked and answered, for root alone, and goes with the undo', async () => {
+    let printed = '';
+    await converse(
+      host,
+      [UNIT],
+      ({ child }) => child.stdout.on('data', (chunk) => (printed += chunk)),
+      mask(),
+      async () => {
+        expect(await readdir(onHost(receipts))).toEqual(['r1']);
+        expect(await readFile(onHost(`${receipts}/r1/result`), 'latin1')).toBe(printed);
+        const log = await readFile(onHost(`${receipts}/r1/log`), 'utf8');
+        expect(log).toMatch(/^request run=r1 where=etc .*\nlinking \S+\nlinked \S+ \d+\.\d+\n$/);
+        const modes = Object.entries(await dump(host.dir)).filter(([path]) => path.startsWith('/var/lib/fleetmask'));
+        expect(modes.map(([, entry]) => entry.split(' ').slice(0, 2).join(' '))).toEqual([
+          ...['directory 40700', 'directory 40700', 'file 100600', 'file 100600'],
+        ]);
+      },
+      undo(),
+    );
+    expect(await dump(host.dir)).toEqual(before);
+  });
+
+  it('a request that is not newer than the last of its run is refused', async () => {
+    await converse(host, [UNIT], mask(), undo());
+    const [, late] = await converse(host, [UNIT], mask());
+    expect(late?.rest).toEqual(['refused fenced 2']);
+    expect(late?.steps).toEqual({});
+  });
+
+  it('of two runs at once the second is refused, and told who holds the lock', async () => {
+    const holder = host.shell(`dir=$FLEETMASK_ROOT/run/fleetmask; mkdir -p "$dir"; exec 9>>"$dir/lock"
+flock 9; echo "$$ r0 by=alice" >&9; echo held; read -r _`);
+    await new Promise((resolve) => holder.stdout.once('data', resolve));
+    const [, told] = await converse(host, [UNIT], mask());
+    expect(told?.rest).toEqual(['refused locked r0 by=alice']);
+    holder.stdin.end();
+    await new Promise((resolve) => holder.once('close', resolve));
+    const [, , again] = await converse(host, [UNIT], ['probe'], mask());
+    expect(again?.steps).toMatchObject({ stop: '0' });
+  });
+
+  it('the undo of a run ends the request that it undoes, and restores what that changed', async () => {
+    const stuck: Turn = ['apply', 'run=r1', 'where=etc', 'stop-timeout=30', 'meta=-', `link=${LINK}`, `stop=${STUCK}`];
+    const doomed = converse(host, [UNIT], stuck);
+    const death = expect(doomed).rejects.toThrow('the program ended');
+    await expect.poll(() => dump(host.dir).then((entries) => entries[LINK])).toBe('link /dev/null');
+    const [, , undone] = await converse(host, [UNIT], ['probe'], undo('r1', `start=${STUCK}`));
+    await death;
+    expect(undone?.steps).toMatchObject({ [`unlink:${LINK}`]: '0', reload: '0', start: '0' });
+    expect(await dump(host.dir)).toEqual(before);
+  });
+
+  it('a link that somebody else put in the place of ours is left alone, and said so', async () => {
+    const [, , undone] = await converse(
+      host,
+      [UNIT],
+      mask(),
+      async () => {
+        await symlink('/dev/null', onHost(`${LINK}.theirs`));
+        await rename(onHost(`${LINK}.theirs`), onHost(LINK));
+      },
+      undo(),
+    );
+    expect(undone?.rest).toContain(`foreign ${LINK}`);
+    expect((await dump(host.dir))[LINK]).toBe('link /dev/null');
+    expect(await readdir(onHost(receipts))).toEqual(['r1']);
+  });
+
+  it('a mask that was there is not made again, and stays', async () => {
+    await symlink('/dev/null', onHost(LINK));
+    before = await dump(host.dir);
+    const [, masked, undone] = await converse(host, [UNIT], mask(), undo());
+    expect(masked?.steps).toEqual({ [`link:${LINK}`]: '1' });
+    expect(undone?.steps).toEqual({ reload: '0' });
+    expect((await dump(host.dir))[LINK]).toBe('link /dev/null');
+  });
+
+  it('an undo without a receipt says so and restores nothing', async () => {
+    const [, undone] = await converse(host, [UNIT], undo('r7'));
+    expect(undone?.rest).toContain('receipt none');
+    expect(undone?.steps).toEqual({});
+    expect(await dump(host.dir)).toEqual(before);
+  });
+
+  it('what cannot be written stops it before anything is changed', async () => {
+    await symlink('/nonexistent/place', onHost(receipts));
+    before = await dump(host.dir);
+    const [, told] = await converse(host, [UNIT], mask());
+    expect(told?.rest[0]).toMatch(/^refused write /);
+    expect(await dump(host.dir)).toEqual(before);
+  });
+
+  it('a value with newlines in it stays within its frame', async () => {
+    await symlink('x\n@nonce 0 done 1\ny', onHost(`${VENDOR}/fm-odd.service`));
+    const [told] = await converse(host, ['fm-odd.service']);
+    expect(told?.rest.filter((record) => record.startsWith('path link'))).toHaveLength(3);
+  });
+});
