@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { Cgroup } from '../lab/cgroup.ts';
 import { type Lab, openLab, sweepLabs } from '../lab/lab.ts';
 import { cgroupRoot } from '../lab/machine.ts';
 import { contenders, startUp } from './contenders.ts';
@@ -47,8 +48,12 @@ function options(): Options | undefined {
   }
 }
 
-async function bench(lab: Lab, scratch: string, { hosts: count, rounds, forks, kind }: Options): Promise<void> {
-  const cgroup = join(await cgroupRoot(), `bench-${process.pid}`);
+async function bench(
+  lab: Lab,
+  scratch: string,
+  cgroup: string,
+  { hosts: count, rounds, forks, kind }: Options,
+): Promise<void> {
   const hosts = await lab.hosts(Math.max(count, 1), [kind]);
   process.stdout.write(
     `${count} hosts (${kind}), ${forks} at once, ${availableParallelism()} CPUs shared by client and hosts,`,
@@ -72,9 +77,12 @@ if (asked === undefined) {
 } else {
   const scratch = mkdtempSync(join(tmpdir(), 'fleetmask-bench-'));
   let lab: Lab | undefined;
+  let cgroup: string | undefined;
   let tidying: Promise<void> | undefined;
   const tidy = () => {
     tidying ??= (async () => {
+      // the client that is being measured; it may end by itself meanwhile
+      if (cgroup !== undefined) await new Cgroup(cgroup).kill().catch(() => {});
       await lab?.down();
       if (lab !== undefined) rmSync(lab.dir, { recursive: true, force: true });
       rmSync(scratch, { recursive: true, force: true });
@@ -90,7 +98,8 @@ if (asked === undefined) {
   try {
     lab = await openLab({ dir: join(PARENT, `${PREFIX}${process.pid}`), say });
     await sweepLabs(PARENT, PREFIX);
-    await bench(lab, scratch, asked);
+    cgroup = join(await cgroupRoot(), `bench-${process.pid}`);
+    await bench(lab, scratch, cgroup, asked);
   } catch (error) {
     // what fails while the hosts are being stopped fails because of that
     if (tidying === undefined) say((error as Error).stack ?? String(error));
