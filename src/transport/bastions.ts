@@ -20,7 +20,8 @@ type Use = (wire: Wire) => Promise<Dialled>;
 
 /** sshd begins to drop at 10 by default, and others log in as well. */
 const LOGINS_AT_ONCE = 8;
-/** RFC 4254 §5.1: reasons to refuse a channel that may be gone a moment later. */
+/** RFC 4254 §5.1: why a channel is refused. */
+const PROHIBITED = 1;
 const RESOURCE_SHORTAGE = 4;
 
 interface Bastion {
@@ -93,7 +94,8 @@ function forward(link: Link, via: Target, target: Target): Promise<Wire | Dialle
       target,
       (channel) => resolve(channelWire(channel, link, printable(via.host, 120))),
       (why, reason) => {
-        const message = `${peerOf(target)} cannot be reached: ${why}`;
+        const rule = reason === PROHIBITED ? ' (the jump host does not allow it: AllowTcpForwarding, PermitOpen)' : '';
+        const message = `${peerOf(target)} cannot be reached: ${why}${rule}`;
         const transient = reason === undefined || reason === RESOURCE_SHORTAGE;
         resolve({ is: transient ? 'transient' : 'failed', fault: fault('unreachable', message) });
       },
@@ -132,12 +134,18 @@ const stopped = (stop: AbortSignal): Dialled => ({ is: 'failed', fault: (stop.re
 /** Waits for `work` until the signal is aborted; what comes later is given to `late`. */
 function orStopped<T>(stop: AbortSignal, work: Promise<T>, late?: (result: T) => void): Promise<T | Dialled> {
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => resolve(stopped(stop));
+    let given = false;
+    // Work that is under way is stopped by the same signal, and knows better how far it got: it goes first.
+    const onAbort = (): unknown =>
+      setImmediate(() => {
+        given = true;
+        resolve(stopped(stop));
+      });
     if (stop.aborted) onAbort();
     else stop.addEventListener('abort', onAbort, { once: true });
     work.then((result) => {
       stop.removeEventListener('abort', onAbort);
-      if (stop.aborted) late?.(result);
+      if (given) late?.(result);
       else resolve(result);
     }, reject);
   });

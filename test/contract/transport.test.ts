@@ -13,11 +13,24 @@ interface Host {
   close(): void;
 }
 
-async function ssh2Way(start: (files: Scratch, authorized: readonly string[]) => Promise<Host>): Promise<Way> {
+/** What lies between here and the host. */
+interface Road {
+  readonly hostKnown: string;
+  lead(target: Target): Target;
+  close(): void;
+}
+type Build = (files: Scratch, key: string) => Promise<Road>;
+
+async function ssh2Way(
+  start: (files: Scratch, authorized: readonly string[]) => Promise<Host>,
+  build: Build = direct,
+): Promise<Way> {
   const files = scratch();
   const key = files.key('id');
   const host = await start(files, [key]);
-  const knownHosts = files.write('known_hosts', host.hostKeys.map((file) => knownLine(host.port, file)).join(''));
+  const road = await build(files, key);
+  const lines = host.hostKeys.map((file) => knownLine(host.port, file));
+  const knownHosts = files.write('known_hosts', lines.join('') + road.hostKnown);
   const maxOutputBytes = 1024 * 1024;
   const target: Target = {
     host: 'host',
@@ -35,17 +48,61 @@ async function ssh2Way(start: (files: Scratch, authorized: readonly string[]) =>
       keys: keyRing({}),
       maxOutputBytes,
     }),
-    target,
+    target: road.lead(target),
     maxOutputBytes,
-    stranger: { ...target, identityFiles: [files.key('stranger')] },
-    unknown: { ...target, address: 'localhost' },
-    closed: { ...target, port: await freePort() },
+    stranger: road.lead({ ...target, identityFiles: [files.key('stranger')] }),
+    unknown: road.lead({ ...target, address: 'localhost' }),
+    closed: road.lead({ ...target, port: await freePort() }),
     close() {
       host.close();
+      road.close();
       files.close();
     },
   };
 }
+
+const direct: Build = async () => ({ hostKnown: '', lead: (target) => target, close: () => undefined });
+
+/** A program that joins its standard input and output with a port, as `nc` does. */
+const byCommand: Build = async (files) => {
+  const program = files.write(
+    'join.mjs',
+    `import { connect } from 'node:net';
+     const [host, port] = process.argv.slice(2);
+     const socket = connect(Number(port), host);
+     socket.on('error', (error) => { console.error(error.code === 'ECONNREFUSED' ? 'refused' : error.code); process.exit(1); });
+     process.stdin.pipe(socket).pipe(process.stdout);
+     socket.on('close', () => process.exit(0));`,
+  );
+  return {
+    ...(await direct(files, '')),
+    lead: (target) => {
+      const command = `${process.execPath} ${program} 127.0.0.1 ${target.port}`;
+      return { ...target, proxy: { kind: 'command', command } };
+    },
+  };
+};
+
+const byJump: Build = async (files, key) => {
+  const bastion = await startSshd(files, [key]);
+  const via: Target = {
+    host: 'bastion',
+    address: '127.0.0.1',
+    port: bastion.port,
+    user: bastion.user,
+    identityFiles: [key],
+    identitiesOnly: true,
+  };
+  return {
+    hostKnown: bastion.hostKeys.map((file) => knownLine(bastion.port, file)).join(''),
+    lead: (target) => ({ ...target, proxy: { kind: 'jump', via } }),
+    close: bastion.close,
+  };
+};
+
+transportContract('ssh2 and a ProxyCommand, to an ssh2 server', () =>
+  ssh2Way((files, keys) => startServer(files, keys), byCommand),
+);
 
 transportContract('ssh2, to an ssh2 server', () => ssh2Way((files, keys) => startServer(files, keys)));
 
@@ -55,6 +112,13 @@ transportContract('ssh2, to a server that may be hurried', () =>
 
 if (noSshd === undefined) {
   transportContract('ssh2, to OpenSSH', () => ssh2Way((files, keys) => startSshd(files, keys)));
+  transportContract('ssh2 and a jump host, to OpenSSH', () => ssh2Way((files, keys) => startSshd(files, keys), byJump));
+  transportContract('ssh2 and a jump host, to an ssh2 server', () =>
+    ssh2Way((files, keys) => startServer(files, keys), byJump),
+  );
+  transportContract('ssh2 and a ProxyCommand, to OpenSSH', () =>
+    ssh2Way((files, keys) => startSshd(files, keys), byCommand),
+  );
 } else {
   describe('a transport over ssh2, to OpenSSH', () => {
     it.skip(`is not tested here: ${noSshd}`);

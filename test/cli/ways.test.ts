@@ -1,0 +1,216 @@
+/** How a host is reached: inventory, flags and ssh_config, through the whole command line. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { operator } from '../operator.ts';
+import { knownLine, noSshd, scratch, startSshd } from '../transport/openssh.ts';
+
+// whose name ssh -G prints
+const alice = operator({ user: userInfo().username });
+afterAll(() => alice.dispose());
+const file = (name: string, text: string): string => {
+  writeFileSync(join(alice.home, name), text, { mode: 0o600 });
+  return join(alice.home, name);
+};
+
+const CONFIG = file(
+  'config',
+  `Host web*
+  HostName %h.example.com
+  User deploy
+  IdentityFile ~/.ssh/%r_%h
+  IdentityFile /keys/second
+  ProxyJump gate@bastion:2222,inner
+Host db1
+  Port 2200
+  HostKeyAlias the-database
+  UserKnownHostsFile /tmp/known1 /tmp/known2
+  ConnectTimeout 7
+  IdentitiesOnly yes
+  IdentityAgent /run/agent
+  StrictHostKeyChecking accept-new
+  ServerAliveInterval 5
+Host old
+  ProxyCommand connect %h %p
+  StrictHostKeyChecking no
+Match host 10.* user root
+  Port 2022
+Host none*
+  ProxyJump none
+Host *
+  ProxyCommand nobody-uses-this
+  ServerAliveCountMax 4
+`,
+);
+const HOSTS = file(
+  'hosts.yaml',
+  `all:
+  hosts:
+    web1:
+    plain: { ansible_host: 10.0.0.1, ansible_user: root }
+    app: { ansible_host: web9, ansible_port: 99, ansible_user: joe, ansible_ssh_private_key_file: /keys/app }
+    far: { ansible_ssh_common_args: '-J boss@gate:2022' }
+    piped: { ansible_ssh_common_args: '-o ProxyCommand="nc -x proxy %h %p"' }
+    other: { ansible_ssh_common_args: '-F none' }
+  children: { web: { hosts: { web1: }, vars: { color: blue } } }
+`,
+);
+
+const oracle = (...args: string[]): Record<string, string[]> => {
+  const answer: Record<string, string[]> = {};
+  for (const line of execFileSync('ssh', ['-T', '-G', ...args], { encoding: 'utf8' })
+    .trim()
+    .split('\n')) {
+    const [, key = '', value = ''] = /^(\S+) (.*)$/.exec(line) ?? [];
+    answer[key] = [...(answer[key] ?? []), value];
+  }
+  return answer;
+};
+
+/** Flags, inventory and name here; and the same, as Ansible would tell ssh. */
+const CASES: readonly (readonly [args: string, ssh: string])[] = [
+  [`web1 -F ${CONFIG}`, `-F ${CONFIG} web1`],
+  [`db1 -F ${CONFIG}`, `-F ${CONFIG} db1`],
+  [`old -F ${CONFIG}`, `-F ${CONFIG} old`],
+  [`none1 -F ${CONFIG}`, `-F ${CONFIG} none1`],
+  ['web1 -F none', '-F none web1'],
+  [`web1 -F ${CONFIG} -u amy --port 2201`, `-F ${CONFIG} -l amy -p 2201 web1`],
+  [`web1 -F ${CONFIG} --private-key /keys/mine`, `-F ${CONFIG} -o IdentityFile=/keys/mine web1`],
+  [
+    `db1 -F ${CONFIG} --host-key-checking strict -T 3s`,
+    `-F ${CONFIG} -o StrictHostKeyChecking=yes -o ConnectTimeout=3 db1`,
+  ],
+  [
+    `db1 -F ${CONFIG} --known-hosts /k/one`,
+    `-F ${CONFIG} -o UserKnownHostsFile=/k/one -o GlobalKnownHostsFile=none db1`,
+  ],
+  [`web1 -F ${CONFIG} -i ${HOSTS}`, `-F ${CONFIG} web1`],
+  [`plain -F ${CONFIG} -i ${HOSTS}`, `-F ${CONFIG} -l root 10.0.0.1`],
+  [`app -F ${CONFIG} -i ${HOSTS} -u amy --port 2201`, `-F ${CONFIG} -l joe -p 99 -o IdentityFile=/keys/app web9`],
+  [`far -F ${CONFIG} -i ${HOSTS}`, `-F ${CONFIG} -J boss@gate:2022 far`],
+  [`piped -F ${CONFIG} -i ${HOSTS}`, `-F ${CONFIG} -o ProxyCommand=nc\u00a0-x\u00a0proxy\u00a0%h\u00a0%p piped`],
+  [`other -F ${CONFIG} -i ${HOSTS}`, '-F none other'],
+];
+
+describe.skipIf(!existsSync('/usr/bin/ssh'))('inventory host prints what ssh -G prints for', () => {
+  for (const [args, ssh] of CASES) {
+    it(args.replaceAll(`${alice.home}/`, ''), async () => {
+      const { code, stdout, stderr } = await alice.run('inventory', 'host', ...args.split(' '), '-o', 'json');
+      expect(code, stderr).toBe(0);
+      const expected = oracle(...ssh.split(' ').map((word) => word.replaceAll('\u00a0', ' ')));
+      const { connection } = JSON.parse(stdout) as { connection: Record<string, unknown> };
+      // the home of this test is made up
+      const shown = Object.entries(connection).filter(([key]) => key !== 'userknownhostsfile' || ssh.includes('db1'));
+      for (const [key, value] of shown) {
+        if (key === 'host' && expected.host === undefined) continue; // printed by later versions of ssh only
+        expect({ [key]: [value].flat().map(String) }).toEqual({ [key]: expected[key] });
+      }
+      for (const key of ['hostname', 'port', 'user', 'identityfile']) expect(connection).toHaveProperty(key);
+    });
+  }
+});
+
+describe('inventory host', () => {
+  it('shows groups, variables and the connection', async () => {
+    const { stdout } = await alice.run('inventory', 'host', 'web1', '-i', HOSTS, '-F', CONFIG, '-o', 'json');
+    expect(JSON.parse(stdout)).toMatchObject({
+      host: 'web1',
+      groups: ['web'],
+      vars: { color: 'blue' },
+      connection: { hostname: 'web1.example.com', port: 22, user: 'deploy', proxyjump: 'gate@bastion:2222,inner' },
+    });
+    const table = await alice.run('inventory', 'host', 'web1', '-i', HOSTS, '-F', CONFIG);
+    expect(table.stdout).toMatch(/color +blue[\s\S]*hostname +web1\.example\.com/);
+  });
+
+  it('reads ~/.ssh/config when nothing else is said, and does without', async () => {
+    const hostname = async () => {
+      const { stdout } = await alice.run('inventory', 'host', 'here', '-o', 'json');
+      return JSON.parse(stdout).connection.hostname;
+    };
+    expect(await hostname()).toBe('here');
+    mkdirSync(join(alice.home, '.ssh'), { mode: 0o700 });
+    file('.ssh/config', 'Host here\n  HostName there\n');
+    expect(await hostname()).toBe('there');
+  });
+});
+
+describe('before anything is connected to', () => {
+  const broken = file('broken', 'Host a\n  Port many\n');
+  const loop = file('loop', 'Host *\n  ProxyJump gate\n');
+  const NEVER: readonly (readonly [args: string, says: RegExp])[] = [
+    [`doctor -w a -F ${broken}`, /broken:2/],
+    ['doctor -w a -F /no/such/file', /\/no\/such\/file/],
+    [`doctor -w a -F ${loop}`, /gate would be reached through itself/],
+    [`doctor -w a,web1 -i ${HOSTS} -F none`, /-w: not in the inventory: a$/m],
+    [`doctor -w web1 -l app -i ${HOSTS} -F none`, /-w and -l have no host in common/],
+    ['doctor -w a[1 -F none', /-w/],
+    ['inventory host', /which host/],
+    [`inventory host nobody -i ${HOSTS}`, /no host "nobody"/],
+    ['inventory list web1 -w web1', /takes no name/],
+  ];
+  for (const [args, says] of NEVER) {
+    it(`exit 2: ${args.replaceAll(`${alice.home}/`, '')}`, async () => {
+      const { code, stdout, stderr } = await alice.run(...args.split(' '));
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+      expect(stderr).toMatch(says);
+    });
+  }
+
+  it('names of -w are selected in their order, and stand for -l', async () => {
+    const { stdout } = await alice.run('inventory', 'list', '--names', '-w', 'node[09-11],db1');
+    expect(stdout).toBe('node09\nnode10\nnode11\ndb1\n');
+    const { stderr } = await alice.run('mask', 'cron', '-w', 'node[1-2]', '-F', 'none');
+    expect(stderr).toMatch(/consent/);
+  });
+});
+
+describe.skipIf(noSshd !== undefined)('a run', () => {
+  it('goes through the bastion of ssh_config, and its journal knows the way back', async () => {
+    const files = scratch();
+    const key = files.key('id');
+    const [host, bastion] = [await startSshd(files, [key]), await startSshd(files, [key])];
+    const known = files.write(
+      'known_hosts',
+      knownLine(host.port, host.hostKeys[0]!, 'the-host') + knownLine(bastion.port, bastion.hostKeys[0]!),
+    );
+    const config = files.write(
+      'config',
+      `Host gate
+  HostName 127.0.0.1
+  Port ${bastion.port}
+  ProxyJump none
+Host node*
+  HostName 127.0.0.1
+  Port ${host.port}
+  HostKeyAlias the-host
+  ProxyJump gate
+Host *
+  User ${host.user}
+  IdentityFile ${key}
+  UserKnownHostsFile ${known}
+  StrictHostKeyChecking no
+`,
+    );
+    try {
+      const { stdout, stderr } = await alice.run('doctor', '-w', 'node[1-3]', '-F', config, '-o', 'json');
+      expect(bastion.log().split('Accepted publickey')).toHaveLength(2);
+      expect(host.log().split('Accepted publickey')).toHaveLength(4);
+      for (const { fault } of JSON.parse(stdout).hosts) expect(fault?.kind).not.toMatch(/unreachable|auth|host-key/);
+      expect(stderr).toMatch(/node1, node2, node3: StrictHostKeyChecking no is not followed/);
+
+      await alice.run('mask', 'no-such-unit-anywhere', '-w', 'node1', '-F', config, '-y');
+      const runs = join(alice.stateDir, 'runs');
+      const [journal = ''] = readdirSync(runs).map((name) => readFileSync(join(runs, name), 'utf8'));
+      expect(JSON.parse(journal.split('\n')[0] ?? '').hosts[0]).toMatchObject({
+        host: 'node1',
+        hostKeyAlias: 'the-host',
+        proxy: { kind: 'jump', via: { host: 'gate', address: '127.0.0.1', port: bastion.port } },
+      });
+    } finally {
+      for (const one of [host, bastion, files]) one.close();
+    }
+  });
+});
