@@ -3,12 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Secret } from '../model/index.ts';
 import type { JournalHost } from '../run/journal.ts';
 import type { Clock, Crew } from '../run/visit.ts';
+import { type BecomePasswordFlags, becomePassword } from './become.ts';
 import type { Io } from './io.ts';
 import { duration, wholeNumber } from './options.ts';
 import { absolute, defaultKnownHosts } from './paths.ts';
 import { readSecret } from './secrets.ts';
 
-export interface CrewFlags {
+export interface CrewFlags extends BecomePasswordFlags {
   readonly 'private-key'?: string | undefined;
   readonly 'ask-pass'?: boolean | undefined;
   readonly 'password-file'?: string | undefined;
@@ -48,6 +49,7 @@ export async function crewOf(
   const named = new Set(hosts.flatMap(({ requiredKeyFile }) => requiredKeyFile ?? []));
   await keys.require([...named]);
   const password = await sshPassword(io, flags);
+  const rootPassword = await becomePassword(io, flags, hosts);
   const knownHostsFiles = flags['known-hosts']?.map((file) => absolute(io, file)) ?? defaultKnownHosts(io);
   const transport = ssh2Transport({
     connectTimeoutMs,
@@ -58,7 +60,13 @@ export async function crewOf(
     ...(password === undefined ? {} : { password: loginPassword(password) }),
     onWarning: on.warning,
   });
-  return { transport, clock: clockOf(io), hostTimeout, progress: on.progress };
+  return {
+    transport,
+    clock: clockOf(io),
+    hostTimeout,
+    ...(rootPassword && { becomePassword: rootPassword }),
+    progress: on.progress,
+  };
 }
 
 /** OpenSSH's limit for a password line. */

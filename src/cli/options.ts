@@ -65,7 +65,31 @@ export const connection = {
     alias: 'b',
     type: 'boolean',
     group: CONNECTION,
-    describe: 'escalate with sudo -n when not root [found out by itself]',
+    describe: 'become root when the account is not [sudo -n is tried by itself]',
+  },
+  'become-method': {
+    choices: ['sudo', 'doas', 'su'] as const,
+    group: CONNECTION,
+    describe: 'how [sudo]; doas only without a password, su only with one',
+  },
+  'become-user': { type: 'string', requiresArg: true, group: CONNECTION, describe: 'root, the only one of use here' },
+  'ask-become-pass': {
+    alias: 'K',
+    type: 'boolean',
+    group: CONNECTION,
+    describe: 'ask for the password of sudo or su; one host proves it before another sees it',
+  },
+  'become-password-file': {
+    type: 'string',
+    requiresArg: true,
+    group: CONNECTION,
+    describe: 'file with that password in its only line',
+  },
+  'become-password-fd': {
+    type: 'number',
+    requiresArg: true,
+    group: CONNECTION,
+    describe: 'file descriptor to read that password from',
   },
   forks: { alias: 'f', type: 'number', requiresArg: true, default: 50, group: CONNECTION, describe: 'hosts at once' },
   timeout: {

@@ -1,7 +1,8 @@
 /** Inventory and flags → the hosts of a run and how to reach them. */
 import { expandNodeRange, type Inventory, loadInventory, matchNames, selectHosts } from '../inventory/index.ts';
-import { type Host, UsageError } from '../model/index.ts';
+import { UsageError } from '../model/index.ts';
 import type { JournalHost } from '../run/journal.ts';
+import { type BecomeFlags, becomeOf } from './become.ts';
 import type { Io } from './io.ts';
 import { openWays, type SshFlags } from './ways.ts';
 
@@ -11,9 +12,7 @@ export interface SelectionFlags {
   readonly nodes?: string | undefined;
 }
 
-export interface WayInFlags extends SshFlags {
-  readonly become?: boolean | undefined;
-}
+export interface WayInFlags extends SshFlags, BecomeFlags {}
 
 /** The inventory that -i names, else the hosts that -w names. Its notes (what was read and not followed) go to stderr. */
 export async function inventoryOf(io: Io, { inventory, nodes }: SelectionFlags): Promise<Inventory> {
@@ -53,18 +52,8 @@ export async function targetsOf(io: Io, flags: SelectionFlags & WayInFlags): Pro
   const hosts = selectHosts(inventory, pattern, { cwd: io.cwd }).filter(({ name }) => names.has(name));
   const ways = openWays(io, flags, inventory);
   const targets = await Promise.all(
-    hosts.map(async (host) => ({ ...(await ways.targetOf(host)), ...becoming(host, flags) })),
+    hosts.map(async (host) => ({ ...(await ways.targetOf(host)), become: becomeOf(host, flags) })),
   );
   for (const note of ways.notes()) io.stderr.write(`note: ${note}\n`);
   return targets;
-}
-
-function becoming({ name, connection }: Host, flags: WayInFlags): Pick<JournalHost, 'become'> {
-  if (connection.become === true && (connection.becomeMethod ?? 'sudo') !== 'sudo') {
-    throw new UsageError(
-      `${name}: escalation by ${connection.becomeMethod} is not supported yet`,
-      'Allow sudo -n, or log in as root.',
-    );
-  }
-  return { become: connection.become === false && flags.become !== true ? 'never' : 'auto' };
 }

@@ -97,7 +97,7 @@ function escalation(settings: Settings): InventoryConnection {
   const user = text(settings, ['ansible_become_user']);
   const becomeMethod = method && BECOME_METHOD.exec(method.value)?.[1];
   if (method !== undefined && becomeMethod === undefined)
-    throw new Unusable(wrong(method, 'is not supported', 'Use sudo, doas or su (--become-method wins).'));
+    throw new Unusable(wrong(method, 'is not supported', 'Use sudo, doas or su.'));
   if (user !== undefined && !ACCOUNT.test(user.value)) throw wrong(user, 'is not an account', 'Write its login name.');
   return {
     ...(become && { become: truth(become) }),

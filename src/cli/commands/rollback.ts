@@ -10,6 +10,7 @@ import {
   stateOfRun,
 } from '../../run/journal.ts';
 import { rollBackHost } from '../../run/rollback.ts';
+import { becomeAgain } from '../become.ts';
 import { watched } from '../change.ts';
 import { command } from '../command.ts';
 import type { Io } from '../io.ts';
@@ -99,6 +100,7 @@ async function hostsOf(io: Io, state: RunState, flags: SelectionFlags & WayInFla
         ...host,
         user: user ?? host.user,
         port: port ?? host.port,
+        become: becomeAgain(host.become, flags),
         ...(key && { identityFiles: [absolute(io, key)], requiredKeyFile: absolute(io, key) }),
       };
     });
