@@ -103,6 +103,7 @@ export function dial(options: Dial): Promise<Dialled> {
   return new Promise((resolve) => {
     let settled = false;
     let shortcuts: Shortcuts | undefined;
+    let link: Link | undefined;
     const settle = (outcome: Dialled): void => {
       if (settled) return;
       settled = true;
@@ -115,6 +116,10 @@ export function dial(options: Dial): Promise<Dialled> {
     const onStop = (): void => {
       login.end('stopped');
       fail((stop.reason as Stop)(step));
+    };
+    const overdone = (why: string): void => {
+      fail(fault('unreachable', `${peer} was cut off: ${why}`));
+      link?.destroy(why);
     };
     /** ssh2 takes the next method at once, or later by a call. */
     const authHandler: AuthHandlerMiddleware = (left, partial, proceed) => {
@@ -146,9 +151,10 @@ export function dial(options: Dial): Promise<Dialled> {
     client.on('change password', () => login.expired());
     client.on('ready', () => {
       login.end('logged in');
-      const link = openLink(client, wire, shortcuts);
+      const opened = openLink(client, wire, shortcuts);
+      link = opened;
       void hostKey.recorded().then((against) => {
-        if (against === undefined) settle({ is: 'connected', link, description: described() });
+        if (against === undefined) settle({ is: 'connected', link: opened, description: described() });
         else fail(against);
       });
     });
@@ -168,7 +174,7 @@ export function dial(options: Dial): Promise<Dialled> {
         keepaliveInterval: keepalive.everyMs,
         keepaliveCountMax: keepalive.missed,
       });
-      shortcuts = shorten(client, { login, software: hello.software, purpose: options.purpose });
+      shortcuts = shorten(client, { login, software: hello.software, purpose: options.purpose, overdone });
     } catch (error) {
       onEnd(error as Error); // a port that is none
       return;

@@ -47,6 +47,7 @@ function send(client: ServerSide, ...parts: (number | string | { uint32: number 
   _cipher.encrypt(_packetRW.write.finalize(packet));
 }
 const DISCONNECT = 1;
+const IGNORE = 2;
 const CHANNEL_OPEN = 90;
 const CHANNEL_REQUEST = 98;
 
@@ -185,14 +186,20 @@ describe.concurrent('a server that makes demands', () => {
     expect(refused).toEqual([71, 72, 73, 74, 75]);
   });
 
-  it('without end is cut off', async () => {
+  it.each([
+    [
+      'channels',
+      /demand after demand/,
+      [CHANNEL_OPEN, 'x'.repeat(10_000), { uint32: 1 }, { uint32: 9 }, { uint32: 9 }],
+    ],
+    ['words of no meaning', /more than any answer/, [IGNORE, 'x'.repeat(10_000)]],
+  ] as const)('without end is cut off: %s', async (_what, why, message) => {
     const connection = await reach(
       {
         onCommand(_command, _channel, client) {
           const push = (): void => {
             try {
-              for (let i = 0; i < 200; i++)
-                send(client, CHANNEL_OPEN, 'x'.repeat(10_000), { uint32: i }, { uint32: 9 }, { uint32: 9 });
+              for (let i = 0; i < 200; i++) send(client, ...message);
               setImmediate(push);
             } catch {
               // cut off
@@ -203,10 +210,8 @@ describe.concurrent('a server that makes demands', () => {
       },
       1024,
     );
-    expect(await connection.exec('true', silent).ended).toMatchObject({
-      how: 'lost',
-      why: expect.stringMatching(/more than/),
-    });
+    const ended = await connection.exec('true', silent).ended;
+    expect(ended).toMatchObject({ how: 'lost', why: expect.stringMatching(why) });
   });
 
   it('before the login is cut off: a greeting without end', async () => {

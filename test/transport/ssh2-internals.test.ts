@@ -29,9 +29,11 @@ describe('the private ways through ssh2', () => {
     hold: () => () => undefined,
   });
 
+  const overdone = (): void => undefined;
+
   it('are all there in the version that is pinned', () => {
     const client = madeClient();
-    expect(shorten(client, { purpose: 'commands', login, software: () => 'OpenSSH_9.9' })?.exec).toBeTypeOf('function');
+    expect(shorten(client, { purpose: 'commands', login, overdone, software: () => 'OpenSSH_9.9' })?.exec).toBeTypeOf('function');
     expect((createRequire(import.meta.url)('ssh2/package.json') as { version: string }).version).toBe('1.17.0');
   });
 
@@ -45,14 +47,14 @@ describe('the private ways through ssh2', () => {
         client as unknown as Record<string, unknown>,
       );
       owner[last] = undefined;
-      expect(shorten(client, { purpose: 'commands', login, software: () => 'OpenSSH_9.9' })).toBeUndefined();
+      expect(shorten(client, { purpose: 'commands', login, overdone, software: () => 'OpenSSH_9.9' })).toBeUndefined();
     }
   });
 
   it('are not taken with a server that may not work in order', () => {
     const client = madeClient();
     for (const software of [undefined, 'ssh2js1.17.0', 'AsyncSSH_2.18.0', 'NotOpenSSH_1']) {
-      expect(shorten(client, { purpose: 'commands', login, software: () => software })?.exec).toBeUndefined();
+      expect(shorten(client, { purpose: 'commands', login, overdone, software: () => software })?.exec).toBeUndefined();
     }
   });
 
