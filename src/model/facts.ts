@@ -2,6 +2,8 @@
 export interface Facts {
   readonly os: Os;
   readonly privilege: Privilege;
+  /** Seconds since 1970 by the host's own clock; null where that was not asked. */
+  readonly time: number | null;
   /** Of this boot; null where the host does not tell. */
   readonly bootId: string | null;
   readonly machineId: string | null;

@@ -199,7 +199,7 @@ related() {
 }
 
 # probe name=NAME… look=NAME…: what this host is, and what it has under these names. `look` is for templates, which
-# have files but are never loaded. Changes nothing.
+# have files but are never loaded. `clock=yes` asks for the time as well. Changes nothing.
 probe() {
   os=$root/etc/os-release
   [ -r "$os" ] || os=$root/usr/lib/os-release
@@ -210,6 +210,7 @@ probe() {
   fi
   rec "host privilege=$privilege"
   [ -z "$refusal" ] || rec_lines sudo "$refusal"
+  [ "$clock" != yes ] || rec "host time=$(date +%s)"
   first_line "$root/proc/sys/kernel/random/boot_id"
   rec "host boot=$value"
   first_line "$root/etc/machine-id"
@@ -234,11 +235,12 @@ probe() {
 # A changing request, read into lists.
 parse() {
   run='' where=etc stop_timeout=60 kill=no meta=- wanted='' links='' removes='' stops='' reads='' looks='' attempts='' groups=''
-  starts='' halts='' lifts=''
+  starts='' halts='' lifts='' clock=''
   for word in "$@"; do
     text=${word#*=}
     case $word in
       name=*) wanted="$wanted $text" ;;
+      clock=*) clock=$text ;;
       run=*) run=$text ;;
       where=*) where=$text ;;
       stop-timeout=*) stop_timeout=$text ;;

@@ -30,10 +30,18 @@ export function newNonce(): string {
   return randomBytes(12).toString('hex');
 }
 
+/** What a probe tells only when asked, so that nobody else pays for it. */
+export type Wish = 'clock=yes';
+
 /** The first line after the program: it defines the nonce and carries the probe. */
-export function firstRequest(nonce: string, seq: number, names: readonly string[]): string {
+export function firstRequest(
+  nonce: string,
+  seq: number,
+  names: readonly string[],
+  wishes: readonly Wish[] = [],
+): string {
   const words = names.map((name) => `'${isTemplate(name) ? 'look' : 'name'}=${assertWord(name)}'`);
-  return ['main', nonce, String(seq), 'probe', ...words, 'end'].join(' ').concat('\n');
+  return ['main', nonce, String(seq), 'probe', ...wishes, ...words, 'end'].join(' ').concat('\n');
 }
 
 export interface RequestContext {

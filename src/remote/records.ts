@@ -22,6 +22,7 @@ export function factsFrom(records: readonly HostRecord[]): Facts {
   return {
     os: osFrom(texts(records, 'os')),
     privilege: privilegeFrom(host.get('privilege'), texts(records, 'sudo')),
+    time: secondsFrom(host.get('time')),
     bootId: identifier(host.get('boot')),
     machineId: identifier(host.get('machine')),
     systemd: systemdFrom(host.get('systemd'), records),
@@ -50,6 +51,10 @@ function texts(records: readonly HostRecord[], kind: string): string[] {
 function keyValue(text: string): [string, string] {
   const equals = text.indexOf('=');
   return equals < 0 ? [text, ''] : [text.slice(0, equals), text.slice(equals + 1)];
+}
+
+function secondsFrom(text: string | undefined): number | null {
+  return text !== undefined && /^\d{1,12}$/.test(text) ? Number(text) : null;
 }
 
 function identifier(text: string | undefined): string | null {

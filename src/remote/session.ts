@@ -12,6 +12,7 @@ import {
   type RequestContext,
   requestLine,
   undoWords,
+  type Wish,
 } from './protocol.ts';
 import { evidenceFrom, factsFrom } from './records.ts';
 import { endedEarly } from './refusals.ts';
@@ -50,13 +51,14 @@ export async function openSession(
   escalation: Escalation,
   names: readonly string[],
   deadline: AbortSignal,
+  wishes: readonly Wish[] = [],
 ): Promise<Reply<Session>> {
   const nonce = newNonce();
   const channel = new Channel();
   const shell = await startShell(connection, escalation, (chunk) => channel.hear(chunk), deadline);
   if (shell.kind === 'fault') return shell;
   channel.attach(shell.value);
-  const opening = `${program()}\n${firstRequest(nonce, SEQ.probe, names)}`;
+  const opening = `${program()}\n${firstRequest(nonce, SEQ.probe, names, wishes)}`;
   const probed = await channel.ask(opening, new Answer(nonce, SEQ.probe), deadline);
   if (probed.kind === 'fault') return probed;
 

@@ -9,6 +9,7 @@ import {
   type UnitReport,
 } from '../model/index.ts';
 import type { Escalation } from '../remote/escalate.ts';
+import type { Wish } from '../remote/protocol.ts';
 import { openSession, type Reply, type Session } from '../remote/session.ts';
 import type { Connection, Transport } from '../transport/transport.ts';
 import type { JournalHost } from './journal.ts';
@@ -22,6 +23,8 @@ export interface Crew {
   readonly becomePassword?: RunPassword;
   /** Milliseconds for everything on one host up to the verdict; putting it back gets UNDO_MS besides. */
   readonly hostTimeout: number;
+  /** What the probe of each host is asked besides; absent: nothing. */
+  readonly wishes?: readonly Wish[];
   progress(host: string, step: Step): void;
 }
 
@@ -95,7 +98,7 @@ export async function call(
   if ('fault' in connected) return { kind: 'fault', fault: connected.fault };
   const { connection } = connected;
   crew.progress(host.host, 'probing');
-  const opened = await openSession(connection, escalationOf(host, crew), names, deadline);
+  const opened = await openSession(connection, escalationOf(host, crew), names, deadline, crew.wishes);
   if (opened.kind === 'answer') return { kind: 'answer', value: { session: opened.value, connection } };
   connection.close();
   // nothing was begun yet: a connection that broke here is a host that could not be reached

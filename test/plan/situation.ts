@@ -41,6 +41,7 @@ export function factsOf(situation: Situation): Facts {
   return {
     os: { id: os, idLike: like, version: null, name: os },
     privilege: privilege === 'none' ? { kind: 'none', why: 'sudo: a password is required' } : { kind: privilege },
+    time: null,
     bootId: '11111111-2222-3333-4444-555555555555',
     machineId: '0123456789abcdef0123456789abcdef',
     systemd:
