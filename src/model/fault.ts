@@ -43,6 +43,16 @@ export interface Fault {
   /** One sentence about this host. Host-supplied text in it has passed `printable`. */
   readonly message: string;
   readonly hint: string;
+  /** Of `host-key`: a key that nobody has vouched for yet, so that those of all hosts can be shown together. */
+  readonly hostKey?: UnknownHostKey;
+}
+
+export interface UnknownHostKey {
+  readonly type: string;
+  /** As `ssh-keygen -l` prints it. */
+  readonly fingerprint: string;
+  /** Its line for known_hosts. */
+  readonly line: string;
 }
 
 export function fault(kind: FaultKind, message: string, hint: string = HINTS[kind]): Fault {

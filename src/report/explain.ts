@@ -5,6 +5,7 @@ import { outcomeStyle, type Style } from './paint.ts';
 import { prose, type Span } from './prose.ts';
 import { runsOn } from './state.ts';
 import { duration, secondsBetween } from './time.ts';
+import { unknownKeys } from './unknown-keys.ts';
 
 interface Note {
   readonly host: string;
@@ -44,18 +45,32 @@ function notesOf(unit: UnitReport): string[] {
 export interface Failure {
   readonly host: string;
   readonly address: string;
-  readonly fault: Fault;
+  readonly fault: Pick<Fault, 'message' | 'hint' | 'hostKey'> & { readonly kind: string };
   readonly style: Style;
 }
 
 export function failuresOf(hosts: readonly HostReport[]): Failure[] {
   return hosts.flatMap(({ host, address, outcome, fault }) =>
-    fault === null ? [] : [{ host, address, fault, style: outcomeStyle(outcome) }],
+    fault === null ? [] : [{ host, address, fault, style: styleOf(fault, outcomeStyle(outcome)) }],
   );
 }
 
-/** Two lines for each fault, equal ones of several hosts together: `web1, web2 (+38 more): …` and `  hint: …`. */
+/** A host key that is not what it was is never just one more failure. */
+export function styleOf({ kind, hostKey }: Fault, otherwise: Style): Style {
+  return kind === 'host-key' && hostKey === undefined ? 'alarm' : otherwise;
+}
+
+/**
+ * Two lines for each fault, equal ones of several hosts together: `web1, web2 (+38 more): …` and `  hint: …`. Host keys that
+ * are merely unknown come last, all of them at once.
+ */
 export function explain(failures: readonly Failure[], screen: Screen, naming: Naming): string {
+  const others = failures.filter(({ fault }) => fault.hostKey === undefined);
+  const parts = [eachOnce(others, screen, naming), unknownKeys(failures, screen, naming)];
+  return parts.filter((part) => part !== '').join('\n');
+}
+
+function eachOnce(failures: readonly Failure[], screen: Screen, naming: Naming): string {
   return group(failures, (each) => JSON.stringify([each.fault.kind, anonymous(each), each.fault.hint]))
     .map((equal) => {
       const first = equal[0]!;

@@ -158,7 +158,14 @@ class Check implements HostKeyCheck {
           verdict.authority === undefined
             ? ''
             : `; ${place(verdict.authority)} trusts a certificate authority for it, but host certificates cannot be checked here`;
-        return fault('host-key', `Unknown host key: ${describe(key)} is not in ${searched} for ${name}${authority}`);
+        const unknown = fault(
+          'host-key',
+          `Unknown host key: ${describe(key)} is not in ${searched} for ${name}${authority}`,
+        );
+        if (verdict.authority !== undefined) return unknown;
+        const type = this.keyType();
+        const line = `${name} ${type} ${key.toString('base64')}`;
+        return { ...unknown, hostKey: { type, fingerprint: fingerprint(key), line } };
       }
     }
   }
