@@ -185,6 +185,11 @@ function differenceTo(state: Prior['states'][number], now: UnitFacts | undefined
   if (state.load !== '' && now.load !== state.load && !unread)
     return `${state.id} was ${state.load} and is ${now.load}`;
   if (state.file !== '' && now.file !== state.file) return `${state.id} was ${state.file} and is ${now.file}`;
-  if (isRunning(state.active) !== isRunning(now.active)) return `${state.id} was ${state.active} and is ${now.active}`;
+  if (stays(state.active) !== stays(now.active)) return `${state.id} was ${state.active} and is ${now.active}`;
   return null;
+}
+
+/** What is on its way out is not down yet, but does not run as it did either. */
+function stays(active: string): boolean {
+  return isRunning(active) && active !== 'deactivating';
 }

@@ -1,0 +1,51 @@
+/** When a host counts as put back. */
+import { describe, expect, it } from 'vitest';
+import type { Change, Evidence, Prior, UnitFacts } from '../../src/model/index.ts';
+import { judgeUndo } from '../../src/plan/judge.ts';
+
+const CHANGE: Change = {
+  where: 'etc',
+  links: ['/etc/systemd/system/slow.service'],
+  removes: [],
+  stops: ['slow.service'],
+  attempts: ['slow.service'],
+  groups: [],
+  killLeftovers: false,
+  reads: ['slow.service'],
+  looks: [],
+};
+
+const prior = (active: string): Prior => ({
+  bootId: null,
+  machineId: null,
+  states: [{ id: 'slow.service', load: 'loaded', file: 'enabled', active }],
+  masks: [],
+});
+
+function evidence(active: string): Evidence {
+  const unit = { id: 'slow.service', names: ['slow.service'], load: 'loaded', file: 'enabled', active } as UnitFacts;
+  return { refused: null, steps: [], units: [unit], paths: [], left: [], foreign: [], receipt: true };
+}
+
+describe('a host is not put back', () => {
+  it('while a unit that ran is still on its way down', () => {
+    expect(judgeUndo(CHANGE, prior('active'), evidence('deactivating'))).toMatchObject({
+      kind: 'not-restored',
+      message: 'slow.service was active and is deactivating',
+    });
+  });
+
+  it('when what ran does not, or what did not run does', () => {
+    expect(judgeUndo(CHANGE, prior('active'), evidence('failed'))?.kind).toBe('not-restored');
+    expect(judgeUndo(CHANGE, prior('inactive'), evidence('active'))?.kind).toBe('not-restored');
+  });
+});
+
+it.each([
+  ['active', 'active'],
+  ['active', 'activating'],
+  ['deactivating', 'inactive'],
+  ['inactive', 'failed'],
+])('a unit that was %s and is %s is as it was', (before, after) => {
+  expect(judgeUndo(CHANGE, prior(before), evidence(after))).toBeNull();
+});
