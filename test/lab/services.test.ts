@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Operator } from './fleetmask.ts';
 import { describeLab } from './given.ts';
-import { daemon, property, sh, unit } from './inside.ts';
+import { daemon, property, receiptOf, sh, unit } from './inside.ts';
 import type { LabHost } from './lab.ts';
 import { masksAndPutsBack } from './situation.ts';
 
@@ -114,9 +114,10 @@ case $1 in start) sleep infinity & ;; stop) pkill -x -P 1 sleep ;; esac`;
       given: `${unit('tillboot.service', `${daemon()}\n${WANTED}`)} systemctl enable --now tillboot`,
       ask: 'mask tillboot --now --runtime',
       compared: ['tillboot.service'],
-      meanwhile: async (host) => {
+      meanwhile: async (host, run) => {
         expect(await property(host, 'tillboot.service', 'UnitFileState')).toBe('masked-runtime');
-        expect((await host.exec('ls -d /etc/systemd/system/tillboot.service /var/lib/fleetmask')).stdout).toBe('');
+        expect(await sh(host, 'ls -d /etc/systemd/system/tillboot.service 2>/dev/null || :')).toBe('');
+        expect(await receiptOf(host, run.report.run.id)).toBe(`/run/fleetmask/runs/${run.report.run.id}`);
       },
     });
   });
