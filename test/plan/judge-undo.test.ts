@@ -23,8 +23,16 @@ const prior = (active: string): Prior => ({
 });
 
 function evidence(active: string): Evidence {
-  const unit = { id: 'slow.service', names: ['slow.service'], load: 'loaded', file: 'enabled', active } as UnitFacts;
-  return { refused: null, steps: [], units: [unit], paths: [], left: [], foreign: [], receipt: true };
+  const unit = { id: 'slow.service', names: ['slow.service'], load: 'loaded', file: 'enabled', active };
+  return {
+    refused: null,
+    steps: [],
+    units: [unit as unknown as UnitFacts],
+    paths: [],
+    left: [],
+    foreign: [],
+    receipt: true,
+  };
 }
 
 describe('a host is not put back', () => {
