@@ -1,8 +1,8 @@
 // Makes a clean clone ready: installs the locked packages and builds, each only when needed.
 // Every npm script runs this first, so that `npm run demo` and `npm test` are all a newcomer types.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -18,15 +18,41 @@ if (!existsSync(installed) || statSync(installed).mtimeMs < statSync(lock).mtime
 }
 
 const built = join(root, 'dist', 'main.js');
-if (!existsSync(built) || statSync(built).mtimeMs < newest(join(root, 'src'))) {
-  rmSync(join(root, 'dist'), { recursive: true, force: true });
-  run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json'], 'building');
-  for (const path of scripts(join(root, 'src'))) {
-    const to = join(root, 'dist', path.slice(join(root, 'src').length));
+if (!existsSync(built) || statSync(built).mtimeMs < newest(join(root, 'src'))) await build();
+
+/**
+ * One file for what every command needs and a few for what some do: modules by the hundred cost more time to start than
+ * the command line itself. ssh2 and cli-table3 stay packages: they are CommonJS, with optional parts of their own.
+ */
+async function build() {
+  process.stderr.write('fleetmask: building …\n');
+  const fresh = join(root, `dist.${process.pid}`);
+  const { build } = await import('esbuild');
+  await build({
+    absWorkingDir: root,
+    entryPoints: ['src/main.ts'],
+    outdir: fresh,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    external: ['ssh2', 'cli-table3'],
+    // bundled CommonJS packages ask for Node's own modules by `require`
+    banner: {
+      js: "import { createRequire as _require } from 'node:module'; const require = _require(import.meta.url);",
+    },
+    logLevel: 'warning',
+  });
+  // The shell programs lie beside the code that reads them: in their room, and here beside the bundle.
+  for (const path of entries(join(root, 'src')).filter((path) => path.endsWith('.sh'))) {
+    const to = join(fresh, relative(join(root, 'src'), path).split(sep).slice(1).join(sep));
     mkdirSync(dirname(to), { recursive: true });
     copyFileSync(path, to);
     chmodSync(to, statSync(path).mode);
   }
+  rmSync(join(root, 'dist'), { recursive: true, force: true });
+  renameSync(fresh, join(root, 'dist'));
 }
 
 function run(command, args, what) {
@@ -52,11 +78,6 @@ function newest(dir) {
     .filter((entry) => entry.isDirectory())
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name));
   return Math.max(
-    ...[dir, ...dirs, ...entries(dir), join(root, 'tsconfig.build.json')].map((path) => statSync(path).mtimeMs),
+    ...[dir, ...dirs, ...entries(dir), join(root, 'bin/setup.mjs')].map((path) => statSync(path).mtimeMs),
   );
-}
-
-/** What the compiler leaves behind: the shell programs. */
-function scripts(dir) {
-  return entries(dir).filter((path) => path.endsWith('.sh'));
 }

@@ -1,5 +1,5 @@
 /** The command line: words and flags → a command → an exit code. */
-import yargs, { type Argv } from 'yargs';
+import yargs, { type Argv, type Options } from 'yargs';
 import { UsageError } from '../model/index.ts';
 import { printError } from '../report/index.ts';
 import type { Command } from './command.ts';
@@ -66,11 +66,12 @@ async function dispatch(io: Io, version: string): Promise<number> {
       throw error ?? usageError(message, io.args[0]);
     });
   const settings = settingsOf(io, KNOWN);
+  const helpAsked = io.args.some((arg) => arg === '--help' || arg === '-h');
   for (const each of COMMANDS) {
     parser.command(
       each.usage,
       each.describe,
-      (argv) => build(argv, each, settings),
+      (argv) => build(argv, each, settings, helpAsked),
       async (flags) => {
         refuseRepeats(flags, each);
         exitCode = await each.run(io, flags as never);
@@ -94,11 +95,17 @@ function usageError(message: string, word: string | undefined): UsageError {
   return new UsageError(text, `See fleetmask ${known ? `${known.name} ` : ''}--help.`);
 }
 
-function build(argv: Argv, each: Command, settings: Record<string, unknown>): Argv {
-  const { options } = each;
+/** yargs lays out the help of every command that it runs, asked or not; what is hidden costs nothing. */
+function build(argv: Argv, each: Command, settings: Record<string, unknown>, helpAsked: boolean): Argv {
+  const options = helpAsked ? each.options : hidden(each.options);
   const relevant = Object.fromEntries(Object.entries(settings).filter(([name]) => name in options));
-  const built = each.examples.reduce((args, [line, meaning]) => args.example(line, meaning), argv.options(options));
+  const examples = helpAsked ? each.examples : [];
+  const built = examples.reduce((args, [line, meaning]) => args.example(line, meaning), argv.options(options));
   return (each.positional?.(built) ?? built).config(relevant);
+}
+
+function hidden(options: Command['options']): Record<string, Options> {
+  return Object.fromEntries(Object.entries(options).map(([name, option]) => [name, { ...option, hidden: true }]));
 }
 
 /** A flag that takes one value and was given two is a mistake; the last one does not silently win. */
