@@ -188,18 +188,26 @@ export function stateOfRun(records: readonly JournalRecord[]): RunState {
   const hosts = new Map<string, HostState>(start.hosts.map(({ host }) => [host, { kind: 'untouched', report: null }]));
   const applied = new Map<string, Intent>();
   const lastSeq = new Map<string, number>();
+  let rollingBack = false;
   for (const record of records) {
     if (record.type === 'intent') {
       if (record.request === 'apply') applied.set(record.host, record);
       lastSeq.set(record.host, Math.max(record.seq, lastSeq.get(record.host) ?? 0));
       const intent = applied.get(record.host) ?? record;
       hosts.set(record.host, { kind: 'in-doubt', report: null, intent });
-    } else if (record.type === 'settled') {
+    } else if (record.type === 'rollback') {
+      rollingBack = true;
+    } else if (record.type === 'settled' && !(rollingBack && isUntouched(record.report.outcome))) {
+      // a host that a rollback did not get at is as the run left it, and can be put back yet
       hosts.set(record.report.host, settledState(record.report, applied.get(record.report.host)));
     }
   }
   const finished = records.findLast((record) => record.type === 'finished') ?? null;
   return { start, finished, hosts, lastSeq };
+}
+
+function isUntouched(outcome: Outcome): boolean {
+  return outcome === 'refused' || outcome === 'unreachable' || outcome === 'not-started';
 }
 
 function settledState(report: HostReport, intent: Intent | undefined): HostState {

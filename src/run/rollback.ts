@@ -6,7 +6,7 @@ import { type Crew, visit } from './visit.ts';
 
 /**
  * `restored` when the host reads as it was before the run; `stranded` when it was reached and does not; a host that could
- * not be reached stays as the run left it.
+ * not be reached, or not as root, stays as the run left it, and can be put back later.
  */
 export async function rollBackHost(
   host: JournalHost,
@@ -21,6 +21,11 @@ export async function rollBackHost(
     if (prior.machineId !== null && session.facts.machineId !== prior.machineId) {
       const message = `this is another machine than the run changed (machine id ${session.facts.machineId ?? 'unknown'})`;
       return { outcome: 'refused', units: before, fault: fault('stale-plan', message) };
+    }
+    const { privilege } = session.facts;
+    if (privilege.kind === 'none') {
+      const problem = fault('no-privilege', `no root privilege: ${privilege.why}`, privilege.hint);
+      return { outcome: 'refused', units: before, fault: problem };
     }
     const undone = await undoHost(host, job, crew, { change, prior, halts: [] }, session, lastSeq + 1);
     const units = before.map((unit): UnitReport => {

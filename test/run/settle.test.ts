@@ -1,5 +1,5 @@
 /** One host through faults of the network: it ends masked, as it was, or stranded, and says which. */
-import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -208,6 +208,27 @@ describe('a host', () => {
     expect(result.state().hosts.get('deb-db1')?.kind).toBe('in-doubt');
     expect((await restore(result)).outcome).toBe('restored');
     expect(masked()).toBe(false);
+  });
+
+  it('that a rollback cannot reach, or not as root, can be rolled back later', async () => {
+    const result = await through({});
+    await result.journal.commit({ type: 'rollback', at: '', actor: 'a@b', hosts: ['deb-db1'] });
+    const before = result.state().hosts.get('deb-db1');
+    if (before?.kind !== 'changed') throw new Error('it is not masked');
+    const job = { run: result.id, meta: {}, journal: result.journal };
+    const down = { ...result.crew, transport: faulty(inner, { connect: () => 'down' }) };
+    const units = before.report.units;
+    const unreachable = await rollBackHost(target, before.intent, units, 1, job, down);
+    expect(unreachable.outcome).toBe('unreachable');
+    const crew = { ...result.crew, transport: inner };
+    const uid = join(root(), 'sim/uid');
+    writeFileSync(uid, '1000\n');
+    const never = await rollBackHost({ ...target, become: 'never' }, before.intent, units, 1, job, crew);
+    rmSync(uid);
+    expect(never).toMatchObject({ outcome: 'refused', fault: { kind: 'no-privilege' } });
+    expect(masked()).toBe(true);
+    expect(result.state().hosts.get('deb-db1')?.kind).toBe('changed');
+    expect((await restore(result)).outcome).toBe('restored');
   });
 
   it('that is not to be rolled back stays as it is, stranded', async () => {
