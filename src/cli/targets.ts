@@ -38,7 +38,8 @@ export function selectedNames(io: Io, inventory: Inventory, { limit, nodes }: Se
     const others = missing.length > 3 ? ` and ${missing.length - 3} more` : '';
     throw new UsageError(`-w: not in the inventory: ${missing.slice(0, 3).join(', ')}${others}`);
   }
-  const selected = names === undefined ? wanted : wanted.filter((name) => names.includes(name));
+  const limited = names && new Set(names);
+  const selected = limited === undefined ? wanted : wanted.filter((name) => limited.has(name));
   if (selected.length === 0) throw new UsageError('-w and -l have no host in common', 'One of them is enough.');
   return selected;
 }

@@ -12,6 +12,7 @@ import {
   type SshConfig,
 } from '../transport/ssh-config/index.ts';
 import type { Io } from './io.ts';
+import { notFollowed, unsupportedLogins } from './not-followed.ts';
 import { duration, wholeNumber } from './options.ts';
 import { absolute, defaultKeys, defaultKnownHosts } from './paths.ts';
 
@@ -40,7 +41,7 @@ export interface Ways {
 export function openWays(io: Io, flags: SshFlags, inventory: Inventory): Ways {
   if (flags.port !== undefined) wholeNumber('port', flags.port, 1, 65535);
   const configs = new Map<string | undefined, SshConfig>();
-  const notes = new Map<string, string[]>();
+  const notes = new Map<string, Set<string>>();
 
   const configOf = (file = flags['ssh-config']): SshConfig => {
     const known = configs.get(file);
@@ -89,6 +90,7 @@ export function openWays(io: Io, flags: SshFlags, inventory: Inventory): Ways {
       const resolved = await hopSettings(hop, file);
       const name = `${resolved.user}@${resolved.hostname}:${resolved.port}`;
       if (path.includes(name)) throw loop(hop.host, path);
+      for (const text of notFollowed(resolved, flags['host-key-checking'])) note(hop.host, text);
       const ready = resolved.ready();
       const proxy: WayThere | undefined =
         via === undefined ? await proxyOf(ready, file, [...path, name]) : { kind: 'jump', via };
@@ -115,7 +117,7 @@ export function openWays(io: Io, flags: SshFlags, inventory: Inventory): Ways {
   };
 
   const note = (host: string, text: string): void => {
-    notes.set(text, [...(notes.get(text) ?? []), host]);
+    notes.set(text, (notes.get(text) ?? new Set()).add(host));
   };
 
   return {
@@ -127,7 +129,7 @@ export function openWays(io: Io, flags: SshFlags, inventory: Inventory): Ways {
       const itself = `${resolved.user}@${resolved.hostname}:${resolved.port}`;
       const proxy = await proxyOf(ready, connection.sshConfigFile, [itself]);
       const named = connection.privateKeyFile ?? flags['private-key'];
-      for (const text of notFollowed(resolved, flags)) note(host.name, text);
+      for (const text of notFollowed(resolved, flags['host-key-checking'])) note(host.name, text);
       return {
         ...baseTarget(io, flags, host.name, resolved, ready),
         ...(named !== undefined && { requiredKeyFile: ready.identityFiles[0]! }),
@@ -135,7 +137,8 @@ export function openWays(io: Io, flags: SshFlags, inventory: Inventory): Ways {
       };
     },
     notes: () =>
-      [...notes].map(([text, hosts]) => {
+      [...notes].map(([text, named]) => {
+        const hosts = [...named];
         const others = hosts.length > 3 ? ` and ${hosts.length - 3} more` : '';
         return `ssh_config of ${hosts.slice(0, 3).join(', ')}${others}: ${text}`;
       }),
@@ -182,9 +185,11 @@ function word(text: string): string {
 
 /** A target without its way there. */
 function baseTarget(io: Io, flags: SshFlags, name: string, resolved: Resolved, ready: Ready): Target {
-  const byKey = value(resolved, 'pubkeyauthentication') !== 'false';
+  const byKey = resolved.all.get('pubkeyauthentication')?.[0] !== 'false';
   const environment = io.env.SSH_AUTH_SOCK || undefined;
-  const knownHosts = [...ready.userKnownHostsFiles, ...ready.globalKnownHostsFiles];
+  // new keys go to the first, which must not become the one of all users
+  const own = ready.userKnownHostsFiles.length > 0 ? ready.userKnownHostsFiles : ['/dev/null'];
+  const knownHosts = [...own, ...ready.globalKnownHostsFiles];
   const alive = resolved.serveraliveinterval;
   const checking = resolved.stricthostkeychecking;
   const timeout = resolved.connecttimeout;
@@ -224,40 +229,6 @@ export function connectionOf({ all }: Resolved): Record<string, string | number 
       return [key, LISTS.has(key) ? values : NUMBERS.has(key) && /^\d+$/.test(text) ? Number(text) : text];
     }),
   );
-}
-
-const value = (resolved: Resolved, key: string): string | undefined => resolved.all.get(key)?.[0];
-
-/** Ways to log in, or to know a host, that ssh would have used. */
-function unsupportedLogins(resolved: Resolved, ready: Ready): string[] {
-  const byKey = value(resolved, 'pubkeyauthentication') !== 'false';
-  const methods = value(resolved, 'preferredauthentications')?.split(',');
-  const kerberos = value(resolved, 'gssapiauthentication') === 'yes';
-  const found: string[] = ready.certificateFiles.map((file) => `the certificate ${file}`);
-  // Debian turns GSSAPI on for everyone: worth a word only where it is what the host wants
-  if (kerberos && (!byKey || methods?.includes('publickey') === false)) found.push('Kerberos (GSSAPIAuthentication)');
-  if (!byKey) found.push('no keys (PubkeyAuthentication no)');
-  if (value(resolved, 'hostbasedauthentication') === 'yes') found.push('HostbasedAuthentication');
-  for (const [key, name] of [
-    ['pkcs11provider', 'PKCS11Provider'],
-    ['knownhostscommand', 'KnownHostsCommand'],
-  ] as const) {
-    if (value(resolved, key) !== undefined) found.push(`${name} ${value(resolved, key)}`);
-  }
-  if (value(resolved, 'proxyusefdpass') === 'yes' && ready.proxyCommand !== undefined) found.push('ProxyUseFdpass yes');
-  return found;
-}
-
-/** What an operator has to know before anything is connected to. */
-function notFollowed(resolved: Resolved, flags: SshFlags): string[] {
-  const lax = flags['host-key-checking'] === undefined && resolved.stricthostkeychecking === 'false';
-  const revoked = value(resolved, 'revokedhostkeys');
-  return [
-    ...(lax
-      ? ['StrictHostKeyChecking no is not followed, host keys are checked (--host-key-checking says otherwise)']
-      : []),
-    ...(revoked === undefined ? [] : [`RevokedHostKeys ${revoked} is not read; @revoked in known_hosts is`]),
-  ];
 }
 
 /** True when nothing names a key, and `ssh -G` shows what ssh looks for by itself. */

@@ -1,4 +1,14 @@
-import { accessSync, closeSync, constants, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
 import { dirname, extname, isAbsolute, join } from 'node:path';
 import { isDirectory } from './adjacent.ts';
 import { isNull, type Node } from './document.ts';
@@ -42,7 +52,7 @@ export async function readSource(source: string, graph: Graph, options: SourceOp
       'Name a file, a directory or a list: -i web1,web2,',
     );
   const path = isAbsolute(source) ? source : join(options.cwd, source);
-  const stats = statSync(path, { throwIfNoEntry: false });
+  const stats = statsOf(path);
   if (stats === undefined) {
     if (!source.includes(','))
       throw mistake(
@@ -60,6 +70,16 @@ export async function readSource(source: string, graph: Graph, options: SourceOp
   if (isProgram(path, source)) await readExecutable(path, source, graph, options);
   else readFile(path, source, graph);
   return dirname(path);
+}
+
+/** What is at this path; nothing where there is nothing, or where a list of hosts is too long to be a path. */
+function statsOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENAMETOOLONG') return undefined;
+    throw error;
+  }
 }
 
 function readHostList(source: string, graph: Graph): void {

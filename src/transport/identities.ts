@@ -77,13 +77,16 @@ export function keyRing({ agentSocket, askPassphrase }: KeyRingOptions): KeyRing
   const fromFile = async (file: string, agent?: Wanted['agent']): Promise<Identity | SkippedIdentity> => {
     const source = printable(file);
     let found = await once(files, file, () => readKeyFile(file));
-    if (found.state === 'locked') {
-      const { blob, text } = found;
+    if (found.state === 'locked' || found.state === 'public') {
+      const { blob } = found;
       const held = (await listAgent(agent)).usable.find((identity) => blob?.equals(identity.key.getPublicSSH()));
       if (held !== undefined) return held;
+    }
+    if (found.state === 'locked') {
+      const { text } = found;
       found = await once(unlocked, file, () => oneAtATime(() => ask(file, text)));
     }
-    if (found.state !== 'ready') return { source, why: found.state === 'unusable' ? found.why : 'it is encrypted' };
+    if (found.state !== 'ready') return { source, why: found.state === 'locked' ? 'it is encrypted' : found.why };
     const { parsed, blob, type } = found.key;
     const sign = (data: Buffer): Buffer => parsed.sign(data, type === 'ssh-rsa' ? ALGORITHM_OF_RSA.hash : undefined);
     return { ...describe(type, blob, source), key: parsed, signer: { is: 'here', sign } };

@@ -9,6 +9,8 @@ export type KeyFile =
   | { readonly state: 'ready'; readonly key: PrivateKey }
   /** Encrypted. `blob`: its public key where that can be learnt without the passphrase. */
   | { readonly state: 'locked'; readonly blob: Buffer | undefined; readonly text: string }
+  /** Only the public key is here; an agent may hold the private one. `why`: what is missing otherwise. */
+  | { readonly state: 'public'; readonly blob: Buffer; readonly why: string }
   /** `why` completes the sentence "this key was skipped: …". */
   | { readonly state: 'unusable'; readonly why: string };
 
@@ -26,8 +28,12 @@ export async function readKeyFile(file: string): Promise<KeyFile> {
     text = await readFile(file, 'latin1');
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unreadable';
+    const blob = code === 'ENOENT' ? await publicHalf(file) : undefined;
+    if (blob !== undefined) return { state: 'public', blob, why: 'only its public key is here, and not in the agent' };
     return { state: 'unusable', why: code === 'ENOENT' ? 'no such file' : `cannot read it (${code})` };
   }
+  const only = publicKey(text);
+  if (only !== undefined) return { state: 'public', blob: only, why: 'it is a public key, and not in the agent' };
   const envelope = openSshEnvelope(text);
   if (envelope !== undefined && !SUPPORTED.has(envelope.type)) return unusable(unsupportedType(envelope.type));
   if (envelope?.encrypted || /^(Proc-Type: 4,ENCRYPTED|-----BEGIN ENCRYPTED PRIVATE KEY-----)/m.test(text)) {
@@ -131,7 +137,12 @@ function openSshEnvelope(text: string): { type: string; blob: Buffer; encrypted:
 }
 
 async function publicHalf(file: string): Promise<Buffer | undefined> {
-  const text = await readFile(`${file}.pub`, 'latin1').catch(() => '');
-  const blob = Buffer.from(text.split(/\s+/)[1] ?? '', 'base64');
-  return keyTypeOf(blob) === undefined ? undefined : blob;
+  return publicKey(await readFile(`${file}.pub`, 'latin1').catch(() => ''));
+}
+
+/** The key of a line such as `ssh-ed25519 AAAA… comment`. */
+function publicKey(text: string): Buffer | undefined {
+  const [type, base64 = ''] = text.split(/\s+/);
+  const blob = Buffer.from(base64, 'base64');
+  return type !== undefined && keyTypeOf(blob) === type ? blob : undefined;
 }

@@ -35,7 +35,7 @@ const SOCKET_ERRORS: Readonly<Record<string, readonly [what: string, chance: Fai
   EAI_AGAIN: ['cannot be found: the name server does not answer', 'transient'],
   EMFILE: ['cannot be tried: too many open files here', 'transient'],
   ENFILE: ['cannot be tried: too many open files on this machine', 'transient'],
-  EADDRNOTAVAIL: ['cannot be tried: no local port is free', 'transient'],
+  EADDRNOTAVAIL: ['cannot be tried: no local port is free, or BindAddress is not of this machine', 'transient'],
 };
 
 /** Explains an attempt that failed before or during authentication, except for host keys and credentials. */

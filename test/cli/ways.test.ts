@@ -162,6 +162,8 @@ describe('before anything is connected to', () => {
   it('names of -w are selected in their order, and stand for -l', async () => {
     const { stdout } = await alice.run('inventory', 'list', '--names', '-w', 'node[09-11],db1');
     expect(stdout).toBe('node09\nnode10\nnode11\ndb1\n');
+    const many = await alice.run('inventory', 'list', '--names', '-w', 'node[1-3000]');
+    expect(many.stdout.split('\n')).toHaveLength(3001);
     const { stderr } = await alice.run('mask', 'cron', '-w', 'node[1-2]', '-F', 'none');
     expect(stderr).toMatch(/consent/);
   });
@@ -199,7 +201,7 @@ Host *
       expect(bastion.log().split('Accepted publickey')).toHaveLength(2);
       expect(host.log().split('Accepted publickey')).toHaveLength(4);
       for (const { fault } of JSON.parse(stdout).hosts) expect(fault?.kind).not.toMatch(/unreachable|auth|host-key/);
-      expect(stderr).toMatch(/node1, node2, node3: StrictHostKeyChecking no is not followed/);
+      expect(stderr).toMatch(/gate, node1, node2 and 1 more: StrictHostKeyChecking no is not followed/);
 
       await alice.run('mask', 'no-such-unit-anywhere', '-w', 'node1', '-F', config, '-y');
       const runs = join(alice.stateDir, 'runs');

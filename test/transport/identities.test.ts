@@ -96,7 +96,7 @@ describe('key files', () => {
       'no such file',
       'it is not a private key that can be read',
       'it is not a private key that can be read',
-      'it is not a private key that can be read',
+      'it is a public key, and not in the agent',
       'wrong passphrase',
       'wrong passphrase',
       'cannot read it (EISDIR)',
@@ -157,6 +157,24 @@ describe('the agent', () => {
     const { usable } = await ring.identitiesFor(only(held));
     expect(usable[0]?.signer.is).toBe('agent');
     spawnSync('ssh-add', ['-d', files.path('held-open')], { env: { SSH_AUTH_SOCK: agentSocket } });
+  });
+
+  it('signs for a key of which only the public half is a file', async () => {
+    const half = files.write('half.pub', files.read('agent0.pub'));
+    for (const file of [half, files.path('half')]) {
+      const { usable } = await keyRing({ agentSocket }).identitiesFor(only(file));
+      expect(usable.map(({ signer }) => signer.is)).toEqual(['agent']);
+      const { skipped } = await keyRing({}).identitiesFor(only(file));
+      expect(skipped).toEqual([{ source: file, why: expect.stringContaining('not in the agent') }]);
+    }
+  });
+
+  it('may be another for a host, or none', async () => {
+    const ring = keyRing({ agentSocket: files.path('nowhere') });
+    const wanted = { identityFiles: [], identitiesOnly: false };
+    const asked = await ring.identitiesFor({ ...wanted, agent: { kind: 'socket', path: agentSocket } });
+    expect(asked.usable).toHaveLength(1);
+    expect(await ring.identitiesFor({ ...wanted, agent: { kind: 'none' } })).toEqual({ usable: [], skipped: [] });
   });
 
   it('that is not there is a skipped identity, not a failure', async () => {
