@@ -5,7 +5,7 @@ import { describeLab } from './given.ts';
 import { changes, daemon, dumps, HELD, HELD_FAILED, hold, sh, unit } from './inside.ts';
 import type { LabHost } from './lab.ts';
 
-const ROUNDS = 10;
+const ROUNDS = 8;
 const SEED = Number(process.env.FLEETMASK_LAB_SEED ?? Date.now() % 1_000_000);
 
 /** mulberry32: small, and the same everywhere. */

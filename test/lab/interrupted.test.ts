@@ -119,6 +119,23 @@ describeLab('a run', (lab) => {
     expect(await changes(debian12, before)).toEqual([]);
   });
 
+  it('whose host hangs mid-change gives up in time, and puts it back once it answers', async () => {
+    await sh(debian13, waiting('hung'));
+    const before = await dumps(debian13, ['hung.service']);
+    const started = performance.now();
+    const running = operator.do('mask hung --now --host-timeout 8', [debian13]);
+    await stopping(debian13, 'hung.service');
+    await debian13.freeze();
+    await until(
+      async () => performance.now() - started,
+      (ms) => ms > 9_000,
+    );
+    await debian13.thaw();
+    await letGo(debian13);
+    expect((await running).on(debian13)).toMatchObject({ outcome: 'rolled-back', fault: { kind: 'timed-out' } });
+    expect(await changes(debian13, before)).toEqual([]);
+  });
+
   it('that is interrupted once ends the hosts in flight, begins no other, and exits 130', async () => {
     await Promise.all([debian11, debian12].map((host) => sh(host, waiting('polite-end'))));
     const { child, ended } = start('mask polite-end --now --forks 1', [debian11, debian12]);
