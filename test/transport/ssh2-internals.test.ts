@@ -33,7 +33,9 @@ describe('the private ways through ssh2', () => {
 
   it('are all there in the version that is pinned', () => {
     const client = madeClient();
-    expect(shorten(client, { purpose: 'commands', login, overdone, software: () => 'OpenSSH_9.9' })?.exec).toBeTypeOf('function');
+    expect(shorten(client, { purpose: 'commands', login, overdone, software: () => 'OpenSSH_9.9' })?.exec).toBeTypeOf(
+      'function',
+    );
     expect((createRequire(import.meta.url)('ssh2/package.json') as { version: string }).version).toBe('1.17.0');
   });
 
