@@ -1,8 +1,7 @@
+export { type DoctorOptions, type DoctorRow, doctorTable, type Trouble, troublesOf } from './doctor.ts';
 export { type HostCard, hostCard } from './host-card.ts';
 export { jsonSink, ndjsonSink, visibleJson } from './json-sinks.ts';
 export {
-  type DoctorRow,
-  doctorTable,
   inventoryTable,
   type RunRecord,
   type RunSummary,

@@ -1,11 +1,9 @@
-import type { Fault, Host, HostReport, Privilege, Report, RunInfo } from '../model/index.ts';
-import { countOutcomes, explain } from './explain.ts';
+import type { Host, HostReport, Report, RunInfo } from '../model/index.ts';
+import { countOutcomes } from './explain.ts';
 import type { Screen } from './output.ts';
 import { renderReport } from './results.ts';
-import { distro, NONE } from './state.ts';
 import { type Column, renderTable } from './table.ts';
 import { safe } from './text.ts';
-import { duration } from './time.ts';
 
 /** What a journal tells about one run, for the list. */
 export interface RunSummary {
@@ -100,48 +98,4 @@ const INVENTORY_COLUMNS: readonly Column<Host>[] = [
   },
   { title: 'user', of: ({ connection }) => connection.user ?? '', as: 'text', rank: 1, min: 8 },
   { title: 'groups', of: ({ groups }) => groups.join(', '), as: 'text', rank: 0, min: 12 },
-];
-
-/** One host as `doctor` found it; null: it did not get that far. */
-export interface DoctorRow {
-  readonly host: string;
-  readonly user: string;
-  readonly address: string;
-  readonly port: number;
-  readonly os: HostReport['os'];
-  readonly systemd: number | null;
-  readonly privilege: Privilege | null;
-  readonly seconds: number;
-  readonly fault: Fault | null;
-}
-
-/** `doctor`: who can be logged in to, and what is there; what fails is explained under the table. */
-export function doctorTable(rows: readonly DoctorRow[], screen: Screen): string {
-  const sorted = rows.toSorted((a, b) => Number(a.fault !== null) - Number(b.fault !== null));
-  const failures = sorted.flatMap(({ host, address, fault }) =>
-    fault === null ? [] : [{ host, address, fault, style: 'caution' as const }],
-  );
-  const parts = [renderTable(DOCTOR_COLUMNS, sorted, screen), explain(failures, screen, 'some')];
-  return parts.filter((part) => part !== '').join('\n');
-}
-
-const DOCTOR_COLUMNS: readonly Column<DoctorRow>[] = [
-  { title: 'host', of: ({ host }) => host, as: 'name', min: 8 },
-  {
-    title: 'login',
-    of: ({ user, address, port }) => `${user}@${address}${port === 22 ? '' : ` port ${port}`}`,
-    as: 'name',
-    min: 12,
-  },
-  { title: 'distro', of: distro, as: 'text', rank: 0, min: 6 },
-  { title: 'systemd', of: ({ systemd }) => (systemd === null ? NONE : String(systemd)), as: 'word', min: 7 },
-  { title: 'privilege', of: ({ privilege }) => privilege?.kind ?? NONE, as: 'word', min: 9 },
-  {
-    title: 'result',
-    of: ({ fault }) => (fault === null ? { text: 'ok', style: 'good' } : { text: fault.kind, style: 'caution' }),
-    as: 'text',
-    rank: 1,
-    min: 12,
-  },
-  { title: 'time', of: ({ seconds }) => duration(seconds), as: 'word', align: 'right', min: 5 },
 ];

@@ -1,14 +1,6 @@
 import { expect, test } from 'vitest';
-import { fault, type Host, UsageError } from '../../src/model/index.ts';
-import {
-  type DoctorRow,
-  describeAsk,
-  doctorTable,
-  inventoryTable,
-  printError,
-  runDetails,
-  runsTable,
-} from '../../src/report/index.ts';
+import { type Host, UsageError } from '../../src/model/index.ts';
+import { describeAsk, inventoryTable, printError, runDetails, runsTable } from '../../src/report/index.ts';
 import { recorded, typicalRun } from './fixtures.ts';
 
 const SCREEN = { columns: 80, color: false };
@@ -53,26 +45,6 @@ test('inventory list', async () => {
   ];
   await expect(inventoryTable(hosts, SCREEN)).toMatchFileSnapshot('golden/inventory.txt');
   expect(inventoryTable([], SCREEN)).toBe('no hosts\n');
-});
-
-test('doctor', async () => {
-  const row: DoctorRow = {
-    host: 'web1',
-    user: 'root',
-    address: '10.0.0.1',
-    port: 22,
-    os: { id: 'debian', version: '12', name: 'Debian' },
-    systemd: 252,
-    privilege: { kind: 'root' },
-    seconds: 0.2,
-    fault: null,
-  };
-  const nobody = fault('no-privilege', 'sudo wants a password');
-  const rows: DoctorRow[] = [
-    { ...row, host: 'db1', user: 'bob', privilege: { kind: 'none', why: 'sudo wants a password' }, fault: nobody },
-    row,
-  ];
-  await expect(doctorTable(rows, SCREEN)).toMatchFileSnapshot('golden/doctor.txt');
 });
 
 test('an error names the program, and what to do on a line of its own', () => {

@@ -1,8 +1,9 @@
-import { fault, type HostReport, type Privilege } from '../../model/index.ts';
+import { type Facts, fault, type HostReport } from '../../model/index.ts';
 import { systemdFault } from '../../plan/assemble.ts';
-import { type DoctorRow, doctorTable, visibleJson } from '../../report/index.ts';
+import { type DoctorRow, doctorTable, troublesOf, visibleJson } from '../../report/index.ts';
 import { acrossFleet } from '../../run/fleet.ts';
-import { visit } from '../../run/visit.ts';
+import { type Crew, visit } from '../../run/visit.ts';
+import type { Description, Transport } from '../../transport/transport.ts';
 import { command } from '../command.ts';
 import { crewOf } from '../crew.ts';
 import { EXIT } from '../exit.ts';
@@ -14,45 +15,108 @@ export const doctor = command({
   name: 'doctor',
   usage: 'doctor',
   describe: 'can we log in, become root, and is systemd there? Touches nothing',
-  examples: [['fleetmask doctor -i hosts.yaml -l all', 'exit 0: every host is ready; 4: some are not']],
+  examples: [
+    ['fleetmask doctor -i hosts.yaml -l all', 'exit 0: every host is ready; 4: some are not'],
+    ['fleetmask doctor -i hosts.yaml -l all -v', 'each host by itself, with address and key'],
+  ],
   options: { ...selection, ...connection, ...output },
   run: async (io, flags) => {
     const hosts = await targetsOf(io, flags);
     const shown = screens(io, { ...flags, output: 'table' });
-    const crew = await crewOf(io, flags, hosts, {
+    /** When each host's probe was sent, by our clock. */
+    const asked = new Map<string, number>();
+    const { transport, ...rest } = await crewOf(io, flags, hosts, {
       warning: (text) => shown.publish({ type: 'warning', text }),
-      progress: (host, step) => shown.publish({ type: 'host-step', host, step }),
+      progress: (host, step) => {
+        if (step === 'probing') asked.set(host, io.date().getTime());
+        shown.publish({ type: 'host-step', host, step });
+      },
     });
-    const privileges = new Map<string, Privilege>();
-    const reports = await acrossFleet(
-      hosts,
-      flags.forks,
-      new AbortController().signal,
-      (host) =>
-        visit(host, crew, [], async ({ facts }) => {
-          privileges.set(host.host, facts.privilege);
-          const none =
-            facts.privilege.kind === 'none' ? fault('no-privilege', facts.privilege.why, facts.privilege.hint) : null;
-          return { outcome: 'unchanged', units: [], fault: systemdFault(facts) ?? none };
-        }),
-      (report) => shown.publish({ type: 'host-settled', report }),
-    );
-    crew.transport.close();
-    await shown.end();
-    const users = new Map(hosts.map((host) => [host.host, host.user]));
-    const rows = reports.map((report) =>
-      rowOf(report, users.get(report.host) ?? '', privileges.get(report.host) ?? null),
-    );
-    if (flags.output === 'table') shown.out.write(doctorTable(rows, shown.out));
-    else shown.out.write(`${visibleJson({ schema: 'fleetmask.doctor/1', hosts: rows }, 2)}\n`);
-    return rows.every((row) => row.fault === null) ? EXIT.ok : EXIT.untouched;
+    const described = new Map<string, Description>();
+    const crew: Crew = { ...rest, wishes: ['clock=yes'], transport: noting(transport, described) };
+    const found = new Map<string, Found>();
+    try {
+      const reports = await acrossFleet(
+        hosts,
+        flags.forks,
+        new AbortController().signal,
+        (host) =>
+          visit(host, crew, [], async ({ facts }) => {
+            const now = io.date().getTime();
+            found.set(host.host, { facts, clockSkew: skewOf(facts.time, asked.get(host.host) ?? now, now) });
+            const { privilege } = facts;
+            const none = privilege.kind === 'none' ? fault('no-privilege', privilege.why, privilege.hint) : null;
+            return { outcome: 'unchanged', units: [], fault: systemdFault(facts) ?? none };
+          }),
+        (report) => shown.publish({ type: 'host-settled', report }),
+      );
+      await shown.end();
+      const users = new Map(hosts.map((host) => [host.host, host.user]));
+      const rows = reports.map((report) =>
+        rowOf(report, users.get(report.host) ?? '', described.get(report.host), found.get(report.host)),
+      );
+      if (flags.output === 'table') shown.out.write(doctorTable(rows, shown.out, { verbose: flags.verbose ?? false }));
+      else {
+        const document = rows.map((row) => ({ ...row, troubles: troublesOf(row) }));
+        shown.out.write(`${visibleJson({ schema: 'fleetmask.doctor/1', hosts: document }, 2)}\n`);
+      }
+      return rows.every((row) => row.fault === null) ? EXIT.ok : EXIT.untouched;
+    } finally {
+      transport.close();
+    }
   },
 });
+
+interface Found {
+  readonly facts: Facts;
+  readonly clockSkew: number | null;
+}
+
+/** The same transport, which notes how each connection came about. */
+function noting(transport: Transport, described: Map<string, Description>): Transport {
+  return {
+    async connect(target, signal) {
+      const connected = await transport.connect(target, signal);
+      if ('connection' in connected) described.set(target.host, connected.connection.description);
+      return connected;
+    },
+    close: () => transport.close(),
+  };
+}
+
+/**
+ * Seconds by which the host is ahead; 0 when what it says may be the truth. It read its clock, in whole seconds, at some
+ * moment between question and answer (milliseconds by ours).
+ */
+export function skewOf(time: number | null, asked: number, answered: number): number | null {
+  if (time === null) return null;
+  const earliest = Math.floor(asked / 1000);
+  const latest = Math.floor(answered / 1000);
+  if (time < earliest) return time - earliest;
+  return time > latest ? time - latest : 0;
+}
 
 function rowOf(
   { host, address, port, os, systemd, seconds, fault }: HostReport,
   user: string,
-  privilege: Privilege | null,
+  description: Description | undefined,
+  found: Found | undefined,
 ): DoctorRow {
-  return { host, user, address, port, os, systemd, privilege, seconds, fault };
+  const state = found?.facts.systemd;
+  return {
+    host,
+    user,
+    address,
+    port,
+    hostKey: description?.hostKey ?? null,
+    strictKex: description?.strictKex ?? null,
+    login: description?.auth ?? null,
+    privilege: found?.facts.privilege ?? null,
+    os,
+    systemd,
+    systemdState: state?.kind === 'running' ? state.state : null,
+    clockSkew: found?.clockSkew ?? null,
+    seconds,
+    fault,
+  };
 }
