@@ -1,0 +1,184 @@
+# shellcheck shell=sh
+# How the simulated systemd starts and stops units. Sourced by systemctl.sh, below $root.
+#
+# shellcheck disable=SC2034,SC2154 # variables are shared with systemctl.sh
+# shellcheck disable=SC2086 # lists are words, and globbing is off
+
+# No process has such a number, so that nobody is hit when it is killed.
+first_pid=50000000
+
+# set_state ACTIVE SUB RESULT PID: of the unit that was recalled. OnStop is how its process behaves, whatever is loaded.
+set_state() {
+  printf "%s='%s'\n" ActiveState "$1" SubState "$2" Result "$3" MainPID "$4" OnStop "$OnStop" >"sim/active/$Id"
+}
+
+stop() {
+  stops='' hangs=no gone=''
+  for name in "$@"; do
+    recall "$name"
+    case $LoadState in not-found | error) absent=$ActiveState ;; *) absent=no ;; esac
+    if [ "$absent" = inactive ]; then
+      fail 5 "Failed to stop $name: Unit $name not loaded."
+    elif [ "$RefuseManualStop" = yes ]; then
+      refuse stop "$name"
+    else
+      stops="$stops $Id"
+    fi
+  done
+  set -- $stops
+  stopped=' '
+  while [ $# -gt 0 ]; do
+    name=$1
+    shift
+    case $stopped in *" $name "*) continue ;; esac
+    stopped="$stopped$name "
+    recall "$name"
+    set -- "$@" $RequiredBy $RequisiteOf $BoundBy $ConsistsOf
+    case $ActiveState in inactive | failed) ;; *) stop_unit ;; esac
+  done
+  [ -z "$gone" ] || rm -rf $gone
+  # It ends with the host's directory, too.
+  while [ "$hangs" = yes ] && [ -d "$root/sim" ]; do sleep 1; done
+}
+
+refuse() {
+  fail 4 "Failed to $1 $2: Operation refused, unit $Id may be requested by dependency only (it is configured to refuse manual start/stop)."
+  say "See system logs and 'systemctl status $2' for details."
+}
+
+stop_unit() {
+  if [ "$OnStop" = never ]; then
+    set_state deactivating stop-sigterm success "$MainPID"
+    hangs=yes
+  elif [ "$OnStop $LoadState" != 'again loaded' ]; then
+    gone="$gone sim/active/$Id"
+    if [ "$Transient" = yes ]; then
+      gone="$gone .$FragmentPath"
+      LoadState=not-found FragmentPath='' Transient=no
+      keep_unit
+    fi
+    control_group
+    group=sys/fs/cgroup$ControlGroup
+    if [ -d "$group" ]; then
+      case $KillMode in
+        none) ;;
+        process) leave_children "$group/cgroup.procs" ;;
+        *) gone="$gone $group" ;;
+      esac
+    fi
+  fi
+}
+
+leave_children() {
+  children=
+  while read -r pid; do
+    [ "$pid" = "$MainPID" ] || children="$children $pid"
+  done <"$1"
+  printf '%s\n' $children >"$1"
+}
+
+start() {
+  for name in "$@"; do start_unit "$name"; done
+}
+
+# As a real one: the whole transaction is looked at before anything is started.
+start_unit() {
+  asked=$1
+  starts=' '
+  set -- "$asked"
+  while [ $# -gt 0 ]; do
+    recall "$1"
+    if [ "$starts$RefuseManualStart" = ' yes' ]; then
+      refuse start "$asked"
+      return
+    fi
+    problem="1 Unit $Id failed to load properly, please adjust/correct and reload service manager: File exists"
+    case $LoadState in
+      masked) problem="1 Unit $Id is masked." ;;
+      not-found) problem="5 Unit $Id not found." ;;
+    esac
+    if [ "$LoadState" != loaded ]; then
+      fail "${problem%% *}" "Failed to start $asked: ${problem#* }"
+      [ "$LoadState" != error ] || say "See system logs and 'systemctl status $Id' for details."
+      return
+    fi
+    shift
+    case $starts in
+      *" $Id "*) ;;
+      *)
+        starts=" $Id$starts"
+        set -- "$@" $Requires
+        [ -z "$Requisite" ] || require_active "$asked" $Requisite || return
+        ;;
+    esac
+  done
+  # One that is deactivating is started, too. A real start waits for the end of the stop first, here nobody does.
+  for unit in $starts; do
+    recall "$unit"
+    if [ "$ActiveState" != active ] && ! begin_unit; then return; fi
+  done
+}
+
+require_active() {
+  wanting=$1
+  shift
+  for unit in "$@"; do
+    recall "$unit"
+    case "$LoadState $ActiveState" in
+      masked*) fail 1 "Failed to start $wanting: Unit $Id is masked." && return 1 ;;
+      *' active') ;;
+      *) fail 1 "A dependency job for $wanting failed. See 'journalctl -xe' for details." && return 1 ;;
+    esac
+  done
+}
+
+begin_unit() {
+  case $Id in
+    *.socket | *.timer | *.path)
+      recall "$Triggers"
+      if [ "$LoadState" != loaded ]; then
+        fail 1 'Job failed. See "journalctl -xe" for details.'
+        return 1
+      fi
+      recall "$unit"
+      ;;
+  esac
+  [ -e "sim/loaded/$Id" ] || introduce
+  if [ "$OnStart" = fails ]; then
+    set_state failed failed exit-code 0
+    fail 1 "Job for $Id failed because the control process exited with error code."
+    return 1
+  fi
+  case "$Id $Type $RemainAfterExit" in
+    *.socket\ *) set_state active listening success 0 ;;
+    *.timer\ * | *.path\ *) set_state active waiting success 0 ;;
+    *.mount\ *) set_state active mounted success 0 ;;
+    *' oneshot no') ;;
+    *' oneshot yes') set_state active exited success 0 ;;
+    *.service\ *) set_state active running success "$first_pid" && fork_children ;;
+    *) set_state active active success 0 ;;
+  esac
+}
+
+fork_children() {
+  [ "$Children" -gt 0 ] || return 0
+  control_group
+  group=sys/fs/cgroup$ControlGroup
+  mkdir -p "$group"
+  pid=$first_pid
+  while [ "$pid" -le $((first_pid + Children)) ]; do
+    echo "$pid"
+    pid=$((pid + 1))
+  done >"$group/cgroup.procs"
+}
+
+# A client connects to a socket, or a timer elapses. No verb of the real one.
+trigger() {
+  recall "$1"
+  trigger=$Id
+  start "$Triggers" 2>/dev/null
+  if [ "$status" -ne 0 ]; then
+    recall "$trigger"
+    set_state failed failed resources 0
+  fi
+}
