@@ -153,7 +153,7 @@ function filesOf(io: Io, file: string | undefined): Parameters<typeof openSshCon
 function loop(host: string, path: readonly string[]): UsageError {
   return new UsageError(
     `${path[0]}: the jump host ${host} would be reached through itself`,
-    'Give it "ProxyJump none" in ssh_config, above the block that applies to all hosts.',
+    'Give it "ProxyJump none" in ssh_config, above the block for all hosts; or leave it out of the inventory’s -J.',
   );
 }
 
@@ -210,7 +210,7 @@ function baseTarget(io: Io, flags: SshFlags, name: string, resolved: Resolved, r
     ...(resolved.hashknownhosts === 'yes' && { hashKnownHosts: true }),
     ...(flags['host-key-checking'] === undefined && checking === 'accept-new' && { hostKeyChecking: 'accept-new' }),
     ...(flags.timeout === undefined && timeout !== 'none' && timeout > 0 && { connectTimeoutMs: timeout * 1000 }),
-    ...(alive > 0 && { keepalive: { everyMs: alive * 1000, missed: resolved.serveralivecountmax } }),
+    ...(alive > 0 && { keepalive: { everyMs: alive * 1000, missed: resolved.serveralivecountmax || 3 } }),
     ...(family !== undefined && { addressFamily: family }),
     ...(resolved.bindaddress !== undefined && { bindAddress: resolved.bindaddress }),
     ...(unsupported.length > 0 && { notFollowed: unsupported }),

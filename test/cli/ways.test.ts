@@ -4,12 +4,15 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import type { Io } from '../../src/cli/io.ts';
+import { wayAgain } from '../../src/cli/way-again.ts';
 import { operator } from '../operator.ts';
 import { knownLine, noSshd, scratch, startSshd } from '../transport/openssh.ts';
 
 // whose name ssh -G prints
 const alice = operator({ user: userInfo().username });
 afterAll(() => alice.dispose());
+const io = { cwd: '/here', home: '/home/alice' } as Io;
 const file = (name: string, text: string): string => {
   writeFileSync(join(alice.home, name), text, { mode: 0o600 });
   return join(alice.home, name);
@@ -166,6 +169,28 @@ describe('before anything is connected to', () => {
     expect(many.stdout.split('\n')).toHaveLength(3001);
     const { stderr } = await alice.run('mask', 'cron', '-w', 'node[1-2]', '-F', 'none');
     expect(stderr).toMatch(/consent/);
+  });
+});
+
+describe('the way back that a journal knows', () => {
+  const via = { host: 'gate', address: 'gate', port: 22, user: 'jump', identityFiles: ['/k'], identitiesOnly: false };
+  const trust = { hostKeyChecking: 'accept-new', knownHostsFiles: ['/known'] } as const;
+  const target = { ...via, ...trust, host: 'web1', proxy: { kind: 'jump', via: { ...via, ...trust } } } as const;
+
+  it('is taken as it is when no flag says otherwise', () => {
+    expect(wayAgain(io, target, {})).toEqual(target);
+  });
+
+  it('gives way to flags: those on trust for bastions too, those on the login for the host alone', () => {
+    const flags = { user: 'amy', 'private-key': 'mine', 'host-key-checking': 'strict', 'known-hosts': ['x'] } as const;
+    const { hostKeyChecking, knownHostsFiles, ...rest } = target;
+    expect(wayAgain(io, target, flags)).toEqual({
+      ...rest,
+      user: 'amy',
+      identityFiles: ['/here/mine'],
+      requiredKeyFile: '/here/mine',
+      proxy: { kind: 'jump', via },
+    });
   });
 });
 

@@ -15,9 +15,9 @@ import { watched } from '../change.ts';
 import { command } from '../command.ts';
 import type { Io } from '../io.ts';
 import { connection, consent, output, selection } from '../options.ts';
-import { absolute } from '../paths.ts';
 import { consent as agree, metaOf, stateDir, visitFleet } from '../run.ts';
 import { type SelectionFlags, selectedNames, targetsOf, type WayInFlags } from '../targets.ts';
+import { wayAgain } from '../way-again.ts';
 
 export const rollback = command({
   name: 'rollback',
@@ -94,15 +94,8 @@ async function hostsOf(io: Io, state: RunState, flags: SelectionFlags & WayInFla
       );
     }
     return undoable.map((name) => {
-      const { user, port, 'private-key': key } = flags;
       const host = known.get(name)!;
-      return {
-        ...host,
-        user: user ?? host.user,
-        port: port ?? host.port,
-        become: becomeAgain(host.become, flags),
-        ...(key && { identityFiles: [absolute(io, key)], requiredKeyFile: absolute(io, key) }),
-      };
+      return { ...wayAgain(io, host, flags), become: becomeAgain(host.become, flags) };
     });
   }
   const now = new Map(
