@@ -28,66 +28,72 @@ export type Started =
 /** Of what came before the shell, so much is kept. */
 const MAX_HEARD = 16 * 1024;
 
+/** How long a host may take to stop what asks. */
+const KILL_MS = 3_000;
+
 /** A question at the end of what came, other than the one that is waited for: a one-time code, a new password. */
 const QUESTION = /(?:password|passphrase|passcode|code|token|otp|pin|response)\b[^\n]*[:?] ?$/i;
 
-/** The prompt, or the line after which it is waited for; and the line that the shell begins with. */
+/** sudo's prompt, and the first word of sudo or su, with its process number, and of the shell. */
 export interface Marks {
   readonly asks: string;
   readonly runs: string;
 }
 
 /**
- * The first mark is written in two halves that the remote shell joins: what merely repeats the command does not contain it.
- * sudo shows the prompt that it is given; su has one of its own. The second mark must come as a whole line.
+ * The prompt is written in two halves that the remote shell joins: what merely repeats the command does not contain it. The
+ * process number comes on stderr before sudo or su has begun, so that it is known what they said, and who is to be stopped.
  */
 export function passwordCommand(method: 'sudo' | 'su', { asks, runs }: Marks): string {
-  const halves = `${asks.slice(0, 12)}""${asks.slice(12)}`;
   const shell = `"echo ${runs}; exec sh -s -- ${method}"`;
   const by =
-    method === 'sudo'
-      ? `LC_ALL=C exec sudo -S -p ${halves} -- sh -c ${shell}`
-      : `echo ${halves} >&2; LC_ALL=C exec su -c ${shell} root`;
-  return `exec sh -c 'if [ "$(id -u)" = 0 ]; then echo ${runs}; exec sh -s -- root; fi; ${by}'`;
+    method === 'sudo' ? `sudo -S -p ${asks.slice(0, 12)}""${asks.slice(12)} -- sh -c ${shell}` : `su -c ${shell} root`;
+  const asRoot = `if [ "$(id -u)" = 0 ]; then echo ${runs}; exec sh -s -- root; fi`;
+  return `exec sh -c '${asRoot}; echo ${runs} $$ >&2; LC_ALL=C exec ${by}'`;
 }
 
-/** The prompt is the end of what came. sudo-rs wraps it: `[sudo: MARK] Password: `. */
+/** The prompt is the end of what came. sudo shows the one that it is given, which sudo-rs wraps: `[sudo: MARK] Password: `. */
 function promptOf(method: 'sudo' | 'su', asks: string): RegExp {
-  return method === 'sudo'
-    ? new RegExp(`(?:(?<!\\[sudo: )${asks} ?|${asks}[^\\n]*: ?)$`)
-    : new RegExp(`${asks}\\r?\\n[^]*password[^\\n]*: ?$`, 'i');
+  return method === 'sudo' ? new RegExp(`(?:(?<!\\[sudo: )${asks} ?|${asks}[^\\n]*: ?)$`) : /password[^\n]*: ?$/i;
 }
 
 type Stage =
   | { readonly is: 'waiting' }
   /** The prompt came; the password is being lent. */
   | { readonly is: 'asked' }
-  | { readonly is: 'told'; readonly secret: Secret }
+  | { readonly is: 'told' }
   | { readonly is: 'over' };
 
 export class PasswordDialogue {
   readonly #method: 'sudo' | 'su';
+  readonly #connection: Connection;
   readonly #password: HostPassword;
   readonly #listen: (chunk: Buffer) => void;
   readonly #process: RemoteProcess;
   readonly #prompt: RegExp;
   readonly #runs: RegExp;
+  readonly #begins: RegExp;
   readonly #deadline = new AbortController();
   #stage: Stage = { is: 'waiting' };
+  #secret: Secret | undefined;
+  #ended = false;
+  /** Of sudo or su, once it has begun. */
+  #pid: string | undefined;
   /** What came on stderr since the stage began. */
   #said = '';
   /** What came on stdout before the shell. */
   #heard = '';
   #shellRuns = false;
-  #hide = (text: string): string => text;
   #finish: (started: Started) => void = () => {};
 
   constructor(connection: Connection, method: 'sudo' | 'su', password: HostPassword, listen: (chunk: Buffer) => void) {
+    this.#connection = connection;
     this.#method = method;
     this.#password = password;
     this.#listen = listen;
     const marks: Marks = { asks: newNonce(), runs: newNonce() };
     this.#prompt = promptOf(method, marks.asks);
+    this.#begins = new RegExp(`${marks.runs} (\\d{1,10})\\r?\\n`);
     this.#runs = new RegExp(`(?:^|\\n)${marks.runs}\\r?\\n`);
     this.#process = connection.exec(passwordCommand(method, marks), {
       stdout: (chunk) => (this.#shellRuns ? listen(chunk) : this.#onStdout(chunk)),
@@ -115,6 +121,12 @@ export class PasswordDialogue {
   #onStderr(chunk: Buffer): void {
     if (this.#stage.is === 'over') return;
     this.#said = (this.#said + chunk.toString('utf8')).slice(-MAX_HEARD);
+    if (this.#pid === undefined) {
+      const begins = this.#begins.exec(this.#said);
+      if (begins === null) return;
+      this.#pid = begins[1];
+      this.#said = this.#said.slice(begins.index + begins[0].length);
+    }
     if (this.#prompt.test(this.#said)) {
       // before it was asked for, it was turned down: somebody else's failures are being counted, and one more helps nobody
       if (this.#stage.is === 'told' || /try again/i.test(this.#said)) this.#refuse(`${this.#said}\nSorry, try again.`);
@@ -133,8 +145,8 @@ export class PasswordDialogue {
       this.#fail(fault('no-privilege', loan.why, loan.hint));
     } else {
       const { secret } = loan;
-      this.#stage = { is: 'told', secret };
-      this.#hide = (text) => secret.hideIn(text);
+      this.#stage = { is: 'told' };
+      this.#secret = secret;
       this.#said = '';
       this.#process.write(`${secret.reveal()}\n`);
     }
@@ -150,11 +162,12 @@ export class PasswordDialogue {
     }
     const after = this.#heard.slice(mark.index + mark[0].length);
     this.#shellRuns = true;
-    this.#end('accepted', { kind: 'answer', value: concealing(this.#process, this.#hide) });
+    this.#end('accepted', { kind: 'answer', value: concealing(this.#process, (text) => this.#hide(text)) });
     if (after !== '') this.#listen(Buffer.from(after, 'latin1'));
   }
 
   #onEnd(ended: Ended): void {
+    this.#ended = true;
     if (this.#stage.is === 'over') return;
     const early = endedEarly('no-shell', { ...ended, stderr: this.#hide(ended.stderr) }, this.#hide(this.#heard));
 
@@ -177,10 +190,30 @@ export class PasswordDialogue {
     if (this.#stage.is === 'over') return;
     if (this.#stage.is === 'told') this.#password.settle(verdict);
     this.#stage = { is: 'over' };
-    // no further prompt is answered
-    if (result.kind === 'fault') this.#process.end();
     this.#deadline.abort();
-    this.#finish(result);
+    if (result.kind === 'answer') this.#finish(result);
+    else void this.#stop().then(() => this.#finish(result));
+  }
+
+  /**
+   * No further prompt is answered. For sudo-rs the end of input is an empty password, which fails and is asked for again, and
+   * each of these counts where accounts are locked: so it is killed first, which its real user, and that is us, may do.
+   */
+  async #stop(): Promise<void> {
+    if (!this.#ended && this.#pid !== undefined) {
+      const kill = this.#connection.exec(`exec sh -c 'kill -9 ${this.#pid}'`, { stdout: () => {} });
+      const late = new Promise((resolve) => {
+        AbortSignal.timeout(KILL_MS).addEventListener('abort', resolve, { once: true });
+      });
+      await Promise.race([kill.ended, late]);
+    }
+    this.#process.end();
+  }
+
+  /** What may be shown of what the host says: not the password, nor our own mark. */
+  #hide(text: string): string {
+    const spoken = text.replace(this.#begins, '');
+    return this.#secret?.hideIn(spoken) ?? spoken;
   }
 
   get #told(): 'told' | 'untold' {

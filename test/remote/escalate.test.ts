@@ -120,7 +120,7 @@ describe('by sudo, a shell of root is had', () => {
     ],
     [
       'a host that says our mark early, and is then told nothing',
-      { sudo: 'echo "$4" | sed "s/echo //; s/;.*//" ; exec "$@"' },
+      { sudo: 'echo "$3" | sed "s/echo //; s/;.*//" ; exec "$@"' },
       0,
       'sudo',
     ],
@@ -268,6 +268,14 @@ describe('by sudo, nothing is had from a host', () => {
       expect(inspect(fault)).not.toContain(PASSWORD.trim());
     });
   }
+
+  it('whose sudo takes the end of input for an empty password: it is stopped before that', async () => {
+    const rs = `prompt="[sudo: $prompt] Password: "; while :; do ${'printf %s "$prompt" >&2; hear || echo empty >>"$told"'}; done`;
+    const { fault } = await open(hostWith({ sudo: rs }), { method: 'sudo', password: lender('wrong') });
+    expect(fault?.message).toMatch(/is wrong/);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(told()).toEqual(['wrong']);
+  });
 
   it('that takes the password and says nothing more: its time is up', async () => {
     const password = lender();
