@@ -31,10 +31,10 @@ unit_properties='-pId -pNames -pLoadState -pActiveState -pSubState -pResult -pUn
 
 related_properties='-pId -pLoadState -pActiveState -pSubState -pRequiredBy -pRequisiteOf -pBoundBy -pConsistsOf'
 
-# Every systemctl is bounded in time, speaks English, asks nothing, pages nothing and does not hear our stdin (fd 0) or
-# keep our lock (fd 9). Nor may the subshell of a $(…) that waits for it: it outlives a program that is killed.
+# Every systemctl is bounded in time, speaks English, asks nothing, pages nothing, and neither hears our stdin (fd 0) nor
+# keeps our lock (fd 9), which it could outlive us with. Only ever called in $(…), whose process it takes over.
 ctl() {
-  timeout -k 5 "$patience" systemctl --no-pager --no-ask-password "$@" </dev/null 9>&-
+  exec timeout -k 5 "$patience" systemctl --no-pager --no-ask-password "$@" </dev/null 9>&-
 }
 
 rec() {
@@ -56,7 +56,7 @@ rec_lines() {
 step() {
   step_name=$1
   shift
-  said=$(exec 9>&-; "$@" 2>&1)
+  said=$("$@" 2>&1)
   status=$?
   rec "step $step_name $status"
   [ -z "$said" ] || rec_lines "said $step_name" "$said"
@@ -86,13 +86,13 @@ unique() {
 }
 
 # show KIND PROPERTIES… -- NAMES…: records `KIND key=value`, empty values left out, a bare `KIND` after each unit.
-# For the caller: all $names, all $relations, and what is $masked beyond doubt.
+# For the caller: all $names, all $relations, what is $masked beyond doubt, and what is $running.
 show() {
   show_kind=$1
   shift
-  show_text=$(exec 9>&-; ctl show "$@" 2>&1) || rec "trouble $show_kind $?"
-  names='' relations='' masked=' '
-  id='' load='' can=''
+  show_text=$(ctl show "$@" 2>&1) || rec "trouble $show_kind $?"
+  names='' relations='' masked=' ' running=' '
+  id='' load='' can='' active=''
   rest=$show_text$nl$nl
   while [ -n "$rest" ]; do
     line=${rest%%"$nl"*}
@@ -101,7 +101,8 @@ show() {
       '')
         [ -z "$id" ] || rec "$show_kind"
         [ "$load $can" != 'masked no' ] || masked="$masked$id "
-        id='' load='' can=''
+        case $active in inactive | failed | '') ;; *) running="$running$id " ;; esac
+        id='' load='' can='' active=''
         ;;
       *=) ;;
       *)
@@ -109,6 +110,7 @@ show() {
         case $line in
           Id=*) id=${line#*=} ;;
           LoadState=*) load=${line#*=} ;;
+          ActiveState=*) active=${line#*=} ;;
           CanStart=*) can=${line#*=} ;;
           Names=*) names="$names ${line#*=}" ;;
           RequiredBy=* | RequisiteOf=* | BoundBy=* | ConsistsOf=* | TriggeredBy=*) relations="$relations ${line#*=}" ;;
@@ -219,8 +221,7 @@ probe() {
     rec 'host systemd=none'
     return
   fi
-  manager=$(ctl show -pVersion -pSystemState 2>&1) || rec "trouble manager $?"
-  rec_lines manager "$manager"
+  if [ -z "$wanted" ] || ! library_version; then ask_manager; fi
   expand $wanted
   follow
   [ -n "$expanded" ] || return 0
@@ -230,6 +231,28 @@ probe() {
   probed=$uniq
   paths $probed
   related "$probed" "$todo"
+}
+
+# systemd's programs share a library that has the version in its name (231 and later). To ask the manager would cost as much
+# as all units together; who asks for no unit wants to know the manager.
+library_version() {
+  set +f
+  for path in "$root"/usr/lib/systemd/lib* "$root"/lib/systemd/lib* "$root"/usr/lib*/systemd/lib* "$root"/usr/lib/*/systemd/lib*; do
+    case $path in
+      */libsystemd-shared-[0-9]*.so)
+        set -f
+        rec "manager Version=${path##*-shared-}"
+        return 0
+        ;;
+    esac
+  done
+  set -f
+  return 1
+}
+
+ask_manager() {
+  manager=$(ctl show -pVersion -pSystemState 2>&1) || rec "trouble manager $?"
+  rec_lines manager "$manager"
 }
 
 # A changing request, read into lists.
@@ -319,10 +342,14 @@ apply() {
   if change_links && stop_units; then
     patience=90
     step reload ctl daemon-reload
-    patience=30
-    prove
+    look
+    stop_again
+    for group in $groups; do sweep "$group"; done
+    try_starts
+  else
+    look
   fi
-  read_back
+  tell_look
   keep=$receipt/result
   exec 9>&-
 }
@@ -351,41 +378,70 @@ change_links() {
 stop_units() {
   [ -n "$stops" ] || return 0
   patience=$stop_timeout
-  step stop ctl stop -- $stops || ! still_running
+  step stop ctl stop -- $stops && return 0
+  look
+  ! is_running
 }
 
-still_running() {
+# Whether the last look saw one of those running that are to be stopped.
+is_running() {
+  for name in $stops; do
+    case $running in *" $name "*) return 0 ;; esac
+  done
+  return 1
+}
+
+# What was started between the stop and the reload: the mask holds now.
+stop_again() {
+  attempt=0
+  while [ "$attempt" -lt 2 ] && is_running; do
+    attempt=$((attempt + 1))
+    patience=$stop_timeout
+    step "stop-again:$attempt" ctl stop -- $stops
+    look
+  done
+}
+
+# Only a unit that reads masked, and that systemd says it cannot start, is tried: anything else a start could start. A
+# refusal changes nothing, so what was read before it still holds; after anything else it is read again.
+try_starts() {
   patience=30
-  case $(exec 9>&-; ctl show -pActiveState -- $stops 2>&1) in
-    *=active* | *=activating* | *=deactivating* | *=reloading* | *=refreshing*) return 0 ;;
-    *) return 1 ;;
-  esac
-}
-
-# Only a unit that reads masked, and that systemd says it cannot start, is tried: anything else a start could start.
-prove() {
-  if [ -n "$stops" ]; then
-    attempt=0
-    while [ "$attempt" -lt 2 ] && still_running; do
-      attempt=$((attempt + 1))
-      patience=$stop_timeout
-      step "stop-again:$attempt" ctl stop -- $stops
-    done
-    patience=30
-  fi
-  for group in $groups; do sweep "$group"; done
-  [ -n "$attempts" ] || return 0
-  before=$out
-  records_before=$records
-  show look -pId -pLoadState -pCanStart -- $attempts
-  out=$before
-  records=$records_before
+  seen=$masked
   for name in $attempts; do
-    case $masked in
+    case $seen in
       *" $name "*) step "try:$name" ctl start -- "$name" ;;
-      *) rec "step try:$name untried" ;;
+      *)
+        rec "step try:$name untried"
+        continue
+        ;;
+    esac
+    case $status:$said in
+      0:*) look ;;
+      *masked*) ;;
+      *) look ;;
     esac
   done
+}
+
+# Reads everything back. What an earlier look saw is dropped: only the last one is evidence.
+look() {
+  patience=30
+  [ -n "$reads" ] || return 0
+  told=$out
+  told_records=$records
+  out='' records=0
+  show unit $unit_properties -- $reads
+  unique $names $looks
+  paths $uniq
+  seen_by_look=$out
+  seen_records=$records
+  out=$told
+  records=$told_records
+}
+
+tell_look() {
+  out=$out$seen_by_look
+  records=$((records + seen_records))
 }
 
 # Who is left in a control group that a unit had: `left ALL THIS-SESSION GROUP`. The group's whole path is used, for a
@@ -453,14 +509,6 @@ find_ancestors() {
   done
 }
 
-read_back() {
-  patience=30
-  [ -n "$reads" ] || return 0
-  show unit $unit_properties -- $reads
-  unique $names $looks
-  paths $uniq
-}
-
 # From the receipt, and only what the receipt says that this run did. The receipt goes when nothing is left to undo.
 undo() {
   parse "$@"
@@ -476,7 +524,8 @@ undo() {
   patience=$stop_timeout
   if [ -n "$halts" ]; then step halt ctl stop -- $halts || failed=yes; fi
   if [ -n "$starts" ]; then start_again $starts || failed=yes; fi
-  read_back
+  look
+  tell_look
   if [ "$failed" = no ]; then
     rm -rf "$receipt"
     rmdir "$receipts" 2>/dev/null
@@ -512,7 +561,7 @@ restore_absence() {
 # What ran before and does not run now. A failed socket or timer must be reset first.
 start_again() {
   idle='' broken=''
-  for active in $(exec 9>&-; ctl is-active -- "$@" 2>&1); do
+  for active in $(ctl is-active -- "$@" 2>&1); do
     case $active in
       active | activating | reloading | refreshing) ;;
       failed) broken="$broken $1" idle="$idle $1" ;;
@@ -552,7 +601,7 @@ serve() {
   seq=$1
   verb=$2
   shift 2
-  out='' records=0 keep=''
+  out='' records=0 keep='' seen_by_look='' seen_records=0
   patience=30
   case $verb in
     probe) parse "$@" && probe ;;

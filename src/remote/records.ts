@@ -96,15 +96,19 @@ function privilegeFrom(kind: string | undefined, why: readonly string[]): Privil
 function systemdFrom(kind: string | undefined, records: readonly HostRecord[]): Systemd {
   if (kind === 'none') return { kind: 'absent' };
   const manager = new Map(texts(records, 'manager').map(keyValue));
-  // "252.39-1~deb12u1", "v257.8", "systemd 219"
+  // "252.39-1~deb12u1", "v257.8", "systemd 219", "252-46.el9_5.2.so"
   const version = /\d+/.exec(manager.get('Version') ?? '')?.[0];
-  if (version === undefined) {
-    return {
-      kind: 'silent',
-      why: printable(texts(records, 'manager').join(' ') || 'systemctl did not answer in time'),
-    };
+  if (version === undefined || failedToShow(records)) {
+    const said = [...texts(records, 'manager'), ...texts(records, 'unit')].filter((text) => !text.includes('='));
+    return { kind: 'silent', why: printable(said.join(' ') || 'systemctl did not answer in time') };
   }
   return { kind: 'running', version: Number(version), state: printable(manager.get('SystemState') ?? 'unknown', 40) };
+}
+
+/** Whether units were asked for and not one was shown; a unit that is missing is shown too. */
+function failedToShow(records: readonly HostRecord[]): boolean {
+  const failed = records.some(({ kind, text }) => kind === 'trouble' && text.startsWith('unit '));
+  return failed && !records.some(({ kind, text }) => kind === 'unit' && text.startsWith('Id='));
 }
 
 /** Blocks of key=value, each closed by a bare record. The same unit under two names is one unit. */

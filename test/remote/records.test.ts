@@ -84,6 +84,13 @@ describe('facts', () => {
   it('know a host without systemd, one that does not answer, and one without privilege', () => {
     expect(factsFrom(records('host systemd=none')).systemd).toEqual({ kind: 'absent' });
     expect(factsFrom(records('trouble manager 124')).systemd.kind).toBe('silent');
+    expect(factsFrom(records('manager Version=252.so\ntrouble unit 124')).systemd.kind).toBe('silent');
+    expect(factsFrom(records('manager Version=252.so\nunit Failed to connect to bus\ntrouble unit 1')).systemd).toEqual(
+      {
+        kind: 'silent',
+        why: 'Failed to connect to bus',
+      },
+    );
     expect(factsFrom(records('host privilege=none\nsudo sudo: a password is required')).privilege).toEqual({
       kind: 'none',
       why: 'sudo: a password is required',
