@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import ssh2, { type ParsedKey } from 'ssh2';
 import { printable, UsageError } from '../model/index.ts';
 import { type Agent, openAgent } from './agent.ts';
-import { type KeyFile, readKeyFile, SUPPORTED, unlock, unsupportedType } from './key-file.ts';
+import { certificateBeside, type KeyFile, readKeyFile, SUPPORTED, unlock, unsupportedType } from './key-file.ts';
 import { fingerprint } from './known-hosts.ts';
 
 /** The keys of a run: read, unlocked and listed once, shared by all hosts. */
@@ -59,6 +59,7 @@ const ALGORITHM_OF_RSA = { name: 'rsa-sha2-256', hash: 'sha256' } as const;
 export function keyRing({ agentSocket, askPassphrase }: KeyRingOptions): KeyRing {
   const files = new Map<string, Promise<KeyFile>>();
   const unlocked = new Map<string, Promise<KeyFile>>();
+  const certificates = new Map<string, Promise<SkippedIdentity | undefined>>();
   const oneAtATime = pLimit(1);
   const agentKeys = new Map<string, Promise<Identities>>();
 
@@ -101,6 +102,9 @@ export function keyRing({ agentSocket, askPassphrase }: KeyRingOptions): KeyRing
     },
     async identitiesFor({ identityFiles, identitiesOnly, agent }) {
       const own = await Promise.all(identityFiles.map((file) => fromFile(file, agent)));
+      const beside = await Promise.all(
+        identityFiles.map((file) => once(certificates, file, () => certificateBeside(file))),
+      );
       const others = identitiesOnly ? undefined : await listAgent(agent);
       const all = [...own, ...(others?.usable ?? [])];
       const usable = new Map<string, Identity>();
@@ -110,7 +114,8 @@ export function keyRing({ agentSocket, askPassphrase }: KeyRingOptions): KeyRing
         const id = one.key.getPublicSSH().toString('base64');
         if (!usable.has(id)) usable.set(id, one);
       }
-      return { usable: [...usable.values()], skipped: [...skipped, ...(others?.skipped ?? [])] };
+      const passedOver = [...skipped, ...beside.filter((one) => one !== undefined), ...(others?.skipped ?? [])];
+      return { usable: [...usable.values()], skipped: passedOver };
     },
   };
 }

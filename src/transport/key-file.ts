@@ -1,5 +1,6 @@
 import { createPrivateKey, type KeyObject, sign as signWith } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import ssh2, { type ParsedKey } from 'ssh2';
 import { printable } from '../model/index.ts';
 import { keyTypeOf } from './known-hosts.ts';
@@ -34,6 +35,8 @@ export async function readKeyFile(file: string): Promise<KeyFile> {
   }
   const only = publicKey(text);
   if (only !== undefined) return { state: 'public', blob: only, why: 'it is a public key, and not in the agent' };
+  const exposed = await exposure(file);
+  if (exposed !== undefined) return unusable(exposed);
   const envelope = openSshEnvelope(text);
   if (envelope !== undefined && !SUPPORTED.has(envelope.type)) return unusable(unsupportedType(envelope.type));
   if (envelope?.encrypted || /^(Proc-Type: 4,ENCRYPTED|-----BEGIN ENCRYPTED PRIVATE KEY-----)/m.test(text)) {
@@ -50,9 +53,25 @@ export function unlock(text: string, passphrase: string): KeyFile {
 /** Why ssh2 cannot use an identity of this type, for a person to read. */
 export function unsupportedType(type: string): string {
   const name = printable(type, 60);
-  if (type.includes('-cert-v0')) return `certificates (${name}) are not supported`;
-  if (type.startsWith('sk-')) return `security keys (${name}) are not supported`;
+  if (type.includes('-cert-v0')) return `${CERTIFICATES} (${name})`;
+  if (type.startsWith('sk-')) return `security keys need the OpenSSH transport, which is not there yet (${name})`;
   return `keys of type ${name} are not supported`;
+}
+
+const CERTIFICATES = 'certificates need the OpenSSH transport, which is not there yet';
+
+/** Why the certificate beside a key file is passed over; `undefined`: there is none. */
+export async function certificateBeside(file: string): Promise<{ source: string; why: string } | undefined> {
+  const name = `${file}-cert.pub`;
+  const found = await stat(name).catch(() => undefined);
+  return found && { source: printable(name), why: CERTIFICATES };
+}
+
+/** A private key that others can read is not used, as in ssh (whoever owns it other than us must know). */
+async function exposure(file: string): Promise<string | undefined> {
+  const { mode, uid } = await stat(file);
+  if (uid !== userInfo().uid || (mode & 0o077) === 0) return undefined;
+  return `others can read it (mode ${(mode & 0o777).toString(8).padStart(4, '0')}); ssh refuses it too: chmod 600`;
 }
 
 export const SUPPORTED: ReadonlySet<string> = new Set([

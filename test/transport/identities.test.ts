@@ -1,5 +1,6 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createPublicKey, verify } from 'node:crypto';
+import { chmodSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UsageError } from '../../src/model/index.ts';
@@ -105,6 +106,30 @@ describe('key files', () => {
     expect(silent.skipped[0]?.why).toContain('no passphrase was given');
   });
 
+  it('that others can read are refused when they were named, and skipped with the reason otherwise', async () => {
+    const open = files.key('open');
+    for (const mode of [0o644, 0o640, 0o602]) {
+      chmodSync(open, mode);
+      await expect(keyRing({}).require([open])).rejects.toThrow(/others can read it \(mode 06\d\d\)/);
+      const { usable, skipped } = await keyRing({}).identitiesFor(only(open, plain));
+      expect(usable).toHaveLength(1);
+      expect(skipped).toEqual([{ source: open, why: expect.stringContaining('others can read it') }]);
+    }
+    chmodSync(open, 0o400);
+    await keyRing({}).require([open]);
+  });
+
+  it('with a certificate beside them are used without it, and the certificate is named', async () => {
+    const signed = files.key('signed');
+    const authority = files.key('authority');
+    execFileSync('ssh-keygen', ['-q', '-s', authority, '-I', 'alice', '-n', 'alice', `${signed}.pub`]);
+    const { usable, skipped } = await keyRing({}).identitiesFor(only(signed));
+    expect(usable).toHaveLength(1);
+    expect(skipped).toEqual([
+      { source: `${signed}-cert.pub`, why: 'certificates need the OpenSSH transport, which is not there yet' },
+    ]);
+  });
+
   it('of security keys are named as such', async () => {
     // The envelope of an OpenSSH private key whose public half says sk-ssh-ed25519.
     const field = (text: string | Buffer): Buffer => {
@@ -118,7 +143,9 @@ describe('key files', () => {
     const text = Buffer.concat([Buffer.from('openssh-key-v1\0'), ...body, count, field(blob), field('')]);
     const pem = `-----BEGIN OPENSSH PRIVATE KEY-----\n${text.toString('base64')}\n-----END OPENSSH PRIVATE KEY-----\n`;
     const { skipped } = await keyRing({}).identitiesFor(only(files.write('sk', pem)));
-    expect(skipped[0]?.why).toBe('security keys (sk-ssh-ed25519@openssh.com) are not supported');
+    expect(skipped[0]?.why).toBe(
+      'security keys need the OpenSSH transport, which is not there yet (sk-ssh-ed25519@openssh.com)',
+    );
   });
 
   it('that were asked for by name are an error of the run when they cannot be used', async () => {
@@ -200,8 +227,8 @@ describe('the agent', () => {
       identitiesOnly: false,
     });
     expect(skipped.map(({ why }) => why)).toEqual([
-      'certificates (ssh-ed25519-cert-v01@openssh.com) are not supported',
-      'security keys (sk-ssh-ed25519@openssh.com) are not supported',
+      'certificates need the OpenSSH transport, which is not there yet (ssh-ed25519-cert-v01@openssh.com)',
+      'security keys need the OpenSSH transport, which is not there yet (sk-ssh-ed25519@openssh.com)',
       'keys of type ssh-dss are not supported',
     ]);
     expect(skipped[0]?.source).toBe('agent (\\x1b[1m)');
