@@ -7,7 +7,7 @@ const HINTS = {
   // ways in
   unreachable: 'Check the address, the port and that sshd is running; the host was not touched.',
   'timed-out': 'Raise --timeout or --host-timeout, or look at the load of the host.',
-  auth: 'Check -u, --private-key and the agent; `fleetmask doctor -v` shows what was tried.',
+  auth: 'Check -u, --private-key and the agent; the message says what was tried and what was skipped.',
   'host-key': 'Verify the fingerprint out of band, then add it to known_hosts (or use --host-key-checking accept-new).',
   'no-shell': 'The login shell must be able to run `sh`; check the account’s shell and its start-up files.',
   'no-privilege': 'Log in as root (-u root), give the sudo password with -K, or allow `sudo -n` for this account.',
