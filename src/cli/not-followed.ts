@@ -11,7 +11,7 @@ export function unsupportedLogins(resolved: Resolved, ready: Ready): string[] {
   const found: string[] = ready.certificateFiles.map((file) => `the certificate ${file}`);
   // Debian turns GSSAPI on for everyone: worth a word only where it is what the host wants
   if (kerberos && (!byKey || methods?.includes('publickey') === false)) found.push('Kerberos (GSSAPIAuthentication)');
-  if (!byKey) found.push('no keys (PubkeyAuthentication no)');
+  if (!byKey) found.push('a login without keys (PubkeyAuthentication no)');
   if (value(resolved, 'hostbasedauthentication') === 'yes') found.push('HostbasedAuthentication');
   for (const [key, name] of [
     ['pkcs11provider', 'PKCS11Provider'],

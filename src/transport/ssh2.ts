@@ -151,8 +151,9 @@ function hostKeysByPolicy(options: Ssh2Options, onWarning: (text: string) => voi
 }
 
 /** What ssh might have done that is not done here, where that may be the reason. */
-function withNotFollowed(found: Fault, { notFollowed = [] }: Target): Fault {
-  if (notFollowed.length === 0 || !['auth', 'host-key', 'unreachable'].includes(found.kind)) return found;
+function withNotFollowed(found: Fault, { notFollowed = [], proxy }: Target): Fault {
+  const mayBeWhy = found.kind === 'auth' || found.kind === 'host-key' || proxy?.kind === 'command';
+  if (notFollowed.length === 0 || !mayBeWhy) return found;
   const asked = printable(notFollowed.join(', '), 400);
   return fault(found.kind, `${found.message}; ssh_config asks for ${asked}, which is not supported`, found.hint);
 }
