@@ -38,7 +38,7 @@ const REFUSALS: readonly Refusal[] = [
     // sudo asks for the password first and looks into sudoers then
     says: /not in the sudoers file|is not allowed to (?:run sudo|execute)|may not run sudo|not permitted|afraid I can't do that/i,
     message: 'this account may not become root',
-    hint: 'Allow it in sudoers, or log in as an account that may (-u).',
+    hint: 'Allow it in sudoers (or doas.conf), or log in as an account that may (-u).',
     proves: 'accepted',
   },
   {
@@ -48,9 +48,14 @@ const REFUSALS: readonly Refusal[] = [
     proves: 'refused',
   },
   {
+    says: /doas: auth/i,
+    message: 'it asks for a password',
+    hint: 'Allow this account `nopass` in doas.conf: without a terminal doas takes no password. Or use --become-method sudo.',
+  },
+  {
     says: /password is required|authentication (?:is )?required|authorization required/i,
     message: 'it asks for a password',
-    hint: 'Give the password with -K, allow this account NOPASSWD (doas: nopass), or log in as root.',
+    hint: 'Give the password with -K, allow this account NOPASSWD, or log in as root.',
   },
   {
     says: /setuid|must be suid|no new privileges|effective uid is not 0|root privileges/i,

@@ -1,8 +1,10 @@
 /** Becoming root, as an operator asks for it: flags and inventory, the password, and where it must not be. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type BecomeFlags, becomeAgain, becomeOf } from '../../src/cli/become.ts';
+import { type Fleet, startFleet } from '../../src/demo/fleet.ts';
+import { DEMO_HOSTS } from '../../src/demo/hosts.ts';
 import type { Host, InventoryConnection } from '../../src/model/index.ts';
 import { operator } from '../operator.ts';
 
@@ -90,5 +92,74 @@ describe('a password for becoming root', () => {
     expect(journals.join()).toContain('"become":"auto"');
     expect(journals.join() + stdout + stderr).not.toContain('s3cret');
     bob.dispose();
+  });
+});
+
+describe('on a fleet that asks for it, a password', () => {
+  const PASSWORD = ' s3cr€t "w\\o\'rd` $(id) ';
+  let fleet: Fleet;
+  beforeAll(async () => {
+    const [plain] = DEMO_HOSTS;
+    const specs = ['a1', 'a2', 'a3'].map((name) => ({
+      ...plain!,
+      name,
+      image: { ...plain!.image, privilege: 'none' as const },
+    }));
+    fleet = await startFleet(specs, { path: process.env.PATH ?? '', tempDir: alice.home });
+    for (const { dir } of fleet.hosts) writeFileSync(join(dir, 'sim/password'), PASSWORD);
+  });
+  afterAll(() => fleet.dispose());
+  const at = () => ['--known-hosts', fleet.knownHostsPath, '-o', 'json'];
+  const given = (content: string) => {
+    writeFileSync(SECRET, content, { mode: 0o600 });
+    return ['--become-password-file', SECRET];
+  };
+  const masked = () => [...at(), '-i', fleet.inventoryPath, '-l', 'all', '-y', '-F', 'none'];
+
+  it('that is right masks and puts back, and is written nowhere', async () => {
+    const run = await alice.run('mask', 'cron', '--now', ...masked(), ...given(PASSWORD));
+    expect(run.report.totals, run.stderr).toEqual({ masked: 3 });
+    const back = await alice.run('rollback', 'last', '-y', ...at(), ...given(PASSWORD));
+    expect(back.report.totals, back.stderr).toEqual({ restored: 3 });
+    const dirs = [alice.stateDir, ...fleet.hosts.map(({ dir }) => join(dir, 'var'))];
+    const files = dirs.flatMap((dir) =>
+      readdirSync(dir, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'utf8')),
+    );
+    expect(files.length).toBeGreaterThan(0);
+    const texts = [...files, run.stdout, run.stderr, back.stdout, back.stderr];
+    expect(texts.filter((text) => text.includes('s3cr'))).toEqual([]);
+  });
+
+  it('that is wrong is told one host, and all are as they were', async () => {
+    const run = await alice.run('mask', 'cron', '--now', ...masked(), ...given('s3cr wrong'));
+    expect(run.code).toBe(4);
+    expect(run.report.totals).toEqual({ refused: 3 });
+    const messages = run.report.hosts.map(({ fault }) => `${fault?.kind}: ${fault?.message}`).sort();
+    expect(messages).toEqual([
+      expect.stringMatching(/^no-privilege: a\d refused the password for becoming root; after that/),
+      expect.stringMatching(/^no-privilege: a\d refused the password for becoming root; after that/),
+      expect.stringMatching(/^no-privilege: sudo: the password is wrong/),
+    ]);
+    expect(run.stdout + run.stderr).not.toContain('s3cr');
+  });
+
+  it('that is missing is asked for by the hint, and status needs none', async () => {
+    const run = await alice.run('mask', 'cron', ...masked());
+    for (const { fault } of run.report.hosts)
+      expect(fault).toMatchObject({ kind: 'no-privilege', hint: expect.stringContaining('-K') });
+    const status = await alice.run(
+      'status',
+      'cron',
+      '--expect',
+      'unmasked',
+      '-i',
+      fleet.inventoryPath,
+      '-F',
+      'none',
+      ...at(),
+    );
+    expect(status.code, status.stderr).toBe(0);
   });
 });
