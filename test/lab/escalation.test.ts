@@ -47,9 +47,11 @@ describeLab('becoming root', (lab) => {
     operator.run(['rollback', run.report.run.id, '-y', ...args, ...known()]);
   const holds = () => Promise.all(hosts.map((host) => hold(host, 'guarded.service')));
   const faults = (run: Run) => run.report.hosts.map(({ outcome, fault }) => `${outcome}: ${fault?.message ?? ''}`);
-  /** How often sudo on all hosts was told something wrong so far. */
+  /** How often sudo on all hosts was told something wrong so far: that is what locks accounts. */
   const failures = async () => {
-    const counts = hosts.map((host) => sh(host, "journalctl -q -t sudo | grep -c 'incorrect password' || :"));
+    const counts = hosts.map((host) =>
+      sh(host, "journalctl -q -t sudo | grep -c 'sudo:auth.: authentication failure' || :"),
+    );
     return (await Promise.all(counts)).reduce((sum, count) => sum + Number(count), 0);
   };
 
