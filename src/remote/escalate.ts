@@ -27,6 +27,14 @@ export async function startShell(
 }
 
 /**
+ * The command that will be the first on the connection, where that is known before there is one: it may then be sent ahead.
+ * The answer to a password decides what comes first, so then it is not.
+ */
+export function firstCommand(escalation: Escalation): string | undefined {
+  return typeof escalation === 'object' ? undefined : bootstrap(escalation);
+}
+
+/**
  * The command that starts a shell without a password, and tells it its privilege: root as we are, root by the method, or
  * none and why. Constant text in single quotes, so that any login shell passes it on.
  */
@@ -42,5 +50,7 @@ export function bootstrap(become: Become): string {
     su: none('su: a password is required'),
     never: none('not root, and escalation is off for this host'),
   }[become];
-  return `exec sh -c 'if [ "$(id -u)" = 0 ]; then exec sh -s -- root; fi; ${otherwise}'`;
+  // Who owns PID 1's directory is root, and that question costs no process; elsewhere (as in a simulation) id is asked.
+  const isRoot = '[ -O "/proc/1$FLEETMASK_ROOT" ] || [ "$(id -u)" = 0 ]';
+  return `exec sh -c 'if ${isRoot}; then exec sh -s -- root; fi; ${otherwise}'`;
 }

@@ -8,7 +8,7 @@ import {
   type Step,
   type UnitReport,
 } from '../model/index.ts';
-import type { Escalation } from '../remote/escalate.ts';
+import { type Escalation, firstCommand } from '../remote/escalate.ts';
 import type { Wish } from '../remote/protocol.ts';
 import { openSession, type Reply, type Session } from '../remote/session.ts';
 import type { Connection, Transport } from '../transport/transport.ts';
@@ -94,11 +94,12 @@ export async function call(
   deadline: AbortSignal,
 ): Promise<Reply<{ session: Session; connection: Connection }>> {
   crew.progress(host.host, 'connecting');
-  const connected = await crew.transport.connect(host, deadline);
+  const escalation = escalationOf(host, crew);
+  const connected = await crew.transport.connect(host, deadline, firstCommand(escalation));
   if ('fault' in connected) return { kind: 'fault', fault: connected.fault };
   const { connection } = connected;
   crew.progress(host.host, 'probing');
-  const opened = await openSession(connection, escalationOf(host, crew), names, deadline, crew.wishes);
+  const opened = await openSession(connection, escalation, names, deadline, crew.wishes);
   if (opened.kind === 'answer') return { kind: 'answer', value: { session: opened.value, connection } };
   connection.close();
   // nothing was begun yet: a connection that broke here is a host that could not be reached

@@ -8,6 +8,7 @@ import type { Login } from './ssh2-login.ts';
  * - sign a publickey request at once; ssh2 asks first whether the key would do, which RFC 4252 §7 makes optional;
  * - send that request together with the service request before it;
  * - open the session channel right behind it: by RFC 4252 §5.1 what follows the request that logs in is passed on;
+ * - and behind that, with OpenSSH, which numbers channels from 0, the first command, if it is known by then;
  * - write standard input as soon as the server opens its window, without waiting for the reply to the exec request.
  *
  * They also save a signature per host key on both sides: ssh2 answers every `hostkeys-00@openssh.com` with a demand to
@@ -23,7 +24,10 @@ export interface Shortcuts {
   readonly exec: undefined | ((command: string, started: Started, refused: Refused) => void);
 }
 
-export type Purpose = 'commands' | 'forwarding';
+/** `first`: the command that will be run first, when that is known, so that it can be sent ahead. */
+export type Purpose =
+  | { readonly kind: 'commands'; readonly first: string | undefined }
+  | { readonly kind: 'forwarding' };
 
 type Started = (channel: ClientChannel) => void;
 type Refused = (why: string) => void;
@@ -96,8 +100,11 @@ export function shorten(
   if (!isKnown(inside)) return undefined;
   const protocol = inside._protocol;
   const handlers = protocol._handlers;
+  const numbersFromZero = (): boolean => /^OpenSSH_/.test(software() ?? '');
   const worksInOrder = (): boolean => /^(OpenSSH|dropbear)_/.test(software() ?? '');
   let early: Session | undefined;
+  /** What was sent ahead on it. */
+  let ahead: string | undefined;
 
   let demands = 0;
   const since = performance.now();
@@ -150,7 +157,12 @@ export function shorten(
     if (signedFor === offer) throw new Error('the server asked for a second signature with the same key');
     signedFor = offer;
     const sent = (): void => {
-      if (purpose === 'commands' && login.isLast() && worksInOrder()) early = openSession(inside);
+      if (purpose.kind !== 'commands' || !login.isLast() || !worksInOrder()) return;
+      early = openSession(inside);
+      if (purpose.first === undefined || !numbersFromZero()) return;
+      ahead = purpose.first;
+      early.expectReply();
+      protocol.exec(0, ahead, true);
     };
     authPK(user, key, algorithm, (data, send) => {
       if (signer.is === 'here') {
@@ -176,19 +188,25 @@ export function shorten(
     get exec() {
       if (!worksInOrder()) return undefined;
       return (command: string, started: Started, refused: Refused): void => {
-        const session = early ?? openSession(inside);
+        const sent = early !== undefined && ahead === command;
+        // a channel that runs something else is of no use
+        if (!sent && ahead !== undefined) early?.whenOpen((_error, channel) => channel?.close());
+        const session = early !== undefined && (sent || ahead === undefined) ? early : openSession(inside);
         early = undefined;
         session.whenOpen((error, channel) => {
           if (channel === undefined) {
             refused(error?.message ?? 'no channel');
             return;
           }
-          channel._callbacks.push((failed) => {
+          if (!sent) {
+            session.expectReply();
+            protocol.exec(channel.outgoing.id, command, true);
+          }
+          session.whenReplied((failed) => {
             if (!failed) return;
             channel.close();
             refused('the server does not run commands for this account');
           });
-          protocol.exec(channel.outgoing.id, command, true);
           started(channel);
         });
       };
@@ -212,13 +230,28 @@ function sendIgnore({ _packetRW: { write }, _cipher }: Protocol): void {
 interface Session {
   /** Calls back once, at once if the server has answered already. */
   whenOpen(callback: SessionCallback): void;
+  /** A request was sent, or is about to be, that the server answers. */
+  expectReply(): void;
+  /** As whenOpen, with that answer. */
+  whenReplied(callback: (failed: boolean) => void): void;
 }
 
 function openSession({ _protocol, _chanMgr }: Internals): Session {
   let answer: Parameters<SessionCallback> | undefined;
   let waiting: SessionCallback | undefined;
+  let expecting = false;
+  let reply: boolean | undefined;
+  let waitingForReply: ((failed: boolean) => void) | undefined;
+  const listen = (channel: SessionChannel | undefined): void => {
+    channel?._callbacks.push((failed) => {
+      reply = failed !== false && failed !== undefined;
+      waitingForReply?.(reply);
+    });
+  };
   const answered: SessionCallback = (...arrived) => {
     answer = arrived;
+    // at once: the reply may lie in the same packet
+    if (expecting) listen(arrived[1]);
     waiting?.(...arrived);
   };
   answered.type = 'session';
@@ -229,6 +262,14 @@ function openSession({ _protocol, _chanMgr }: Internals): Session {
     whenOpen(callback) {
       if (answer !== undefined) callback(...answer);
       else waiting = callback;
+    },
+    expectReply() {
+      expecting = true;
+      if (answer !== undefined) listen(answer[1]);
+    },
+    whenReplied(callback) {
+      if (reply !== undefined) callback(reply);
+      else waitingForReply = callback;
     },
   };
 }

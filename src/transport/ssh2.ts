@@ -55,7 +55,7 @@ export function ssh2Transport(options: Ssh2Options): Transport {
   const hosts = hostKeysByPolicy(options, onWarning);
   const open = new Set<Link>();
   const commandStarts = pLimit(COMMANDS_AT_ONCE);
-  const bastions = openBastions((bastion, stop) => reach(bastion, stop, 'forwarding'));
+  const bastions = openBastions((bastion, stop) => reach(bastion, stop, { kind: 'forwarding' }));
 
   const connection = (link: Link, description: Description): Connection => {
     open.add(link);
@@ -77,7 +77,7 @@ export function ssh2Transport(options: Ssh2Options): Transport {
         purpose,
         identities,
         // the password is for the hosts of the run, and not for what lies on the way
-        password: purpose === 'commands' ? options.password : undefined,
+        password: purpose.kind === 'commands' ? options.password : undefined,
         hostKey,
         stop: stop.signal,
         hold: stop.hold,
@@ -103,7 +103,7 @@ export function ssh2Transport(options: Ssh2Options): Transport {
     // A person may be asked for a passphrase here, so the deadline begins after it.
     const identities = await unlessAborted(signal, options.keys.identitiesFor(target));
     if (identities === undefined) return failed(givenUp(target));
-    const retries = purpose === 'forwarding' || target.proxy?.kind === 'jump' ? RETRIES_AT_BASTIONS : RETRIES;
+    const retries = purpose.kind === 'forwarding' || target.proxy?.kind === 'jump' ? RETRIES_AT_BASTIONS : RETRIES;
     const stop = stopper(target, target.connectTimeoutMs ?? options.connectTimeoutMs, signal);
     try {
       for (let tries = 0; ; tries++) {
@@ -121,8 +121,8 @@ export function ssh2Transport(options: Ssh2Options): Transport {
   };
 
   return {
-    async connect(target, signal): Promise<Connected | Failed> {
-      const dialled = await reach(target, signal, 'commands');
+    async connect(target, signal, first): Promise<Connected | Failed> {
+      const dialled = await reach(target, signal, { kind: 'commands', first });
       if (dialled.is !== 'connected') return { fault: dialled.fault };
       return { connection: connection(dialled.link, dialled.description) };
     },

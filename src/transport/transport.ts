@@ -5,8 +5,9 @@ export interface Transport {
   /**
    * Connects and authenticates. Never throws for what a host or a network does: that is a Fault
    * (`unreachable`, `timed-out`, `auth`, `host-key`, `cancelled`). Retries only what failed before authentication.
+   * `first`: the command that `exec` will be called with first, where that is known: it may be sent ahead.
    */
-  connect(target: Target, signal: AbortSignal): Promise<Connected | Failed>;
+  connect(target: Target, signal: AbortSignal, first?: string): Promise<Connected | Failed>;
   /** Closes every connection that is still open. */
   close(): void;
 }

@@ -15,6 +15,7 @@ export function dialler(files: Scratch, key: string, options: Partial<Ssh2Option
     server: { readonly port: number; readonly hostKeys?: readonly string[] },
     more: Partial<Target> = {},
     special: Partial<Ssh2Options> = {},
+    first?: string,
   ): Promise<Connected | Failed> => {
     const lines = (server.hostKeys ?? []).map((hostKey) => knownLine(server.port, hostKey));
     const transport = ssh2Transport({
@@ -35,7 +36,7 @@ export function dialler(files: Scratch, key: string, options: Partial<Ssh2Option
       identitiesOnly: true,
       ...more,
     };
-    return transport.connect(target, new AbortController().signal);
+    return transport.connect(target, new AbortController().signal, first);
   };
   return { connectTo, warnings };
 }

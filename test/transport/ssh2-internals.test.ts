@@ -33,9 +33,14 @@ describe('the private ways through ssh2', () => {
 
   it('are all there in the version that is pinned', () => {
     const client = madeClient();
-    expect(shorten(client, { purpose: 'commands', login, overdone, software: () => 'OpenSSH_9.9' })?.exec).toBeTypeOf(
-      'function',
-    );
+    expect(
+      shorten(client, {
+        purpose: { kind: 'commands', first: undefined },
+        login,
+        overdone,
+        software: () => 'OpenSSH_9.9',
+      })?.exec,
+    ).toBeTypeOf('function');
     expect((createRequire(import.meta.url)('ssh2/package.json') as { version: string }).version).toBe('1.17.0');
   });
 
@@ -49,14 +54,24 @@ describe('the private ways through ssh2', () => {
         client as unknown as Record<string, unknown>,
       );
       owner[last] = undefined;
-      expect(shorten(client, { purpose: 'commands', login, overdone, software: () => 'OpenSSH_9.9' })).toBeUndefined();
+      expect(
+        shorten(client, {
+          purpose: { kind: 'commands', first: undefined },
+          login,
+          overdone,
+          software: () => 'OpenSSH_9.9',
+        }),
+      ).toBeUndefined();
     }
   });
 
   it('are not taken with a server that may not work in order', () => {
     const client = madeClient();
     for (const software of [undefined, 'ssh2js1.17.0', 'AsyncSSH_2.18.0', 'NotOpenSSH_1']) {
-      expect(shorten(client, { purpose: 'commands', login, overdone, software: () => software })?.exec).toBeUndefined();
+      expect(
+        shorten(client, { purpose: { kind: 'commands', first: undefined }, login, overdone, software: () => software })
+          ?.exec,
+      ).toBeUndefined();
     }
   });
 
@@ -82,8 +97,53 @@ describe('the private ways through ssh2', () => {
           client.connect({ port, username: sshd.user, privateKey, authHandler: ['publickey'] });
         }),
     );
+    const ahead = await turnsOf(async (port) => {
+      const result = await connectTo({ port, hostKeys: sshd.hostKeys }, { user: sshd.user }, {}, 'exit');
+      await connectionOf(result).exec('exit', silent).ended;
+    });
     sshd.close();
     // Three, of eight; one may be lost to how the server’s first words fall into packets.
     expect(theirs - ours).toBeGreaterThanOrEqual(2);
+    expect(ours - ahead).toBeGreaterThanOrEqual(1);
+  });
+
+  describe.skipIf(noSshd !== undefined)('let the first command go ahead, and', () => {
+    const hear = async (first: string, ...commands: string[]): Promise<string[]> => {
+      const sshd = await startSshd(files, [key]);
+      const connection = connectionOf(
+        await connectTo({ port: sshd.port, hostKeys: sshd.hostKeys }, { user: sshd.user }, {}, first),
+      );
+      const heard = [];
+      for (const command of commands) {
+        let said = '';
+        const stdout = (chunk: Buffer) => {
+          said += chunk;
+        };
+        const process = connection.exec(command, { stdout });
+        process.write('typed\n');
+        process.end();
+        const ended = await process.ended;
+        heard.push(`${said.trim()} ${ended.how === 'exited' ? ended.code : ended.how}`);
+      }
+      connection.close();
+      sshd.close();
+      return heard;
+    };
+
+    it('it is heard, takes its input and ends with its own status', async () => {
+      expect(await hear('cat; exit 7', 'cat; exit 7', 'echo second')).toEqual(['typed 7', 'second 0']);
+    });
+
+    it('another in its place runs all the same', async () => {
+      expect(await hear('cat; exit 7', 'echo other; exit 3', 'cat')).toEqual(['other 3', 'typed 0']);
+    });
+
+    it('a login that fails is still told as such', async () => {
+      const sshd = await startSshd(files, [key]);
+      const stranger = { user: sshd.user, identityFiles: [files.key('stranger')] };
+      const result = await connectTo({ port: sshd.port, hostKeys: sshd.hostKeys }, stranger, {}, 'exit');
+      sshd.close();
+      expect(result).toMatchObject({ fault: { kind: 'auth' } });
+    });
   });
 });
