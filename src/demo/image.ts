@@ -1,7 +1,7 @@
 /** A simulated host on disk: a directory that the shims in shim/ take for the root of a machine. */
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { chmod, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 /** What a host has on its disk, and what runs there. Paths are absolute, as on the host. */
@@ -59,12 +59,19 @@ export function environmentOf(dir: string, path: string): Record<string, string>
 
 /** Each `NAME.sh` becomes the command NAME. */
 async function installShims(dir: string, shell: string): Promise<void> {
-  for (const file of await readdir(SHIMS)) {
-    const target = join(dir, file.replace(/\.sh$/, ''));
-    const text = await readFile(new URL(file, SHIMS), 'utf8');
-    await writeFile(target, text.replace(/^#!.*/, `#!${shell}`));
-    await chmod(target, 0o755);
+  shims ??= readShims();
+  for (const [name, text] of await shims) {
+    await writeFile(join(dir, name), text.replace(/^#!.*/, `#!${shell}`), { mode: 0o755 });
   }
+}
+
+let shims: Promise<(readonly [name: string, text: string])[]> | undefined;
+
+async function readShims() {
+  const files = (await readdir(SHIMS)).filter((file) => file.endsWith('.sh'));
+  return Promise.all(
+    files.map(async (file) => [file.slice(0, -'.sh'.length), await readFile(new URL(file, SHIMS), 'utf8')] as const),
+  );
 }
 
 function boot(dir: string, running: readonly string[], path: string): Promise<void> {

@@ -7,7 +7,7 @@ export interface SystemdUnderTest {
   readonly version: number;
   /** `sh -c SCRIPT` as root on the host. $FLEETMASK_ROOT is set where the host is simulated. */
   shell(script: string): ChildProcessWithoutNullStreams;
-  /** No unit named fm-*, no receipt, no lock is left of an earlier case. */
+  /** No unit named fm-*, no receipt, no lock is left of an earlier case. Whoever calls it reloads systemd then. */
   reset(): Promise<void>;
 }
 

@@ -18,7 +18,7 @@ const SENT = `${program()}\n${firstRequest('nonce', 1, []).replace(' probe ', ` 
 /** After every line and at every byte of the last few; elsewhere at one byte of a few. Not before the last newline: that is all there is to say. */
 function cuts(text: string): number[] {
   return Array.from({ length: text.length - 1 }, (_, at) => at).filter(
-    (at) => at >= text.length - 300 || at % 29 === 0 || text[at - 1] === '\n',
+    (at) => at >= text.length - 250 || at % 61 === 0 || text[at - 1] === '\n',
   );
 }
 

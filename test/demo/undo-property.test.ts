@@ -77,7 +77,7 @@ describe.each(SHELLS)('under $name', (shell) => {
           await host.dispose();
         }
       }),
-      { numRuns: 15 },
+      { numRuns: 10 },
     );
   });
 });

@@ -8,10 +8,10 @@ import type { LabHost } from './host.ts';
 
 /** Ends every unit of an earlier case, however stubborn, and removes all that it left. */
 const RESET = `
-for unit in $(systemctl list-units --all --plain --no-legend 'fm-*' | cut -d ' ' -f 1); do
+for unit in $(systemctl list-units --plain --no-legend 'fm-*' | cut -d ' ' -f 1); do
   systemctl kill --signal=KILL "$unit" 2>/dev/null
+  systemctl stop "$unit"
 done
-systemctl stop 'fm-*'
 for cgroup in /sys/fs/cgroup/system.slice/fm-*/cgroup.procs; do
   [ ! -e "$cgroup" ] || while read -r pid; do kill -s KILL "$pid"; done <"$cgroup"
 done
@@ -19,7 +19,6 @@ for dir in /etc /run /usr/lib; do
   find "$dir/systemd" -name 'fm-*' -prune -exec rm -rf {} +
 done
 rm -rf /opt/fm-* /run/fleetmask /var/lib/fleetmask
-systemctl daemon-reload
 systemctl reset-failed`;
 
 class RealSystemd implements SystemdUnderTest {
