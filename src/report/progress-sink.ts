@@ -73,7 +73,8 @@ export function progressSink(err: Output, options: { readonly verbose: boolean }
 
 /** `web1: masked in 0.4 s`, `web2: unreachable in 5.0 s: connection refused`. */
 function settled({ host, outcome, seconds, fault }: HostReport, err: Output): string {
-  const why = fault === null ? '' : `: ${fault.message}`;
+  // unknown host keys are shown once, at the end
+  const why = fault === null ? '' : `: ${fault.hostKey === undefined ? fault.message : 'its host key is not known'}`;
   const how = { text: outcome, style: outcomeStyle(outcome) };
   return prose([{ text: `${host}: ` }, how, { text: ` in ${duration(seconds)}${why}` }], err);
 }

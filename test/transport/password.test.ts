@@ -1,5 +1,7 @@
-import { afterAll, describe, expect, it } from 'vitest';
+import { execFileSync, spawn } from 'node:child_process';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { Secret } from '../../src/model/index.ts';
+import { keyRing } from '../../src/transport/identities.ts';
 import { loginPassword } from '../../src/transport/password.ts';
 import { connectionOf, dialler, faultOf, silent, startProxy } from './dialling.ts';
 import { noSshd, scratch, startSshd } from './openssh.ts';
@@ -282,6 +284,34 @@ describe.concurrent('a key and a password together', () => {
     const identityFiles = [key, files.key('second'), files.key('third')];
     connectionOf(await connectTo(server, { identityFiles }, withPassword())).close();
     expect(offered).toEqual(['publickey', 'password']);
+  });
+});
+
+describe('keys of an agent and a password together', () => {
+  it('waste no further key of the agent after the first was accepted', async () => {
+    const agentSocket = files.path('agent.sock');
+    const agent = spawn('ssh-agent', ['-D', '-a', agentSocket], { stdio: 'ignore' });
+    keep({ close: () => void agent.kill() });
+    const held = ['held1', 'held2', 'held3'].map((name) => files.key(name));
+    await vi.waitFor(() => execFileSync('ssh-add', ['-q', ...held], { env: { SSH_AUTH_SOCK: agentSocket } }));
+    const offered: string[] = [];
+    const onAuth: OnAuth = (context) => {
+      const signed = context.method === 'publickey' && context.signature !== undefined;
+      offered.push(signed ? 'signature' : context.method);
+      if (context.method === 'password') context.accept();
+      else if (context.method !== 'publickey') context.reject(['publickey']);
+      else if (signed) context.reject(['password'], true);
+      else context.accept();
+    };
+    const server = keep(await startServer(files, [], { onAuth }));
+    const fromAgent = { identityFiles: [], identitiesOnly: false };
+    const keys = keyRing({ agentSocket });
+    connectionOf(await connectTo(server, fromAgent, { ...withPassword(), keys })).close();
+    expect(offered).toEqual(['publickey', 'signature', 'password']);
+    offered.length = 0;
+    const { message } = faultOf(await connectTo(server, fromAgent, { keys }));
+    expect(offered).toEqual(['publickey', 'signature']);
+    expect(message).toContain('wants a further method');
   });
 });
 
