@@ -58,6 +58,7 @@ export async function startSshd(
   authorized: readonly string[],
   more: readonly string[] = [],
   hostKeyTypes: readonly string[] = ['ed25519'],
+  run: readonly [program: string, ...words: string[]] = [SSHD],
 ): Promise<Sshd> {
   const port = await freePort();
   const name = `sshd-${port}`;
@@ -82,7 +83,10 @@ export async function startSshd(
     ].join('\n'),
   );
   if (userInfo().uid === 0) mkdirSync('/run/sshd', { recursive: true });
-  const child: ChildProcess = spawn(SSHD, ['-D', '-e', '-f', config], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const [program, ...words] = run;
+  const child: ChildProcess = spawn(program, [...words, '-D', '-e', '-f', config], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   let log = '';
   child.stderr?.on('data', (chunk: Buffer) => {
     log += chunk;
