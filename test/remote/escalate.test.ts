@@ -35,7 +35,8 @@ function hostWith(scripts: { sudo?: string; su?: string; login?: string; uid?: n
     description: { hostKey: 'ssh-ed25519', auth: [], strictKex: true },
     close: () => {},
     exec(command, output) {
-      const env = { PATH: `${bin}:${process.env.PATH}`, COMMAND: command };
+      // so that id is asked who we are, and not the owner of this machine's PID 1
+      const env = { PATH: `${bin}:${process.env.PATH}`, FLEETMASK_ROOT: '/nowhere', COMMAND: command };
       const child = spawn('/bin/sh', ['-c', scripts.login ?? 'eval "$COMMAND"'], { env });
       let stderr = '';
       child.stdout.on('data', (chunk: Buffer) => output.stdout(chunk));
