@@ -77,11 +77,16 @@ describe('the private ways through ssh2', () => {
 
   it.skipIf(noSshd !== undefined)('save turns of a conversation with OpenSSH', async () => {
     const sshd = await startSshd(files, [key]);
+    /** The fewest of three: how the server’s words fall into packets may cost a turn. */
     const turnsOf = async (use: (port: number) => Promise<void>): Promise<number> => {
-      const proxy = await startProxy(sshd.port, { delayMs: 5 });
-      await use(proxy.port);
-      proxy.close();
-      return proxy.turns();
+      const turns = [];
+      for (let time = 0; time < 3; time++) {
+        const proxy = await startProxy(sshd.port, { delayMs: 5 });
+        await use(proxy.port);
+        proxy.close();
+        turns.push(proxy.turns());
+      }
+      return Math.min(...turns);
     };
     const ours = await turnsOf(async (port) => {
       const result = await connectTo({ port, hostKeys: sshd.hostKeys }, { user: sshd.user });
@@ -102,7 +107,7 @@ describe('the private ways through ssh2', () => {
       await connectionOf(result).exec('exit', silent).ended;
     });
     sshd.close();
-    // Three, of eight; one may be lost to how the server’s first words fall into packets.
+    // three of eight, and then one more
     expect(theirs - ours).toBeGreaterThanOrEqual(2);
     expect(ours - ahead).toBeGreaterThanOrEqual(1);
   });
