@@ -1,7 +1,8 @@
 /** What was begun is finished when the connection drops, and its answer is in the receipt. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync, writeFileSync } from 'node:fs';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { requestLine } from '../../src/remote/protocol.ts';
@@ -95,9 +96,12 @@ describe.each(SHELLS)('under $name', (shell) => {
     async function inhabit(...processes: readonly ChildProcess[]) {
       await mkdir(dirname(procs()), { recursive: true });
       const living = new Set(processes);
-      const write = () => writeFile(procs(), [...living].map(({ pid }) => `${pid}\n`).join(''));
-      for (const each of processes) each.once('exit', () => living.delete(each) && void write().catch(() => {}));
-      await write();
+      // At once, so that of two that end together the later one has the last word.
+      const write = () => {
+        if (existsSync(dirname(procs()))) writeFileSync(procs(), [...living].map(({ pid }) => `${pid}\n`).join(''));
+      };
+      for (const each of processes) each.once('exit', () => living.delete(each) && write());
+      write();
     }
     let host: SimulatedHost;
     beforeEach(async () => {
