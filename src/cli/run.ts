@@ -90,8 +90,8 @@ export interface RunFlags {
 export function newRun(io: Io, command: Command, units: readonly string[], flags: RunFlags): RunInfo {
   const startedAt = io.date().toISOString();
   return {
-    // sorts by time; the random part keeps runs of one second apart
-    id: `${startedAt.slice(0, 19).replace(/[-:]/g, '').replace('T', '-')}-${randomBytes(3).toString('hex')}`,
+    // sorts by time; the random part keeps runs of one millisecond apart
+    id: `${startedAt.slice(0, 23).replace(/[-:.]/g, '').replace('T', '-')}-${randomBytes(3).toString('hex')}`,
     command,
     units,
     now: flags.now ?? false,

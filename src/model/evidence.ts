@@ -24,7 +24,7 @@ export interface Refusal {
 export interface StepResult {
   /** `link:PATH`, `remove:PATH`, `stop`, `stop-again:N`, `reload`, `try:UNIT`, `unlink:PATH`, `relink:PATH`, `halt`, `lift:PATH`, `start`, `reset-failed` */
   readonly name: string;
-  /** Exit status; 124 is a time-out. `untried`: its condition did not hold. */
+  /** Exit status. `untried`: its condition did not hold. */
   readonly status: number | 'untried';
   readonly said: readonly string[];
 }

@@ -79,6 +79,9 @@ export function refusalOf({ refused }: Evidence): Fault | null {
   }
 }
 
+/** timeout(1) of coreutils; what it killed at last; and that of busybox. */
+const TIMED_OUT: readonly StepResult['status'][] = [124, 137, 143];
+
 function stepFault({ steps, units }: Evidence, change: Change): Fault | null {
   const failed = (prefix: string) => steps.find(({ name, status }) => name.startsWith(prefix) && status !== 0);
   const write = failed('link:') ?? failed('remove:');
@@ -91,7 +94,7 @@ function stepFault({ steps, units }: Evidence, change: Change): Fault | null {
     if (stop?.said.some((line) => line.includes('refused'))) return fault('stop-refused', said(stop));
     return fault(
       'still-running',
-      stop?.status === 124 ? `${names}: it did not stop in time` : `${names} after the stop`,
+      stop && TIMED_OUT.includes(stop.status) ? `${names}: it did not stop in time` : `${names} after the stop`,
     );
   }
   const reload = failed('reload');

@@ -50,7 +50,7 @@ export function bootstrap(become: Become): string {
     su: none('su: a password is required'),
     never: none('not root, and escalation is off for this host'),
   }[become];
-  // Who owns PID 1's directory is root, and that question costs no process; elsewhere (as in a simulation) id is asked.
-  const isRoot = '[ -O "/proc/1$FLEETMASK_ROOT" ] || [ "$(id -u)" = 0 ]';
+  // Who owns PID 1's directory and / is root, and that question costs no process; elsewhere (as in a simulation) id is asked.
+  const isRoot = '[ -O "/proc/1$FLEETMASK_ROOT" ] && [ -O / ] || [ "$(id -u)" = 0 ]';
   return `exec sh -c 'if ${isRoot}; then exec sh -s -- root; fi; ${otherwise}'`;
 }

@@ -32,9 +32,10 @@ unit_properties='-pId -pNames -pLoadState -pActiveState -pSubState -pResult -pUn
 related_properties='-pId -pLoadState -pActiveState -pSubState -pRequiredBy -pRequisiteOf -pBoundBy -pConsistsOf'
 
 # Every systemctl is bounded in time, speaks English, asks nothing, pages nothing, and neither hears our stdin (fd 0) nor
-# keeps our lock (fd 9), which it could outlive us with. Only ever called in $(…), whose process it takes over.
+# keeps our lock (fd 9) or our answers' way out (fd 3), for it may outlive us. Only ever called in $(…), whose process it
+# takes over.
 ctl() {
-  exec timeout -k 5 "$patience" systemctl --no-pager --no-ask-password "$@" </dev/null 9>&-
+  exec timeout -k 5 "$patience" systemctl --no-pager --no-ask-password "$@" </dev/null 3>&- 9>&-
 }
 
 rec() {
@@ -339,13 +340,22 @@ apply() {
     exec 9>&-
     return 0
   fi
-  if change_links && stop_units; then
-    patience=90
-    step reload ctl daemon-reload
-    look
-    stop_again
-    for group in $groups; do sweep "$group"; done
-    try_starts
+  changed=no
+  if change_links; then
+    if stop_units; then
+      patience=90
+      step reload ctl daemon-reload
+      look
+      stop_again
+      for group in $groups; do sweep "$group"; done
+      try_starts
+    fi
+  elif [ "$changed" = no ]; then
+    rec_lines 'refused write' "$said"
+    rm -rf "$receipt"
+    rmdir "$receipts" 2>/dev/null
+    exec 9>&-
+    return 0
   else
     look
   fi
@@ -361,6 +371,7 @@ change_links() {
     { [ -L "$root$path" ] && [ "$root$path" -ef /dev/null ]; } || continue
     printf '%s\n' "removing $path $(readlink "$root$path")" >>"$receipt/log"
     step "remove:$path" rm -f "$root$path" || return 1
+    changed=yes
   done
   made=
   for path in $links; do
@@ -371,6 +382,7 @@ change_links() {
       return 1
     fi
     made="$made $root$path"
+    changed=yes
   done
   [ -z "$made" ] || stat -c 'linked %n %i.%Z' $made >>"$receipt/log"
 }
@@ -503,7 +515,7 @@ find_ancestors() {
     parent=0
     while read -r key text; do
       if [ "$key" = PPid: ]; then parent=$text; fi
-    done <"$root/proc/$up/status"
+    done <"$root/proc/$up/status" 2>/dev/null
     up=$parent
     ancestors="$ancestors$up "
   done
@@ -553,6 +565,7 @@ restore_absence() {
   done <"$receipt/log"
   case $ours in
     unknown) ;;
+    no) return 0 ;;
     *) [ "$ours" = "$(stat -c %i.%Z "$root$path")" ] || { rec "foreign $path"; failed=yes; return 0; } ;;
   esac
   step "unlink:$path" rm -f "$root$path" || failed=yes
@@ -596,6 +609,7 @@ lift() {
 
 # serve SEQ VERB WORD… end
 serve() {
+  last=
   for last in "$@"; do :; done
   [ "$last" = end ] || return 0
   seq=$1

@@ -28,8 +28,11 @@ export function loginPassword(secret: Secret): LoginPassword {
     is: 'untried',
   };
   const waiting = new Set<() => void>();
+  /** Hosts that were let have it and took it: they must be reachable again, if only to be put back. */
+  const takers = new Set<string>();
 
   const settle = (host: string, verdict: Verdict): void => {
+    if (verdict === 'accepted') takers.add(host);
     if (trust.is === 'refused') return;
     if (verdict === 'refused') trust = { is: 'refused', by: host };
     else if (verdict === 'accepted') trust = { is: 'proved' };
@@ -52,9 +55,9 @@ export function loginPassword(secret: Secret): LoginPassword {
 
   return {
     async lendTo(host, given) {
-      while (trust.is === 'on trial' && !given.aborted) await turn(given);
+      while (trust.is === 'on trial' && !takers.has(host) && !given.aborted) await turn(given);
       if (given.aborted) return { is: 'withheld', why: 'the connection ended before its turn came' };
-      if (trust.is === 'refused') {
+      if (trust.is === 'refused' && !takers.has(host)) {
         const why = `${printable(trust.by, 100)} refused it, and after that it is shown to no other host`;
         return { is: 'withheld', why };
       }

@@ -182,12 +182,14 @@ export function systemdProgramContract(open: () => Promise<SystemdUnderTest>): v
       expect(await whole('fm-a.service')).toBe(before);
     });
 
-    it('a unit file where the link should go stops everything', async () => {
+    it('a unit file where the link should go refuses everything, and leaves no receipt', async () => {
       await given({ files: { [LINK]: sleeper() }, running: ['fm-a.service'] });
       const before = await whole('fm-a.service');
       const [, failed, undone] = await converse(host, ['fm-a.service'], apply(), undo('start=fm-a.service'));
       expect(failed?.steps).toEqual({ [`link:${LINK}`]: '1' });
-      expect(undone?.steps).toEqual({ reload: '0' });
+      expect(failed?.rest.join()).toMatch(/refused write .*exists/);
+      expect(undone?.rest).toContain('receipt none');
+      expect(await exists('/var/lib/fleetmask')).toBe(false);
       expect(await whole('fm-a.service')).toBe(before);
     });
 

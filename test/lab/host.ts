@@ -138,7 +138,10 @@ export class LabHost {
     child.unref();
     const gone = new Promise<never>((_, reject) => {
       child.on('error', reject);
-      child.on('exit', (code) => reject(new Error(`${this.name} did not boot (${code}): ${tail(log)}`)));
+      // the host's files may be gone by then: it also exits when it is removed
+      child.on('exit', (code) => {
+        reject(new Error(`${this.name} did not boot (${code}): ${existsSync(log) ? tail(log) : 'no log'}`));
+      });
     });
     await Promise.race([gone, this.#settled(Date.now() + BOOT_DEADLINE_MS, log)]);
     gone.catch(() => {});

@@ -24,7 +24,7 @@ export const rollback = command({
   usage: 'rollback <run>',
   describe: 'put the hosts of an earlier run back exactly as they were',
   examples: [
-    ['fleetmask rollback 20261122-031500-a1b2c3', 'every host that the run changed'],
+    ['fleetmask rollback 20261122-031500123-a1b2c3', 'every host that the run changed'],
     ['fleetmask rollback last -l web1', 'one of them'],
   ],
   options: { run: { type: 'string', hidden: true }, ...selection, ...consent, ...connection, ...output },
