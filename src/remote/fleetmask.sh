@@ -311,7 +311,7 @@ begin() {
     # undo of a run need not wait for the request that it undoes: that one is ended.
     holder=0 holder_run='' holder_meta=''
     read -r holder holder_run holder_meta <"$state/lock"
-    if ! { [ "$verb" = undo ] && [ "$holder_run" = "$run" ] && kill -s KILL "$holder" && flock -w 10 9; }; then
+    if ! { [ "$verb" = undo ] && [ "$holder_run" = "$run" ] && [ "$holder" -gt 1 ] && kill -s KILL "$holder" && flock -w 10 9; }; then
       rec "refused locked $holder_run $holder_meta"
       exec 9>&-
       return 1
@@ -347,7 +347,9 @@ apply() {
       step reload ctl daemon-reload
       look
       stop_again
+      swept=no
       for group in $groups; do sweep "$group"; done
+      [ "$swept" = no ] || look
       try_starts
     fi
   elif [ "$changed" = no ]; then
@@ -369,22 +371,29 @@ apply() {
 change_links() {
   for path in $removes; do
     { [ -L "$root$path" ] && [ "$root$path" -ef /dev/null ]; } || continue
-    printf '%s\n' "removing $path $(readlink "$root$path")" >>"$receipt/log"
+    note "removing $path $(readlink "$root$path")" || return 1
     step "remove:$path" rm -f "$root$path" || return 1
     changed=yes
   done
   made=
   for path in $links; do
     case $path in /run/systemd/system/*) [ -d "$root/run/systemd/system" ] || (umask 022 && mkdir -p "$root/run/systemd/system") ;; esac
-    printf '%s\n' "linking $path" >>"$receipt/log"
+    note "linking $path" || return 1
     if ! step "link:$path" ln -s /dev/null "$root$path"; then
-      printf '%s\n' "not-linked $path" >>"$receipt/log"
+      note "not-linked $path"
       return 1
     fi
     made="$made $root$path"
     changed=yes
   done
   [ -z "$made" ] || stat -c 'linked %n %i.%Z' $made >>"$receipt/log"
+}
+
+# What the receipt does not say is not done.
+note() {
+  printf '%s\n' "$*" >>"$receipt/log" && return 0
+  said="cannot write $receipt/log"
+  return 1
 }
 
 stop_units() {
@@ -461,6 +470,7 @@ tell_look() {
 sweep() {
   members "$1"
   if [ "$kill" = yes ] && [ -n "$others" ]; then
+    swept=yes
     kill -s TERM $others
     wait_for_end "$1" 5
     if [ -n "$others" ]; then
@@ -601,7 +611,7 @@ lift() {
   [ -w "$receipt/log" ] || return 0
   for path in $lifts; do
     { [ -L "$root$path" ] && [ "$root$path" -ef /dev/null ]; } || continue
-    printf '%s\n' "removing $path $(readlink "$root$path")" >>"$receipt/log"
+    note "removing $path $(readlink "$root$path")" || return 0
     step "lift:$path" rm -f "$root$path" && lifted="$lifted $path"
   done
   [ -z "$lifted" ] || step reload ctl daemon-reload
@@ -624,8 +634,8 @@ serve() {
     *) rec 'refused malformed' ;;
   esac
   rec "done $((records + 1))" # counts itself: an answer that lost a line is no answer
-  printf '%s' "$out" >&3
   [ -z "$keep" ] || printf '%s' "$out" >"$keep"
+  printf '%s' "$out" >&3
 }
 
 main() {
