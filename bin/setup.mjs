@@ -37,6 +37,9 @@ async function build() {
     format: 'esm',
     platform: 'node',
     target: 'node20',
+    // names stay, for the stack of a bug
+    minifyWhitespace: true,
+    minifySyntax: true,
     external: ['ssh2', 'cli-table3'],
     // bundled CommonJS packages ask for Node's own modules by `require`
     banner: {

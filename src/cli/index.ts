@@ -43,7 +43,6 @@ async function dispatch(io: Io, version: string): Promise<number> {
   let exitCode: number | undefined;
   const parser = yargs([])
     .scriptName('fleetmask')
-    .usage('$0: take a systemd service out of action on every host of a fleet, prove it, and put it back.')
     .parserConfiguration({
       'boolean-negation': false,
       'camel-case-expansion': false,
@@ -57,20 +56,27 @@ async function dispatch(io: Io, version: string): Promise<number> {
     .alias('h', 'help')
     .strict()
     .demandCommand(1, 'Which command? fleetmask --help lists them.')
-    .wrap(Math.min(io.stdout.columns ?? 100, 120))
-    .epilogue(
-      'Exit codes: 0 as asked · 2 usage · 3 not as asked · 4 untouched · 5 rolled back · 6 stranded · 130 interrupted · 1 a bug',
-    )
     .exitProcess(false)
     .fail((message, error) => {
       throw error ?? usageError(message, io.args[0]);
     });
   const settings = settingsOf(io, KNOWN);
-  const helpAsked = io.args.some((arg) => arg === '--help' || arg === '-h');
+  // yargs lays out the help of whatever it runs, asked or not, at the cost of a host or two; what is hidden costs nothing
+  const helpAsked = io.args.length === 0 || io.args.some((arg) => arg === '--help' || arg === '-h');
+  if (helpAsked) {
+    parser
+      .usage('$0: take a systemd service out of action on every host of a fleet, prove it, and put it back.')
+      .wrap(Math.min(io.stdout.columns ?? 100, 120))
+      .epilogue(
+        'Exit codes: 0 as asked · 2 usage · 3 not as asked · 4 untouched · 5 rolled back · 6 stranded · 130 interrupted · 1 a bug',
+      );
+  } else {
+    parser.hide('help').hide('version').wrap(null);
+  }
   for (const each of COMMANDS) {
     parser.command(
       each.usage,
-      each.describe,
+      (helpAsked ? each.describe : false) as string, // false hides it; the types know that only as a constant
       (argv) => build(argv, each, settings, helpAsked),
       async (flags) => {
         refuseRepeats(flags, each);
@@ -95,7 +101,6 @@ function usageError(message: string, word: string | undefined): UsageError {
   return new UsageError(text, `See fleetmask ${known ? `${known.name} ` : ''}--help.`);
 }
 
-/** yargs lays out the help of every command that it runs, asked or not; what is hidden costs nothing. */
 function build(argv: Argv, each: Command, settings: Record<string, unknown>, helpAsked: boolean): Argv {
   const options = helpAsked ? each.options : hidden(each.options);
   const relevant = Object.fromEntries(Object.entries(settings).filter(([name]) => name in options));
