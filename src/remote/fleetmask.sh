@@ -297,12 +297,15 @@ begin() {
   receipts=$root/var/lib/fleetmask
   [ "$where" = etc ] || receipts=$state/runs
   receipt=$receipts/$run
-  if ! problem=$(mkdir -p "$state" "$receipts" 2>&1); then
-    rec_lines 'refused write' "$problem"
+  dirs=$state
+  [ "$verb" = undo ] || dirs="$state $receipt"
+  if ! problem=$(mkdir -p $dirs 2>&1); then
+    rec_lines 'refused write' "no receipt in $receipts: $problem"
     return 1
   fi
-  if ! problem=$({ : >>"$state/lock"; } 2>&1); then
-    rec_lines 'refused write' "$problem"
+  # `true`, for a redirection that fails ends the shell when it is one of exec
+  if ! { true >>"$state/lock"; } 2>/dev/null; then
+    refuse "write $state/lock"
     return 1
   fi
   exec 9>>"$state/lock"
@@ -312,32 +315,35 @@ begin() {
     holder=0 holder_run='' holder_meta=''
     read -r holder holder_run holder_meta <"$state/lock"
     if ! { [ "$verb" = undo ] && [ "$holder_run" = "$run" ] && [ "$holder" -gt 1 ] && kill -s KILL "$holder" && flock -w 10 9; }; then
-      rec "refused locked $holder_run $holder_meta"
-      exec 9>&-
+      refuse "locked $holder_run $holder_meta"
       return 1
     fi
   fi
   first_line "$state/$run.seq"
   if [ "${value:-0}" -ge "$seq" ]; then
-    rec "refused fenced $value"
-    exec 9>&-
+    refuse "fenced $value"
     return 1
   fi
   if ! { printf '%s\n' "$$ $run $meta" >"$state/lock" && printf '%s\n' "$seq" >"$state/$run.seq"; }; then
-    rec "refused write $state"
-    exec 9>&-
+    refuse "write $state"
     return 1
   fi
+}
+
+# Nothing was done; a receipt that says nothing goes.
+refuse() {
+  rec_lines refused "$1"
+  rmdir "$receipt" "$receipts" 2>/dev/null
+  exec 9>&-
 }
 
 # Receipt; links; stop, before any reload, so that the units' own stop settings hold; reload; proof; read-back.
 apply() {
   parse "$@"
   begin || return 0
-  if ! problem=$({ mkdir "$receipt" && printf '%s\n' "request $*" >"$receipt/log"; } 2>&1); then
-    rec_lines 'refused write' "no receipt in $receipts: $problem"
-    rm -rf "$receipt"
-    exec 9>&-
+  if ! note "request $*"; then
+    rm -f "$receipt/log"
+    refuse "write no receipt in $receipts: $said"
     return 0
   fi
   changed=no
@@ -353,10 +359,8 @@ apply() {
       try_starts
     fi
   elif [ "$changed" = no ]; then
-    rec_lines 'refused write' "$said"
-    rm -rf "$receipt"
-    rmdir "$receipts" 2>/dev/null
-    exec 9>&-
+    rm -f "$receipt/log"
+    refuse "write $said"
     return 0
   else
     look
