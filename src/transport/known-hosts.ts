@@ -1,4 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
+import { compilePattern } from './ssh-config/pattern.ts';
 
 /**
  * known_hosts as OpenSSH reads it (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"; hostfile.c decides where the page is silent).
@@ -173,33 +174,9 @@ function namesMatch(names: Names, name: string): boolean {
   if (names.kind === 'hashed') return createHmac('sha1', names.salt).update(name).digest().equals(names.hash);
   let matched = false;
   for (const pattern of names.patterns) {
-    if (!globMatch(pattern.startsWith('!') ? pattern.slice(1) : pattern, name)) continue;
+    if (!compilePattern(pattern.startsWith('!') ? pattern.slice(1) : pattern)(name)) continue;
     if (pattern.startsWith('!')) return false;
     matched = true;
   }
   return matched;
-}
-
-/** `*` and `?` only, without regular expressions: a pattern of many stars must not cost exponential time. */
-function globMatch(pattern: string, text: string): boolean {
-  let p = 0;
-  let t = 0;
-  let star = -1;
-  let resume = 0;
-  while (t < text.length) {
-    if (pattern[p] === '*') {
-      star = p++;
-      resume = t;
-    } else if (pattern[p] === '?' || pattern[p] === text[t]) {
-      p++;
-      t++;
-    } else if (star >= 0) {
-      p = star + 1;
-      t = ++resume;
-    } else {
-      return false;
-    }
-  }
-  while (pattern[p] === '*') p++;
-  return p === pattern.length;
 }
