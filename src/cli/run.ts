@@ -108,6 +108,8 @@ export function metaOf(run: RunInfo): Record<string, string> {
   return {
     actor: run.actor,
     started: run.startedAt,
+    command: run.command,
+    units: run.units.join(' '),
     ...(run.reason === null ? {} : { reason: run.reason }),
     ...(run.ticket === null ? {} : { ticket: run.ticket }),
   };

@@ -1,3 +1,5 @@
+import type { Receipt } from './receipt.ts';
+
 /** What a probe found on one host. Already parsed and bounded; text may still hold anything printable. */
 export interface Facts {
   readonly os: Os;
@@ -14,6 +16,8 @@ export interface Facts {
   readonly related: readonly RelatedFacts[];
   /** Everything on disk under the units' names, highest rank first. */
   readonly paths: readonly PathFact[];
+  /** What earlier runs left on the host to be undone by; empty where that was not asked, or is not ours to read. */
+  readonly receipts: readonly Receipt[];
 }
 
 /** From os-release(5). */

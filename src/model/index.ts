@@ -4,6 +4,7 @@ export * from './fault.ts';
 export * from './host.ts';
 export * from './plan.ts';
 export * from './printable.ts';
+export * from './receipt.ts';
 export * from './report.ts';
 export * from './secret.ts';
 export * from './unit.ts';

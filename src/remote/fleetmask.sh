@@ -202,7 +202,8 @@ related() {
 }
 
 # probe name=NAME… look=NAME…: what this host is, and what it has under these names. `look` is for templates, which
-# have files but are never loaded. `clock=yes` asks for the time as well. Changes nothing.
+# have files but are never loaded. `clock=yes` asks for the time as well, `receipts=all` or `receipts=RUN` for receipts.
+# Changes nothing.
 probe() {
   os=$root/etc/os-release
   [ -r "$os" ] || os=$root/usr/lib/os-release
@@ -223,6 +224,7 @@ probe() {
     return
   fi
   if [ -z "$wanted" ] || ! library_version; then ask_manager; fi
+  [ -z "$receipts_of" ] || tell_receipts
   expand $wanted
   follow
   [ -n "$expanded" ] || return 0
@@ -232,6 +234,37 @@ probe() {
   probed=$uniq
   paths $probed
   related "$probed" "$todo"
+}
+
+# What runs have left here to be undone by: `log RUN LINE`; `holds RUN PATH` for a link that is still this run's own; and,
+# when one run is asked for, what it answered: `told RUN KIND TEXT`.
+tell_receipts() {
+  set +f
+  for receipt in "$root"/var/lib/fleetmask/* "$root"/run/fleetmask/runs/*; do
+    owner=${receipt##*/}
+    [ -r "$receipt/log" ] || continue
+    case $receipts_of in all | "$owner") ;; *) continue ;; esac
+    rec_lines "log $owner" "$(cat "$receipt/log")"
+    tell_holds
+    if [ "$receipts_of" != all ] && [ -r "$receipt/result" ]; then
+      while read -r _ _ line; do rec "told $owner $line"; done <"$receipt/result"
+    fi
+  done
+  set -f
+}
+
+tell_holds() {
+  ours=' ' linked=
+  while read -r key named identity; do
+    if [ "$key" = linked ] && [ "$named" -ef /dev/null ]; then
+      ours="$ours$named=$identity "
+      linked="$linked $named"
+    fi
+  done <"$receipt/log"
+  [ -n "$linked" ] || return 0
+  for named in $(stat -c %n=%i.%Z $linked); do
+    case $ours in *" $named "*) named=${named%=*} && rec "holds $owner ${named#"$root"}" ;; esac
+  done
 }
 
 # systemd's programs share a library that has the version in its name (231 and later). To ask the manager would cost as much
@@ -259,12 +292,13 @@ ask_manager() {
 # A changing request, read into lists.
 parse() {
   run='' where=etc stop_timeout=60 kill=no meta=- wanted='' links='' removes='' stops='' reads='' looks='' attempts='' groups=''
-  starts='' halts='' lifts='' clock=''
+  starts='' halts='' lifts='' clock='' receipts_of=''
   for word in "$@"; do
     text=${word#*=}
     case $word in
       name=*) wanted="$wanted $text" ;;
       clock=*) clock=$text ;;
+      receipts=*) receipts_of=$text ;;
       run=*) run=$text ;;
       where=*) where=$text ;;
       stop-timeout=*) stop_timeout=$text ;;

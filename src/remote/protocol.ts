@@ -31,7 +31,12 @@ export function newNonce(): string {
 }
 
 /** What a probe tells only when asked, so that nobody else pays for it. */
-export type Wish = 'clock=yes';
+export type Wish =
+  /** Its time. */
+  | 'clock=yes'
+  /** The receipts of all runs, or of one with what the host answered it. */
+  | 'receipts=all'
+  | `receipts=${string}`;
 
 /** The first line after the program: it defines the nonce and carries the probe. */
 export function firstRequest(
@@ -52,7 +57,8 @@ export interface RequestContext {
   readonly stopTimeout: number;
 }
 
-export function applyWords(change: Change, context: RequestContext): string[] {
+/** With the prior state, so that the receipt alone is enough to undo what is done here and to judge that it was undone. */
+export function applyWords(change: Change, prior: Prior, context: RequestContext): string[] {
   return [
     ...contextWords(change, context),
     `kill=${change.killLeftovers ? 'yes' : 'no'}`,
@@ -63,6 +69,24 @@ export function applyWords(change: Change, context: RequestContext): string[] {
     ...change.reads.map((unit) => `read=${unit}`),
     ...change.looks.map((unit) => `look=${unit}`),
     ...change.attempts.map((unit) => `try=${unit}`),
+    ...wayBackWords(prior),
+    ...(prior.bootId === null ? [] : [`boot=${prior.bootId}`]),
+    ...(prior.machineId === null ? [] : [`machine=${prior.machineId}`]),
+    ...prior.states.map(({ id, load, file, active }) => `was=${[id, load, file, active].map(lettersOf).join(',')}`),
+    ...prior.masks.map((path) => `had=${path}`),
+  ];
+}
+
+/** A state is one of systemd's own words; what a host put there instead is left out. */
+function lettersOf(text: string): string {
+  return /^[A-Za-z0-9:_.\\@-]*$/.test(text) ? text : '';
+}
+
+/** What undo starts, and which masks from before the run are off while it does. */
+function wayBackWords(prior: Prior): string[] {
+  return [
+    ...triggersFirst(prior.states.filter((state) => wasRunning(state.active))).map((state) => `start=${state.id}`),
+    ...prior.masks.filter((path) => heldRunning(path, prior)).map((path) => `lift=${path}`),
   ];
 }
 
@@ -70,9 +94,8 @@ export function applyWords(change: Change, context: RequestContext): string[] {
 export function undoWords(change: Change, prior: Prior, halts: readonly string[], context: RequestContext): string[] {
   return [
     ...contextWords(change, context),
-    ...triggersFirst(prior.states.filter((state) => wasRunning(state.active))).map((state) => `start=${state.id}`),
+    ...wayBackWords(prior),
     ...halts.map((unit) => `halt=${unit}`),
-    ...prior.masks.filter((path) => heldRunning(path, prior)).map((path) => `lift=${path}`),
     ...change.looks.map((unit) => `look=${unit}`),
     ...unique([...change.reads, ...prior.states.map((state) => state.id)]).map((unit) => `read=${unit}`),
   ];

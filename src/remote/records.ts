@@ -17,7 +17,8 @@ import {
 import type { HostRecord } from './protocol.ts';
 import { hintFor } from './refusals.ts';
 
-export function factsFrom(records: readonly HostRecord[]): Facts {
+/** All but the receipts, which receipts.ts reads. */
+export function factsFrom(records: readonly HostRecord[]): Omit<Facts, 'receipts'> {
   const host = new Map(records.filter((record) => record.kind === 'host').map((record) => keyValue(record.text)));
   return {
     os: osFrom(texts(records, 'os')),

@@ -14,6 +14,7 @@ import {
   undoWords,
   type Wish,
 } from './protocol.ts';
+import { receiptsFrom } from './receipts.ts';
 import { evidenceFrom, factsFrom } from './records.ts';
 import { endedEarly } from './refusals.ts';
 
@@ -27,16 +28,19 @@ export type Reply<T> =
 export interface Session {
   /** What the host is and has under these names (validated unit names, or patterns of the catalogue). */
   readonly facts: Facts;
-  apply(change: Change, context: RequestContext, deadline: AbortSignal): Promise<Reply<Evidence>>;
+  apply(plan: ApplyRequest, context: RequestContext, deadline: AbortSignal): Promise<Reply<Evidence>>;
   undo(request: UndoRequest, context: RequestContext, deadline: AbortSignal): Promise<Reply<Evidence>>;
   /** Lets the program end. The connection stays its owner's. */
   end(): void;
 }
 
-export interface UndoRequest {
-  readonly seq: number;
+export interface ApplyRequest {
   readonly change: Change;
   readonly prior: Prior;
+}
+
+export interface UndoRequest extends ApplyRequest {
+  readonly seq: number;
   /** Units that did not run before and are to be stopped should they run now. */
   readonly halts: readonly string[];
 }
@@ -69,8 +73,9 @@ export async function openSession(
   return {
     kind: 'answer',
     value: {
-      facts: factsFrom(probed.value),
-      apply: (plan, context, deadline) => change('apply', SEQ.apply, applyWords(plan, context), deadline),
+      facts: { ...factsFrom(probed.value), receipts: receiptsFrom(probed.value) },
+      apply: (plan, context, deadline) =>
+        change('apply', SEQ.apply, applyWords(plan.change, plan.prior, context), deadline),
       undo: (request, context, deadline) =>
         change('undo', request.seq, undoWords(request.change, request.prior, request.halts, context), deadline),
       end: () => channel.end(),

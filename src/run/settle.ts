@@ -54,7 +54,7 @@ export async function settle(host: JournalHost, job: Job, crew: Crew): Promise<H
     if (unrecorded) return { outcome: 'refused', units: unread(plan.units), fault: unrecorded };
     crew.progress(host.host, 'applying');
     const context = contextOf(job, until - crew.clock.now());
-    const reply = await session.apply(plan.change, context, deadline);
+    const reply = await session.apply(plan, context, deadline);
     return judged(host, job, crew, plan, session, reply);
   });
   await record(job.journal, { type: 'settled', at: crew.clock.date(), report });

@@ -2,7 +2,10 @@
 import { readdir, readFile, rename, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { converse, type Turn } from '../contract/systemd-under-test.ts';
+import type { Change, Prior } from '../../src/model/index.ts';
+import { applyWords, type HostRecord } from '../../src/remote/protocol.ts';
+import { receiptsFrom } from '../../src/remote/receipts.ts';
+import { converse, type Told, type Turn } from '../contract/systemd-under-test.ts';
 import { enabled, STUBBORN, sleeper, VENDOR, WANTED } from '../contract/units.ts';
 import { dump } from './dump.ts';
 import { SHELLS } from './shells.ts';
@@ -20,6 +23,16 @@ const undo = (id = 'r1', ...words: string[]): Turn => [
   ...(['undo', `run=${id}`, 'where=etc', 'stop-timeout=1', 'meta=-', `start=${UNIT}`, `read=${UNIT}`] as const),
   ...words,
 ];
+
+/** Somebody else makes the same mask. */
+async function replace(link: string): Promise<void> {
+  await symlink('/dev/null', `${link}.theirs`);
+  await rename(`${link}.theirs`, link);
+}
+
+function recordOf(line: string): HostRecord {
+  return { kind: line.slice(0, line.indexOf(' ')), text: line.slice(line.indexOf(' ') + 1) };
+}
 
 describe.each(SHELLS)('under $name', (shell) => {
   let host: SimulatedHost;
@@ -73,6 +86,45 @@ describe.each(SHELLS)('under $name', (shell) => {
     expect(await dump(host.dir)).toEqual(before);
   });
 
+  it('a probe tells the receipts, from which all that undoing needs can be read again', async () => {
+    const change: Change = {
+      where: 'etc',
+      links: [LINK],
+      removes: [],
+      stops: [UNIT],
+      attempts: [UNIT],
+      groups: [],
+      killLeftovers: false,
+      reads: [UNIT],
+      looks: [],
+    };
+    const prior: Prior = {
+      bootId: '00000000-0000-0000-0000-000000000001',
+      machineId: null,
+      states: [{ id: UNIT, load: 'loaded', file: 'enabled', active: 'active' }],
+      masks: ['/run/systemd/system/fm-b.service'],
+    };
+    const words = applyWords(change, prior, { run: 'r1', meta: { actor: "a'b", reason: 'x & y=%' }, stopTimeout: 5 });
+    const receiptsOf = (told: Told | undefined) => receiptsFrom((told?.rest ?? []).map(recordOf));
+    const [, , all, one, , touched] = await converse(
+      host,
+      [UNIT],
+      ['apply', ...words],
+      ['probe', 'receipts=all'],
+      ['probe', 'receipts=r1'],
+      ['probe', 'receipts=r2'],
+      () => replace(onHost(LINK)),
+      ['probe', 'receipts=r1'],
+    );
+    const [receipt] = receiptsOf(all);
+    expect(receipt).toEqual({
+      ...{ run: 'r1', meta: { actor: "a'b", reason: 'x & y=%' }, change, prior },
+      ...{ holds: [LINK], result: null },
+    });
+    expect(receiptsOf(one)[0]?.result?.steps.map(({ name }) => name)).toContain(`link:${LINK}`);
+    expect(receiptsOf(touched)[0]?.holds).toEqual([]);
+  });
+
   it('a request that is not newer than the last of its run is refused', async () => {
     await converse(host, [UNIT], mask(), undo());
     const [, late] = await converse(host, [UNIT], mask());
@@ -104,16 +156,7 @@ flock 9; echo "$$ r0 by=alice" >&9; echo held; read -r _`);
   });
 
   it('a link that somebody else put in the place of ours is left alone, and said so', async () => {
-    const [, , undone] = await converse(
-      host,
-      [UNIT],
-      mask(),
-      async () => {
-        await symlink('/dev/null', onHost(`${LINK}.theirs`));
-        await rename(onHost(`${LINK}.theirs`), onHost(LINK));
-      },
-      undo(),
-    );
+    const [, , undone] = await converse(host, [UNIT], mask(), () => replace(onHost(LINK)), undo());
     expect(undone?.rest).toContain(`foreign ${LINK}`);
     expect((await dump(host.dir))[LINK]).toBe('link /dev/null');
     expect(await readdir(onHost(receipts))).toEqual(['r1']);

@@ -53,6 +53,7 @@ export function factsOf(situation: Situation): Facts {
     units: Object.entries(units).map(([id, words]) => unitOf(id, words ?? {})),
     related: Object.entries(related).map(([id, active]) => ({ id, active })),
     paths: Object.entries(paths).map(([path, kind]) => pathOf(path, kind)),
+    receipts: [],
   };
 }
 

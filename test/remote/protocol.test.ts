@@ -75,9 +75,14 @@ describe('a request', () => {
     reads: [],
     looks: [],
   } as const;
+  const prior = { bootId: null, machineId: null, states: [], masks: [] };
 
   it('is one line, ends in `end`, and keeps backslashes', () => {
-    const words = applyWords(change, { run: 'r-1', meta: { reason: "two words; it's $(id)\n" }, stopTimeout: 9.7 });
+    const words = applyWords(change, prior, {
+      run: 'r-1',
+      meta: { reason: "two words; it's $(id)\n" },
+      stopTimeout: 9.7,
+    });
     const line = requestLine(NONCE, 1, 'apply', words);
     expect(line.endsWith(' end\n')).toBe(true);
     expect(line.split('\n')).toHaveLength(2);

@@ -1,0 +1,18 @@
+import type { Evidence } from './evidence.ts';
+import type { Change, Prior } from './plan.ts';
+
+/**
+ * What a run left on a host before it changed it: all that undoing needs. As the host tells it: parsed and bounded, and no more
+ * to be believed than anything else that a host says.
+ */
+export interface Receipt {
+  readonly run: string;
+  /** Who, when, why: `actor`, `started`, `reason`, `ticket`, `command`, `units` (separated by blanks), where they were said. */
+  readonly meta: Readonly<Record<string, string>>;
+  readonly change: Change;
+  readonly prior: Prior;
+  /** Links to /dev/null that this run made and that nobody has made anew since. */
+  readonly holds: readonly string[];
+  /** What the host answered when the change had ended; null when it has not, or only the receipts of all runs were asked for. */
+  readonly result: Evidence | null;
+}

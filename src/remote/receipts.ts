@@ -1,0 +1,109 @@
+/** Records of receipts → receipts. A receipt holds the request that made it, word for word, and what became of its links. */
+import {
+  type Change,
+  isUnitName,
+  type Prior,
+  type PriorState,
+  printable,
+  type Receipt,
+  type UnitState,
+} from '../model/index.ts';
+import type { HostRecord } from './protocol.ts';
+import { evidenceFrom } from './records.ts';
+
+/** `log RUN LINE`, `told RUN KIND TEXT`, `holds RUN PATH`. A receipt whose request is not whole is left out: it began nothing. */
+export function receiptsFrom(records: readonly HostRecord[]): Receipt[] {
+  const runs = new Map<string, { log: string[]; told: HostRecord[]; holds: string[] }>();
+  for (const { kind, text } of records) {
+    if (kind !== 'log' && kind !== 'told' && kind !== 'holds') continue;
+    const [run, rest] = split(text);
+    if (!/^[A-Za-z0-9-]{1,64}$/.test(run)) continue;
+    const entry = runs.get(run) ?? { log: [], told: [], holds: [] };
+    runs.set(run, entry);
+    if (kind === 'log') entry.log.push(rest);
+    else if (kind === 'holds') entry.holds.push(rest);
+    else {
+      const [said, value] = split(rest);
+      entry.told.push({ kind: said, text: value });
+    }
+  }
+  return [...runs].flatMap(([run, { log, told, holds }]) => {
+    const request = log
+      .find((line) => line.startsWith('request '))
+      ?.split(' ')
+      .slice(1);
+    if (request === undefined) return [];
+    return { run, ...requested(request), holds: holds.filter(isPath), result: answerFrom(told) };
+  });
+}
+
+function split(text: string): [string, string] {
+  const blank = text.indexOf(' ');
+  return blank < 0 ? [text, ''] : [text.slice(0, blank), text.slice(blank + 1)];
+}
+
+/** The inverse of `applyWords` in protocol.ts; what is not in its form is left out. */
+function requested(words: readonly string[]): Pick<Receipt, 'meta' | 'change' | 'prior'> {
+  const all = (key: string) =>
+    words.filter((word) => word.startsWith(`${key}=`)).map((word) => word.slice(key.length + 1));
+  const units = (key: string) => all(key).filter(isUnitName);
+  const paths = (key: string) => all(key).filter(isPath);
+  const change: Change = {
+    where: all('where')[0] === 'run' ? 'run' : 'etc',
+    links: paths('link'),
+    removes: paths('remove'),
+    stops: units('stop'),
+    attempts: units('try'),
+    groups: all('group').filter((group) => /^\/[\x21-\x26\x28-\x7e]+$/.test(group)),
+    killLeftovers: all('kill')[0] === 'yes',
+    reads: all('read').filter(isNameOrPattern),
+    looks: units('look'),
+  };
+  const prior: Prior = {
+    bootId: identifier(all('boot')[0]),
+    machineId: identifier(all('machine')[0]),
+    states: all('was').flatMap(stateFrom),
+    masks: paths('had'),
+  };
+  return { meta: metaFrom(all('meta')[0] ?? '-'), change, prior };
+}
+
+function isPath(text: string): boolean {
+  return /^\/[A-Za-z0-9:_.\\@/-]+$/.test(text) && !text.includes('/../');
+}
+
+/** What is read back may be all instances of a template. */
+function isNameOrPattern(text: string): boolean {
+  return isUnitName(text.replace('@*.', '@x.'));
+}
+
+function identifier(text: string | undefined): string | null {
+  return text !== undefined && /^[0-9a-f-]{32,36}$/.test(text) ? text : null;
+}
+
+function stateFrom(text: string): PriorState[] {
+  const [id = '', load = '', file = '', active = ''] = text.split(',');
+  const state: UnitState = { load, file, active };
+  return isUnitName(id) && Object.values(state).every((word) => /^[A-Za-z0-9-]*$/.test(word)) ? [{ id, ...state }] : [];
+}
+
+/** `key=value&…`, percent-encoded; see `encoded` in protocol.ts. */
+export function metaFrom(text: string): Record<string, string> {
+  const meta: Record<string, string> = {};
+  for (const pair of text.split('&')) {
+    const [key = '', value] = pair.split('=');
+    if (!/^[a-z]{1,20}$/.test(key) || value === undefined) continue;
+    try {
+      meta[key] = printable(decodeURIComponent(value), 1000);
+    } catch {
+      meta[key] = printable(value, 1000);
+    }
+  }
+  return meta;
+}
+
+/** Null when the answer is not whole: the host was cut off while it worked or wrote. */
+function answerFrom(told: readonly HostRecord[]): Receipt['result'] {
+  const last = told.at(-1);
+  return last?.kind === 'done' && last.text === String(told.length) ? evidenceFrom(told) : null;
+}
