@@ -20,13 +20,14 @@ build() {
     bullseye | bookworm) merge=--setup-hook=/usr/share/mmdebstrap/hooks/merged-usr/setup00.sh ;;
     *) merge= ;;
   esac
+  case $suite in bullseye) doas=doas ;; *) doas=opendoas ;; esac
   # without fsync and manual pages it takes half the time; nobody reads or keeps this root
   mmdebstrap --quiet --variant=minbase --format=directory ${merge:+"$merge"} \
     --dpkgopt=force-unsafe-io \
     --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' \
-    --include=systemd,systemd-sysv,libpam-systemd,dbus,openssh-server,sudo,procps,busybox-static,rsync,cron \
+    --include=systemd,systemd-sysv,libpam-systemd,dbus,openssh-server,sudo,procps,busybox-static,rsync,cron,dropbear-bin,$doas \
     --customize-hook="sh '$0' customise '$suite' \"\$1\"" \
     "$suite" "$dir.partial/root" ${mirror:+"$mirror"}
   if [ "$suite" = trixie ]; then
