@@ -124,7 +124,7 @@ describeLab('becoming root', (lab) => {
       ['stranger', ['--become-password-file', file], /may not become root \(stranger is not in the sudoers file/],
       ['ttyless', ['--become-password-file', file], /requiretty/],
       ['wheel', [], /sudo: a password is required/],
-      ['wheel', ['--become-method', 'doas'], /doas: not found/],
+      ['wheel', ['--become-method', 'doas'], /doas: doas is not enabled/],
     ];
     for (const [user, args, says] of reasons) {
       const run = await mask(user, ...args);
