@@ -26,11 +26,7 @@ export function unsupportedLogins(resolved: Resolved, ready: Ready): string[] {
 /** What an operator has to know before anything is connected to. */
 export function notFollowed(resolved: Resolved, checking: string | undefined): string[] {
   const lax = checking === undefined && resolved.stricthostkeychecking === 'false';
-  const revoked = value(resolved, 'revokedhostkeys');
-  return [
-    ...(lax
-      ? ['StrictHostKeyChecking no is not followed, host keys are checked (--host-key-checking says otherwise)']
-      : []),
-    ...(revoked === undefined ? [] : [`RevokedHostKeys ${revoked} is not read; @revoked in known_hosts is`]),
-  ];
+  return lax
+    ? ['StrictHostKeyChecking no is not followed, host keys are checked (--host-key-checking says otherwise)']
+    : [];
 }

@@ -208,6 +208,7 @@ function baseTarget(io: Io, flags: SshFlags, name: string, resolved: Resolved, r
     ...(resolved.hostkeyalias !== undefined && { hostKeyAlias: resolved.hostkeyalias }),
     ...(knownHosts.join() !== defaultKnownHosts(io).join() && { knownHostsFiles: knownHosts }),
     ...(resolved.hashknownhosts === 'yes' && { hashKnownHosts: true }),
+    ...(ready.revokedHostKeysFile !== undefined && { revokedHostKeysFile: ready.revokedHostKeysFile }),
     ...(flags['host-key-checking'] === undefined && checking === 'accept-new' && { hostKeyChecking: 'accept-new' }),
     ...(flags.timeout === undefined && timeout !== 'none' && timeout > 0 && { connectTimeoutMs: timeout * 1000 }),
     ...(alive > 0 && { keepalive: { everyMs: alive * 1000, missed: resolved.serveralivecountmax || 3 } }),

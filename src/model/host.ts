@@ -48,6 +48,8 @@ export interface Target {
   readonly knownHostsFiles?: readonly string[];
   readonly hostKeyChecking?: 'strict' | 'accept-new';
   readonly hashKnownHosts?: boolean;
+  /** Keys that no host may have any more. */
+  readonly revokedHostKeysFile?: string;
   readonly connectTimeoutMs?: number;
   /** How long it may be silent before it is asked for a sign of life, and how often in vain. */
   readonly keepalive?: { readonly everyMs: number; readonly missed: number };

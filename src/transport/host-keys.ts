@@ -11,6 +11,7 @@ import {
   type Verdict,
 } from './known-hosts.ts';
 import { type KnownHostsRecorder, knownHostsRecorder } from './known-hosts-recorder.ts';
+import { type RevokedKeys, revokedKeys } from './revoked-keys.ts';
 
 /** `accept-new` trusts and records a host never seen before; a key that changed is refused all the same. */
 export type HostKeyChecking = 'strict' | 'accept-new' | 'off';
@@ -21,6 +22,8 @@ export interface HostKeyOptions {
   readonly files: readonly string[];
   /** Record new hosts by the hash of their name (HashKnownHosts). */
   readonly hashNames: boolean;
+  /** RevokedHostKeys. One that cannot be read lets no key pass. */
+  readonly revokedFile?: string | undefined;
   readonly onWarning: (text: string) => void;
 }
 
@@ -56,6 +59,7 @@ export function hostKeys(options: HostKeyOptions): HostKeys {
   const { checking, files, onWarning } = options;
   const recorder = knownHostsRecorder(files[0], options.hashNames, onWarning);
   let known: Promise<KnownHosts> | undefined;
+  let revoked: Promise<RevokedKeys> | undefined;
   return {
     async checkFor(host) {
       if (known === undefined) {
@@ -64,7 +68,8 @@ export function hostKeys(options: HostKeyOptions): HostKeys {
           onWarning('HOST KEYS ARE NOT CHECKED: anyone on the path can pose as these hosts (--host-key-checking off)');
         }
       }
-      return new Check(host, options, await known, recorder.record);
+      if (options.revokedFile !== undefined) revoked ??= revokedKeys(options.revokedFile);
+      return new Check(host, options, await known, await revoked, recorder.record);
     },
   };
 }
@@ -87,15 +92,23 @@ class Check implements HostKeyCheck {
   readonly #host: HostAddress;
   readonly #options: HostKeyOptions;
   readonly #known: KnownHosts;
+  readonly #revoked: RevokedKeys | undefined;
   readonly #record: KnownHostsRecorder['record'];
   #first: Buffer | undefined;
   #refusal: Fault | undefined;
   #recorded: Promise<Objection | undefined> | undefined;
 
-  constructor(host: HostAddress, options: HostKeyOptions, known: KnownHosts, record: KnownHostsRecorder['record']) {
+  constructor(
+    host: HostAddress,
+    options: HostKeyOptions,
+    known: KnownHosts,
+    revoked: RevokedKeys | undefined,
+    record: KnownHostsRecorder['record'],
+  ) {
     this.#host = host;
     this.#options = options;
     this.#known = known;
+    this.#revoked = revoked;
     this.#record = record;
     this.algorithms = inOrder(known.keyTypes(host));
   }
@@ -103,7 +116,8 @@ class Check implements HostKeyCheck {
   accepts(key: Buffer): boolean {
     if (this.#first === undefined) {
       this.#first = Buffer.from(key);
-      this.#decide(key, this.#known.check(this.#host, key));
+      this.#refusal = this.#objection(key);
+      if (this.#refusal === undefined) this.#decide(key, this.#known.check(this.#host, key));
     } else if (!this.#first.equals(key)) {
       const message = `The host presented another host key in mid-connection: ${describe(key)}`;
       this.#refusal = fault('host-key', message, 'Treat this host as hostile until you know why.');
@@ -124,6 +138,18 @@ class Check implements HostKeyCheck {
     return verdict && this.#first && this.#explain(this.#first, verdict);
   }
 
+  /** What is revoked is refused however host keys are checked. */
+  #objection(key: Buffer): Fault | undefined {
+    const found = this.#revoked?.objectionTo(key);
+    if (found === undefined) return undefined;
+    if (found.is === 'revoked') return revokedFault(key, found.where);
+    return fault(
+      'host-key',
+      `No host key is trusted, since the revoked ones are not known: ${found.why}`,
+      'RevokedHostKeys of ssh_config names a file of public keys, one a line, or a list made by ssh-keygen -k; ssh trusts no host without it either.',
+    );
+  }
+
   #decide(key: Buffer, verdict: Verdict): void {
     const { checking, onWarning } = this.#options;
     if (verdict.is === 'known') return;
@@ -141,11 +167,7 @@ class Check implements HostKeyCheck {
     const name = printable(knownHostsName(this.#host));
     switch (verdict.is) {
       case 'revoked':
-        return fault(
-          'host-key',
-          `The host presented a REVOKED host key: ${describe(key)}, revoked at ${place(verdict.by)}`,
-          'Do not connect to this host before it has a new key: the old one is in the wrong hands.',
-        );
+        return revokedFault(key, place(verdict.by));
       case 'changed':
         return fault(
           'host-key',
@@ -174,6 +196,14 @@ class Check implements HostKeyCheck {
 function inOrder(types: readonly string[]): readonly string[] {
   const known = ALGORITHMS.filter((name) => types.includes(name.startsWith('rsa-') ? 'ssh-rsa' : name));
   return [...known, ...ALGORITHMS.filter((name) => !known.includes(name))];
+}
+
+function revokedFault(key: Buffer, where: string): Fault {
+  return fault(
+    'host-key',
+    `The host presented a REVOKED host key: ${describe(key)}, revoked at ${where}`,
+    'Do not connect to this host before it has a new key: the old one is in the wrong hands.',
+  );
 }
 
 const place = (entry: KnownHost): string => `${printable(entry.file)}:${entry.line}`;

@@ -141,6 +141,7 @@ function hostKeysByPolicy(options: Ssh2Options, onWarning: (text: string) => voi
       checking: target.hostKeyChecking ?? options.hostKeyChecking,
       files: target.knownHostsFiles ?? options.knownHostsFiles,
       hashNames: target.hashKnownHosts ?? options.hashKnownHosts ?? false,
+      revokedFile: target.revokedHostKeysFile,
     };
     const key = JSON.stringify(policy);
     const keys = made.get(key) ?? hostKeys({ ...policy, onWarning });

@@ -240,4 +240,46 @@ Host *
       for (const one of [host, bastion, files]) one.close();
     }
   });
+
+  it('refuses what RevokedHostKeys revokes, on hosts and on bastions', async () => {
+    const files = scratch();
+    const key = files.key('id');
+    const [host, bastion] = [await startSshd(files, [key]), await startSshd(files, [key])];
+    const lines = [host, bastion].map(({ port, hostKeys }) => knownLine(port, hostKeys[0]!));
+    files.write('known_hosts', lines.join(''));
+    const config = files.write(
+      'config',
+      `Host gate
+  Port ${bastion.port}
+  ProxyJump none
+  RevokedHostKeys ${files.dir}/revoked
+Host direct
+  RevokedHostKeys ~/revoked
+Host behind
+  ProxyJump gate
+Host *
+  HostName 127.0.0.1
+  Port ${host.port}
+  User ${host.user}
+  IdentityFile ${key}
+  UserKnownHostsFile ${files.path('known_hosts')}
+`,
+    );
+    const told = async (...revoked: readonly (typeof host)[]) => {
+      const text = revoked.map(({ hostKeys }) => readFileSync(`${hostKeys[0]}.pub`, 'utf8')).join('');
+      files.write('revoked', text);
+      file('revoked', text);
+      const { stdout } = await alice.run('doctor', '-i', 'direct,behind,', '-F', config, '-o', 'json');
+      return JSON.parse(stdout).hosts.map(({ fault }: { fault: { kind: string; message: string } | null }) =>
+        fault?.kind === 'host-key' ? fault.message : 'let in',
+      );
+    };
+    try {
+      expect(await told()).toEqual(['let in', 'let in']);
+      expect(await told(host)).toEqual([expect.stringMatching(/REVOKED.*revoked:1/), 'let in']);
+      expect(await told(bastion)).toEqual(['let in', expect.stringMatching(/jump host gate.*REVOKED/)]);
+    } finally {
+      for (const one of [host, bastion, files]) one.close();
+    }
+  });
 });

@@ -62,6 +62,7 @@ export interface Ready {
   readonly certificateFiles: readonly string[];
   readonly userKnownHostsFiles: readonly string[];
   readonly globalKnownHostsFiles: readonly string[];
+  readonly revokedHostKeysFile: string | undefined;
   /** The agent's socket, if an agent is to be used. */
   readonly agentSocket: string | undefined;
   /** For the user's shell, with its tokens replaced. */
@@ -203,6 +204,7 @@ function ready(all: Values, settings: Settings, question: Question, workingDirec
     certificateFiles: paths('certificatefile'),
     userKnownHostsFiles: asPrinted('userknownhostsfile'),
     globalKnownHostsFiles: asPrinted('globalknownhostsfile'),
+    revokedHostKeysFile: paths('revokedhostkeys')[0],
     agentSocket: agentSocket(all.get('identityagent')?.[0], question.local, workingDirectory),
     proxyCommand: forShell('proxycommand'),
     jumps,
