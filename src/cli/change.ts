@@ -15,6 +15,7 @@ export interface ChangeFlags extends SelectionFlags, WayInFlags, CrewFlags, Outp
   readonly check?: boolean | undefined;
   readonly yes?: boolean | undefined;
   readonly rollback: 'host' | 'none';
+  readonly 'confirm-within'?: string | undefined;
   readonly 'allow-absent'?: boolean | undefined;
   readonly 'kill-leftovers'?: boolean | undefined;
   readonly 'no-start-probe'?: boolean | undefined;
@@ -51,6 +52,7 @@ export async function dryRun(io: Io, verb: Ask['verb'], flags: ChangeFlags): Pro
 
 export async function carryOut(io: Io, verb: Ask['verb'], flags: ChangeFlags): Promise<number> {
   if (flags.check) return dryRun(io, verb, flags);
+  if (flags['confirm-within'] !== undefined) throw new UsageError('--confirm-within is not there yet');
   const ask = askOf(verb, flags);
   const queries = ask.units.map(parseQuery);
   if (flags.limit === undefined && flags.nodes === undefined) {

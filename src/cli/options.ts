@@ -144,6 +144,12 @@ export const change = {
     group: CHANGE,
     describe: 'when a host fails: put that host back, or leave it for a person',
   },
+  'confirm-within': {
+    type: 'string',
+    requiresArg: true,
+    group: CHANGE,
+    describe: 'hosts put themselves back unless the run is confirmed in time: 5m',
+  },
   reason: {
     type: 'string',
     requiresArg: true,
