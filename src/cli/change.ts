@@ -16,6 +16,7 @@ export interface ChangeFlags extends SelectionFlags, WayInFlags, CrewFlags, Outp
   readonly yes?: boolean | undefined;
   readonly rollback: 'host' | 'none';
   readonly 'confirm-within'?: string | undefined;
+  readonly 'with-triggers'?: boolean | undefined;
   readonly 'allow-absent'?: boolean | undefined;
   readonly 'kill-leftovers'?: boolean | undefined;
   readonly 'no-start-probe'?: boolean | undefined;
@@ -30,11 +31,18 @@ export function askOf(verb: Ask['verb'], flags: ChangeFlags): Ask {
       'Without --now the unit goes on running, and nothing is left over.',
     );
   }
+  if (flags['with-triggers'] && verb === 'unmask') {
+    throw new UsageError(
+      '--with-triggers goes with mask: of a masked socket or timer systemd does not know what it starts',
+      'Name them too (fleetmask unmask cups.service cups.socket cups.path), or put the run back that masked them: fleetmask rollback RUN',
+    );
+  }
   return {
     verb,
     units,
     now: flags.now ?? false,
     runtime: flags.runtime ?? false,
+    withTriggers: flags['with-triggers'] ?? false,
     allowAbsent: flags['allow-absent'] ?? false,
     killLeftovers: flags['kill-leftovers'] ?? false,
     startProbe: !flags['no-start-probe'],

@@ -167,6 +167,11 @@ export const change = {
 export const masking = {
   now: { type: 'boolean', group: CHANGE, describe: 'also stop it' },
   runtime: { type: 'boolean', group: CHANGE, describe: 'until the next boot (a link in /run)' },
+  'with-triggers': {
+    type: 'boolean',
+    group: CHANGE,
+    describe: 'also mask (and with --now stop) the sockets, timers and paths that can start it',
+  },
   'allow-absent': { type: 'boolean', group: CHANGE, describe: 'mask a unit that is not installed (yet)' },
   'kill-leftovers': {
     type: 'boolean',

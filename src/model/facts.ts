@@ -61,11 +61,19 @@ export interface UnitFacts {
   readonly transient: boolean;
   readonly perpetual: boolean;
   readonly triggeredBy: readonly string[];
+  /** What it starts; of a socket with Accept=yes its connections. */
+  readonly triggers: readonly string[];
+  /** A socket with Accept=yes: it starts an instance of the template of its own name for each connection. */
+  readonly accept: boolean;
+  /** A timer that counts from the boot: when it is started later than that it elapses at once. */
+  readonly fromBoot: boolean;
 }
 
 export interface RelatedFacts {
   readonly id: string;
+  readonly load: string;
   readonly active: string;
+  readonly triggeredBy: readonly string[];
 }
 
 /** A directory entry under a unit's name. `null`: a link to /dev/null; `empty`: a file without content, a mask too. */

@@ -10,6 +10,8 @@ export interface Ask {
   readonly now: boolean;
   /** Mask under /run, until the next boot. */
   readonly runtime: boolean;
+  /** Also mask, and stop, what can start the units. */
+  readonly withTriggers: boolean;
   readonly allowAbsent: boolean;
   readonly killLeftovers: boolean;
   readonly startProbe: boolean;

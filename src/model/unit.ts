@@ -54,3 +54,8 @@ export function witnessOf(template: string): string {
 export function instancesOf(template: string): string {
   return template.replace('@.', '@*.');
 }
+
+/** Of a type that starts other units by itself. */
+export function isTrigger(name: string): boolean {
+  return /\.(?:socket|timer|path|automount)$/.test(name);
+}

@@ -10,16 +10,17 @@ import {
   instancesOf,
   isRunning,
   isTemplate,
+  isTrigger,
   type PathFact,
   type Plan,
   type Prior,
   stateOf,
-  templateOf,
-  type UnitFacts,
   type UnitPlan,
 } from '../model/index.ts';
 import { isBootUnit } from './guard.ts';
+import { hasOwnFile, isConnection, notesOn } from './notes.ts';
 import { type Meant, type Query, resolve } from './resolve.ts';
+import { triggersOf, withTriggers } from './triggers.ts';
 
 const ETC = '/etc/systemd/system';
 const RUN = '/run/systemd/system';
@@ -51,13 +52,16 @@ export function assemble(ask: Ask, queries: readonly Query[], facts: Facts): Pla
   const unusable = systemdFault(facts);
   if (unusable) return refuse(unusable);
 
-  const meant: Meant[] = [];
+  const asked: Meant[] = [];
   for (const query of queries) {
     const resolution = resolve(query, ask.verb, facts, ask.allowAbsent || ask.verb === 'unmask');
     if (resolution.kind === 'fault') return refuse(resolution.fault);
-    meant.push(...resolution.units.filter(({ unit }) => !meant.some((other) => other.unit === unit)));
+    asked.push(...resolution.units.filter(({ unit }) => !asked.some((other) => other.unit === unit)));
   }
-  const units = meant.map((unit) => unitPlan(unit, meant));
+  const closure = ask.withTriggers ? withTriggers(asked, facts) : { kind: 'units' as const, units: asked };
+  if (closure.kind === 'unseen') return refuse(fault('bad-reply', `${closure.name} can start it, and was not shown`));
+  const meant = closure.units;
+  const units = meant.map((unit) => unitPlan(ask, unit, meant, facts));
   const obstacle = meant.map((unit) => obstacleTo(ask, unit, facts)).find((found) => found !== null);
   if (obstacle) return refuse(obstacle, units);
 
@@ -89,31 +93,11 @@ export function systemdFault({ systemd }: Facts): Fault | null {
   }
 }
 
-function unitPlan({ asked, unit, facts, instances }: Meant, meant: readonly Meant[]): UnitPlan {
-  const masked = new Set(meant.map((other) => other.unit));
-  const notes: string[] = [];
-  if (facts.source.startsWith('/etc/init.d/')) notes.push(`${facts.source} can still be run by hand`);
-  if (unit.endsWith('.socket') && isRunning(facts.active)) notes.push('a masked socket stops listening at once');
-  const connections = instances.filter(isConnection).length;
-  if (connections > 0) notes.push(`no rollback brings back the connections that end with it (${connections} now)`);
-  const own = instances.filter(hasOwnFile);
-  if (own.length > 0)
-    notes.push(`instances with a unit file of their own are not masked: ${own.map(({ id }) => id).join(', ')}`);
-  // of a socket's connections only the instances know who triggers them
-  const known = [facts, ...instances].flatMap(({ triggeredBy }) => triggeredBy);
-  const triggers = [...new Set(known)].filter((trigger) => !masked.has(trigger));
-  return { asked, unit, shownAs: facts.id, before: stateOf(facts), triggers, steps: [], notes };
-}
-
-/** An instance that a socket with Accept=yes made for one connection; without that connection it cannot start. */
-function isConnection({ id, triggeredBy }: UnitFacts): boolean {
-  const template = templateOf(id);
-  return triggeredBy.some((name) => name.endsWith('.socket') && template === name.replace(/\.socket$/, '@.service'));
-}
-
-/** Such an instance does not fall under its template's mask. */
-function hasOwnFile(instance: UnitFacts): boolean {
-  return baseOf(instance.fragment) === instance.id;
+function unitPlan(ask: Ask, each: Meant, meant: readonly Meant[], facts: Facts): UnitPlan {
+  const { asked, unit, facts: shown } = each;
+  const triggers = triggersOf(each, facts, new Set(meant.map((other) => other.unit)));
+  const notes = ask.verb === 'mask' ? notesOn(ask, each, meant) : [];
+  return { asked, unit, shownAs: shown.id, before: stateOf(shown), triggers, steps: [], notes };
 }
 
 /** What makes a mask of this unit impossible, pointless or harmful. */
@@ -204,11 +188,13 @@ function isDone({ links, removes, stops, groups, reload }: UnitSteps): boolean {
 function changeOf(ask: Ask, steps: readonly UnitSteps[]): Change {
   const meant = steps.map((step) => step.meant);
   const all = (list: (step: UnitSteps) => readonly string[]) => [...new Set(steps.flatMap(list))];
+  const stops = all((step) => step.stops);
   return {
     where: ask.runtime ? 'run' : 'etc',
     links: all((step) => step.links),
     removes: all((step) => step.removes),
-    stops: all((step) => step.stops),
+    // first those that would start the others again
+    stops: [...stops.filter(isTrigger), ...stops.filter((unit) => !isTrigger(unit))],
     groups: all((step) => step.groups),
     attempts: ask.verb === 'mask' && ask.startProbe ? meant.map(({ facts }) => facts.id) : [],
     killLeftovers: ask.killLeftovers,

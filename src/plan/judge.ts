@@ -60,7 +60,8 @@ export function judge(ask: Ask, plan: { units: readonly UnitPlan[]; change: Chan
 
 function notesOn(ask: Ask, unit: UnitPlan, shown: UnitFacts | undefined): readonly string[] {
   if (ask.verb === 'unmask' || ask.now || !shown || !isRunning(shown.active)) return unit.notes;
-  return [...unit.notes, 'masked, and still running: --now stops it'];
+  const deaf = unit.unit.endsWith('.socket');
+  return [...unit.notes, `masked, and still running${deaf ? ' in name only, it does not listen' : ''}: --now stops it`];
 }
 
 /** The host's own refusal: nothing was changed by this request. */
@@ -188,6 +189,9 @@ function differenceTo(state: Prior['states'][number], now: UnitFacts | undefined
   if (state.load !== '' && now.load !== state.load && !unread)
     return `${state.id} was ${state.load} and is ${now.load}`;
   if (state.file !== '' && now.file !== state.file) return `${state.id} was ${state.file} and is ${now.file}`;
+  // what started it before may have started it again
+  const woken = now.triggeredBy.some((name) => prior.states.some(({ id, active }) => id === name && stays(active)));
+  if (stays(now.active) && !stays(state.active) && woken) return null;
   if (stays(state.active) !== stays(now.active)) return `${state.id} was ${state.active} and is ${now.active}`;
   return null;
 }

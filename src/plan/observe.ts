@@ -2,6 +2,7 @@
 import { type Facts, type Fault, isRunning, type Outcome, stateOf, type UnitReport } from '../model/index.ts';
 import { systemdFault } from './assemble.ts';
 import { type Query, resolve } from './resolve.ts';
+import { triggersOf } from './triggers.ts';
 
 export interface Observation {
   readonly outcome: Extract<Outcome, 'masked' | 'not-masked' | 'mixed' | 'refused'>;
@@ -17,7 +18,8 @@ export function observe(queries: readonly Query[], facts: Facts): Observation {
   for (const query of queries) {
     const resolution = resolve(query, 'status', facts, false);
     if (resolution.kind === 'fault') return { outcome: 'refused', units, fault: resolution.fault };
-    for (const { asked, unit, facts: shown, instances } of resolution.units) {
+    for (const meant of resolution.units) {
+      const { asked, unit, facts: shown, instances } = meant;
       const state = stateOf(shown);
       const running = instances.filter((instance) => isRunning(instance.active)).map(({ id }) => id);
       const notes = [
@@ -27,7 +29,7 @@ export function observe(queries: readonly Query[], facts: Facts): Observation {
           : []),
         ...(running.length > 0 ? [`instances running: ${running.join(', ')}`] : []),
       ];
-      const triggers = shown.triggeredBy;
+      const triggers = triggersOf(meant, facts);
       units.push({
         asked,
         unit,

@@ -14,6 +14,7 @@ import {
   witnessOf,
 } from '../model/index.ts';
 import { candidatesOf, type Entry, familyOf, lookUp } from './catalog.ts';
+import { socketOf } from './triggers.ts';
 
 /** One UNIT argument, understood. */
 export type Query =
@@ -37,12 +38,18 @@ export function parseQuery(asked: string): Query {
   return { kind: 'literal', asked, name };
 }
 
-/** The names a probe asks the host for. A template is asked for through a witness and its loaded instances. */
+/**
+ * The names a probe asks the host for. A template is asked for through a witness and its loaded instances, with the socket that
+ * may start them: as long as there is none, nothing but its name tells.
+ */
 export function namesToProbe(queries: readonly Query[]): string[] {
   const names = queries.flatMap((query) => (query.kind === 'literal' ? [query.name] : candidatesOf(query.entry)));
-  return [
-    ...new Set(names.flatMap((name) => (isTemplate(name) ? [name, witnessOf(name), instancesOf(name)] : [name]))),
-  ];
+  return [...new Set(names.flatMap((name) => (isTemplate(name) ? aroundTemplate(name) : [name])))];
+}
+
+function aroundTemplate(name: string): string[] {
+  const socket = socketOf(name);
+  return [name, witnessOf(name), instancesOf(name), ...(socket === null ? [] : [socket])];
 }
 
 /** A unit that is meant: the name that is masked, and the facts under the name that the host shows it by. */

@@ -27,9 +27,9 @@ unit_dirs='/etc/systemd/system.control /run/systemd/system.control /run/systemd/
 
 unit_properties='-pId -pNames -pLoadState -pActiveState -pSubState -pResult -pUnitFileState -pFragmentPath -pSourcePath
 -pCanStart -pRefuseManualStop -pMainPID -pControlGroup -pKillMode -pTransient -pPerpetual
--pTriggeredBy -pRequiredBy -pRequisiteOf -pBoundBy -pConsistsOf'
+-pTriggeredBy -pTriggers -pAccept -pTimersMonotonic -pRequiredBy -pRequisiteOf -pBoundBy -pConsistsOf'
 
-related_properties='-pId -pLoadState -pActiveState -pSubState -pRequiredBy -pRequisiteOf -pBoundBy -pConsistsOf'
+related_properties='-pId -pLoadState -pActiveState -pSubState -pTriggeredBy -pRequiredBy -pRequisiteOf -pBoundBy -pConsistsOf'
 
 # Every systemctl is bounded in time, speaks English, asks nothing, pages nothing, and neither hears our stdin (fd 0) nor
 # keeps our lock (fd 9) or our answers' way out (fd 3), for it may outlive us. Only ever called in $(…), whose process it
@@ -87,13 +87,14 @@ unique() {
 }
 
 # show KIND PROPERTIES… -- NAMES…: records `KIND key=value`, empty values left out, a bare `KIND` after each unit.
-# For the caller: all $names, all $relations, what is $masked beyond doubt, and what is $running.
+# For the caller: all $names, all $relations, all $wakers, what is $masked beyond doubt, what is $running, and what sockets
+# ($woken) would start.
 show() {
   show_kind=$1
   shift
   show_text=$(ctl show "$@" 2>&1) || rec "trouble $show_kind $?"
-  names='' relations='' masked=' ' running=' '
-  id='' load='' can='' active=''
+  names='' relations='' wakers='' woken='' masked=' ' running=' '
+  id='' load='' can='' active='' accept='' wakes=''
   rest=$show_text$nl$nl
   while [ -n "$rest" ]; do
     line=${rest%%"$nl"*}
@@ -103,7 +104,8 @@ show() {
         [ -z "$id" ] || rec "$show_kind"
         [ "$load $can" != 'masked no' ] || masked="$masked$id "
         case $active in inactive | failed | '') ;; *) running="$running$id " ;; esac
-        id='' load='' can='' active=''
+        [ "$accept" != no ] || woken="$woken $wakes"
+        id='' load='' can='' active='' accept='' wakes=''
         ;;
       *=) ;;
       *)
@@ -114,7 +116,10 @@ show() {
           ActiveState=*) active=${line#*=} ;;
           CanStart=*) can=${line#*=} ;;
           Names=*) names="$names ${line#*=}" ;;
-          RequiredBy=* | RequisiteOf=* | BoundBy=* | ConsistsOf=* | TriggeredBy=*) relations="$relations ${line#*=}" ;;
+          TriggeredBy=*) relations="$relations ${line#*=}" wakers="$wakers ${line#*=}" ;;
+          RequiredBy=* | RequisiteOf=* | BoundBy=* | ConsistsOf=*) relations="$relations ${line#*=}" ;;
+          Accept=*) accept=${line#*=} ;;
+          Triggers=*) wakes=${line#*=} ;;
         esac
         ;;
     esac
@@ -202,8 +207,8 @@ related() {
 }
 
 # probe name=NAME… look=NAME…: what this host is, and what it has under these names. `look` is for templates, which
-# have files but are never loaded. `clock=yes` asks for the time as well, `receipts=all` or `receipts=RUN` for receipts.
-# Changes nothing.
+# have files but are never loaded. `clock=yes` asks for the time as well, `receipts=all` or `receipts=RUN` for receipts,
+# `triggers=yes` for all about what can start the units. Changes nothing.
 probe() {
   os=$root/etc/os-release
   [ -r "$os" ] || os=$root/usr/lib/os-release
@@ -229,8 +234,9 @@ probe() {
   follow
   [ -n "$expanded" ] || return 0
   show unit $unit_properties -- $expanded
-  todo=$relations
-  unique $names $looks
+  todo=$relations shown=$names
+  [ "$triggers" != yes ] || show_triggers
+  unique $shown $looks
   probed=$uniq
   paths $probed
   related "$probed" "$todo"
@@ -267,6 +273,22 @@ tell_holds() {
   done
 }
 
+# What can start the units that were shown, and what can start that.
+show_triggers() {
+  rounds=0
+  while [ "$rounds" -lt 4 ]; do
+    rounds=$((rounds + 1))
+    fresh=
+    for name in $wakers; do
+      case " $shown $fresh " in *" $name "*) continue ;; esac
+      if is_unit_name "$name"; then fresh="$fresh $name"; fi
+    done
+    [ -n "$fresh" ] || return 0
+    show unit $unit_properties -- $fresh
+    todo="$todo $relations" shown="$shown $names"
+  done
+}
+
 # systemd's programs share a library that has the version in its name (231 and later). To ask the manager would cost as much
 # as all units together; who asks for no unit wants to know the manager.
 library_version() {
@@ -292,13 +314,14 @@ ask_manager() {
 # A changing request, read into lists.
 parse() {
   run='' where=etc stop_timeout=60 kill=no meta=- wanted='' links='' removes='' stops='' reads='' looks='' attempts='' groups=''
-  starts='' halts='' lifts='' clock='' receipts_of=''
+  starts='' halts='' lifts='' clock='' receipts_of='' triggers=''
   for word in "$@"; do
     text=${word#*=}
     case $word in
       name=*) wanted="$wanted $text" ;;
       clock=*) clock=$text ;;
       receipts=*) receipts_of=$text ;;
+      triggers=*) triggers=$text ;;
       run=*) run=$text ;;
       where=*) where=$text ;;
       stop-timeout=*) stop_timeout=$text ;;
@@ -574,6 +597,7 @@ undo() {
   parse "$@"
   begin || return 0
   failed=no
+  find_deaf
   if [ -r "$receipt/log" ]; then
     restore_links
     patience=90
@@ -583,6 +607,7 @@ undo() {
   fi
   patience=$stop_timeout
   if [ -n "$halts" ]; then step halt ctl stop -- $halts || failed=yes; fi
+  [ -z "$deaf" ] || stop_deaf
   if [ -n "$starts" ]; then start_again $starts || failed=yes; fi
   look
   tell_look
@@ -617,6 +642,37 @@ restore_absence() {
     *) [ "$ours" = "$(stat -c %i.%Z "$root$path")" ] || { rec "foreign $path"; failed=yes; return 0; } ;;
   esac
   step "unlink:$path" rm -f "$root$path" || failed=yes
+}
+
+# A socket that was active when systemd read a mask of it is closed, and active in name: it listens when it is started anew.
+find_deaf() {
+  deaf='' sockets=''
+  for name in $starts; do
+    case $name in *.socket) sockets="$sockets $name" ;; esac
+  done
+  [ -n "$sockets" ] || return 0
+  show_sockets
+  for name in $sockets; do
+    case $masked in *" $name "*) ;; *) continue ;; esac
+    case $running in *" $name "*) deaf="$deaf $name" ;; esac
+  done
+}
+
+# No socket starts beside the service that it is to start, so that one is stopped, too. A mask from before the run stays.
+stop_deaf() {
+  sockets=$deaf
+  show_sockets
+  deaf=
+  for name in $sockets; do
+    case $masked in *" $name "*) ;; *) deaf="$deaf $name" ;; esac
+  done
+  [ -z "$deaf" ] || step stop-deaf ctl stop -- $deaf $woken || failed=yes
+}
+
+show_sockets() {
+  told=$out told_records=$records
+  show socket -pId -pLoadState -pActiveState -pCanStart -pTriggers -pAccept -- $sockets
+  out=$told records=$told_records
 }
 
 # What ran before and does not run now. A failed socket or timer must be reset first.

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { baseOf, type Change, isTemplate, type Prior, type PriorState, templateOf } from '../model/index.ts';
+import { baseOf, type Change, isTemplate, isTrigger, type Prior, type PriorState, templateOf } from '../model/index.ts';
 
 /** Longer lines are no records: what fleetmask.sh says is short. */
 const MAX_LINE = 64 * 1024;
@@ -34,6 +34,8 @@ export function newNonce(): string {
 export type Wish =
   /** Its time. */
   | 'clock=yes'
+  /** All about what can start the units, as of the units themselves. */
+  | 'triggers=yes'
   /** The receipts of all runs, or of one with what the host answered it. */
   | 'receipts=all'
   | `receipts=${string}`;
@@ -118,8 +120,7 @@ function encoded(text: string): string {
 
 /** A socket refuses to listen once the service that it is to start runs. */
 function triggersFirst(states: readonly PriorState[]): PriorState[] {
-  const rank = ({ id }: PriorState) => (/\.(?:socket|path|timer|automount)$/.test(id) ? 0 : 1);
-  return [...states].sort((a, b) => rank(a) - rank(b));
+  return [...states].sort((a, b) => Number(isTrigger(b.id)) - Number(isTrigger(a.id)));
 }
 
 /** Deactivating counts as running nowhere: it was on its way out by itself. */

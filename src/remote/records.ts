@@ -112,7 +112,7 @@ function failedToShow(records: readonly HostRecord[]): boolean {
   return failed && !records.some(({ kind, text }) => kind === 'unit' && text.startsWith('Id='));
 }
 
-/** Blocks of key=value, each closed by a bare record. The same unit under two names is one unit. */
+/** Blocks of key=value, each closed by a bare record; a key may come several times. The same unit under two names is one unit. */
 function blocks(records: readonly HostRecord[], kind: string): Map<string, string>[] {
   const found: Map<string, string>[] = [];
   let block = new Map<string, string>();
@@ -122,7 +122,8 @@ function blocks(records: readonly HostRecord[], kind: string): Map<string, strin
       block = new Map();
     } else {
       const [key, value] = keyValue(text);
-      block.set(key, value);
+      const before = block.get(key);
+      block.set(key, before === undefined ? value : `${before} ${value}`);
     }
   }
   const ids = new Set<string>();
@@ -155,6 +156,9 @@ function unitsFrom(records: readonly HostRecord[]): UnitFacts[] {
       transient: text('Transient') === 'yes',
       perpetual: text('Perpetual') === 'yes',
       triggeredBy: unitNames(fields.get('TriggeredBy')),
+      triggers: unitNames(fields.get('Triggers')),
+      accept: text('Accept') === 'yes',
+      fromBoot: /\bOn(?:Boot|Startup)USec=/.test(text('TimersMonotonic')),
     };
   });
 }
@@ -162,7 +166,9 @@ function unitsFrom(records: readonly HostRecord[]): UnitFacts[] {
 function relatedFrom(records: readonly HostRecord[]): RelatedFacts[] {
   return blocks(records, 'related').map((fields) => ({
     id: fields.get('Id') ?? '',
+    load: printable(fields.get('LoadState') ?? '', 40),
     active: printable(fields.get('ActiveState') ?? '', 40),
+    triggeredBy: unitNames(fields.get('TriggeredBy')),
   }));
 }
 

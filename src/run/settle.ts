@@ -28,10 +28,15 @@ export interface Job extends UndoJob {
 
 /** Probe and plan, nothing more. */
 export function plan(host: JournalHost, ask: Ask, queries: readonly Query[], crew: Crew): Promise<HostReport> {
-  return visit(host, crew, namesToProbe(queries), async ({ facts }) => {
+  return visit(host, wishing(crew, ask), namesToProbe(queries), async ({ facts }) => {
     const plan = assemble(ask, queries, facts);
     return plan.kind === 'change' ? { outcome: 'planned', units: unread(plan.units), fault: null } : unchanging(plan);
   });
+}
+
+/** With what the probe has to tell besides, for this ask. */
+function wishing(crew: Crew, { withTriggers }: Ask): Crew {
+  return withTriggers ? { ...crew, wishes: [...(crew.wishes ?? []), 'triggers=yes'] } : crew;
 }
 
 /** Reads, and changes nothing. */
@@ -47,16 +52,21 @@ function unchanging(plan: Exclude<Plan, { kind: 'change' }>): Ending {
 
 /** The whole life of a host in a run of mask or unmask. */
 export async function settle(host: JournalHost, job: Job, crew: Crew): Promise<HostReport> {
-  const report = await visit(host, crew, namesToProbe(job.queries), async (session, deadline, until) => {
-    const plan = assemble(job.ask, job.queries, session.facts);
-    if (plan.kind !== 'change') return unchanging(plan);
-    const unrecorded = await intend(host, job, crew, 'apply', SEQ.apply, plan);
-    if (unrecorded) return { outcome: 'refused', units: unread(plan.units), fault: unrecorded };
-    crew.progress(host.host, 'applying');
-    const context = contextOf(job, until - crew.clock.now());
-    const reply = await session.apply(plan, context, deadline);
-    return judged(host, job, crew, plan, session, reply);
-  });
+  const report = await visit(
+    host,
+    wishing(crew, job.ask),
+    namesToProbe(job.queries),
+    async (session, deadline, until) => {
+      const plan = assemble(job.ask, job.queries, session.facts);
+      if (plan.kind !== 'change') return unchanging(plan);
+      const unrecorded = await intend(host, job, crew, 'apply', SEQ.apply, plan);
+      if (unrecorded) return { outcome: 'refused', units: unread(plan.units), fault: unrecorded };
+      crew.progress(host.host, 'applying');
+      const context = contextOf(job, until - crew.clock.now());
+      const reply = await session.apply(plan, context, deadline);
+      return judged(host, job, crew, plan, session, reply);
+    },
+  );
   await record(job.journal, { type: 'settled', at: crew.clock.date(), report });
   return report;
 }

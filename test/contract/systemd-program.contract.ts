@@ -254,6 +254,94 @@ export function systemdProgramContract(open: () => Promise<SystemdUnderTest>): v
       expect(await whole(name)).toBe(before);
     });
 
+    it('shows what can start a unit, and what can start that, when it is asked to', async () => {
+      await given({
+        files: {
+          [A]: sleeper(),
+          [`${VENDOR}/fm-a.socket`]: SOCKET,
+          [`${VENDOR}/fm-b.timer`]: '[Timer]\nOnCalendar=yearly\nUnit=fm-a.socket\n',
+        },
+        running: ['fm-b.timer'],
+      });
+      const [, probe] = await converse(host, [], ['probe', 'triggers=yes', 'name=fm-a.service']);
+      expect(probe?.units.get('fm-a.service')).toMatchObject({ TriggeredBy: 'fm-a.socket' });
+      expect(probe?.units.get('fm-a.socket')).toMatchObject({
+        TriggeredBy: 'fm-b.timer',
+        Triggers: 'fm-a.service',
+        Accept: 'no',
+      });
+      expect(probe?.units.get('fm-b.timer')).toMatchObject({ Triggers: 'fm-a.socket', ActiveState: 'active' });
+      expect(probe?.rest).toContain(`path file ${VENDOR}/fm-b.timer`);
+    });
+
+    it('masks and stops what triggers a unit together with it, and undo has it listen and wait again', async () => {
+      await given({
+        files: {
+          [A]: sleeper(),
+          [`${VENDOR}/fm-a.socket`]: SOCKET,
+          [`${VENDOR}/fm-a.timer`]: '[Timer]\nOnCalendar=yearly\n',
+          [`${VENDOR}/fm-a.path`]: '[Path]\nPathExists=/run/fm-none\n',
+        },
+        running: ['fm-a.socket', 'fm-a.timer', 'fm-a.path', 'fm-a.service'],
+      });
+      const units = ['fm-a.socket', 'fm-a.timer', 'fm-a.path', 'fm-a.service'];
+      const before = await Promise.all(units.map(whole));
+      const [, masked, undone] = await converse(
+        host,
+        units,
+        [
+          ...(['apply', 'run=r1', 'where=etc', 'stop-timeout=5', 'meta=-'] as const),
+          ...units.flatMap((unit) => [`link=${ADMIN}/${unit}`, `stop=${unit}`, `read=${unit}`, `try=${unit}`]),
+        ],
+        undo(...units.flatMap((unit) => [`start=${unit}`, `read=${unit}`])),
+      );
+      for (const unit of units) {
+        expect(masked?.units.get(unit)).toMatchObject({ LoadState: 'masked', ActiveState: 'inactive' });
+        expect(masked?.steps[`try:${unit}`]).toBe('1');
+      }
+      expect(undone?.steps).toMatchObject({ start: '0' });
+      expect(undone?.steps).not.toHaveProperty('stop-deaf');
+      expect(await Promise.all(units.map(whole))).toEqual(before);
+    });
+
+    it.each([
+      ['while nothing runs behind it', ['fm-a.socket']],
+      ['with its service, which runs', ['fm-a.socket', 'fm-a.service']],
+    ])('a socket that was masked without being stopped listens again after the undo, %s', async (_, running) => {
+      await given({ files: { [A]: sleeper(), [`${VENDOR}/fm-a.socket`]: SOCKET }, running });
+      const [, masked, undone] = await converse(
+        host,
+        running,
+        ['apply', 'run=r1', 'where=etc', 'meta=-', `link=${ADMIN}/fm-a.socket`, 'read=fm-a.socket'],
+        undo(...running.map((unit) => `start=${unit}`)),
+      );
+      expect(masked?.units.get('fm-a.socket')).toMatchObject({ LoadState: 'masked', ActiveState: 'active' });
+      expect(undone?.steps).toEqual({
+        reload: '0',
+        [`unlink:${ADMIN}/fm-a.socket`]: '0',
+        'stop-deaf': '0',
+        start: '0',
+      });
+      await run(host, 'systemctl stop fm-a.service');
+      await run(host, connectTo('fm-a.socket'));
+      expect(await read(host, 'fm-a.service', 'ActiveState')).toBe('active');
+    });
+
+    it('a timer that was masked without being stopped failed, and waits again after the undo', async () => {
+      const timer = '[Timer]\nOnCalendar=yearly\n';
+      await given({ files: { [A]: sleeper(), [`${VENDOR}/fm-a.timer`]: timer }, running: ['fm-a.timer'] });
+      const before = await whole('fm-a.timer');
+      const [, masked, undone] = await converse(
+        host,
+        ['fm-a.timer'],
+        ['apply', 'run=r1', 'where=etc', 'meta=-', `link=${ADMIN}/fm-a.timer`, 'read=fm-a.timer'],
+        undo('start=fm-a.timer'),
+      );
+      expect(masked?.units.get('fm-a.timer')).toMatchObject({ LoadState: 'masked', ActiveState: 'failed' });
+      expect(undone?.steps).toMatchObject({ 'reset-failed': '0', start: '0' });
+      expect(await whole('fm-a.timer')).toBe(before);
+    });
+
     it('a failed socket is reset and listens again after the undo', async () => {
       await given({
         files: { [A]: sleeper(), [`${VENDOR}/fm-a.socket`]: SOCKET },

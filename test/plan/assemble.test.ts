@@ -38,6 +38,7 @@ describe('a plan for', () => {
       const whole: Ask = {
         now: false,
         runtime: false,
+        withTriggers: false,
         allowAbsent: false,
         killLeftovers: false,
         startProbe: true,

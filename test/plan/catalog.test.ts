@@ -72,11 +72,12 @@ describe('a unit argument', () => {
     expect(parseQuery('cron')).toMatchObject({ kind: 'logical' });
   });
 
-  it('may be a template, which is asked for through a witness and its instances', () => {
+  it('may be a template, which is asked for through a witness, its instances and the socket of its name', () => {
     expect(namesToProbe([parseQuery('worker@.service')])).toEqual([
       'worker@.service',
       'worker@fleetmask-witness.service',
       'worker@*.service',
+      'worker.socket',
     ]);
   });
 

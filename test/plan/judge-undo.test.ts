@@ -23,7 +23,8 @@ const prior = (active: string): Prior => ({
 });
 
 function evidence(active: string): Evidence {
-  const unit = { id: 'slow.service', names: ['slow.service'], load: 'loaded', file: 'enabled', active };
+  const known = { id: 'slow.service', names: ['slow.service'], load: 'loaded', file: 'enabled' };
+  const unit = { ...known, active, triggeredBy: ['slow.socket'] };
   return {
     refused: null,
     steps: [],
@@ -56,4 +57,19 @@ it.each([
   ['inactive', 'failed'],
 ])('a unit that was %s and is %s is as it was', (before, after) => {
   expect(judgeUndo(CHANGE, prior(before), evidence(after))).toBeNull();
+});
+
+it('a unit that what triggers it has started again is as it was, unless that had not been waiting', () => {
+  const socket = (active: string) => ({ id: 'slow.socket', load: '', file: '', active });
+  const withSocket = (active: string): Prior => ({
+    ...prior('inactive'),
+    states: [...prior('inactive').states, socket(active)],
+  });
+  const seen = (active: string): Evidence => {
+    const { units, ...rest } = evidence(active);
+    const waiting = { ...units[0]!, id: 'slow.socket', names: ['slow.socket'], active: 'active', triggeredBy: [] };
+    return { ...rest, units: [...units, waiting] };
+  };
+  expect(judgeUndo(CHANGE, withSocket('active'), seen('active'))).toBeNull();
+  expect(judgeUndo(CHANGE, withSocket('inactive'), seen('active'))?.kind).toBe('not-restored');
 });

@@ -1,5 +1,5 @@
 /** A host in a few words → the facts that a probe of it would find. */
-import type { Facts, PathFact, UnitFacts } from '../../src/model/index.ts';
+import type { Facts, PathFact, RelatedFacts, UnitFacts } from '../../src/model/index.ts';
 
 /** What is said of a unit; the rest is as for an ordinary installed service that is not running. */
 export interface UnitWords {
@@ -14,6 +14,9 @@ export interface UnitWords {
   readonly transient?: boolean;
   readonly perpetual?: boolean;
   readonly triggeredBy?: readonly string[];
+  readonly triggers?: readonly string[];
+  readonly accept?: boolean;
+  readonly fromBoot?: boolean;
   readonly group?: string;
 }
 
@@ -25,6 +28,7 @@ export interface Situation {
   readonly units?: Readonly<Record<string, UnitWords | null>>;
   /** Path → kind, or `-> target`. */
   readonly paths?: Readonly<Record<string, string>>;
+  /** Name → active state, and what can start it. */
   readonly related?: Readonly<Record<string, string>>;
 }
 
@@ -51,7 +55,7 @@ export function factsOf(situation: Situation): Facts {
           ? { kind: 'silent', why: 'no answer' }
           : { kind: 'running', version: systemd, state: 'running' },
     units: Object.entries(units).map(([id, words]) => unitOf(id, words ?? {})),
-    related: Object.entries(related).map(([id, active]) => ({ id, active })),
+    related: Object.entries(related).map(([id, words]) => relatedOf(id, words)),
     paths: Object.entries(paths).map(([path, kind]) => pathOf(path, kind)),
     receipts: [],
   };
@@ -76,7 +80,17 @@ export function unitOf(id: string, words: UnitWords): UnitFacts {
     transient: words.transient ?? false,
     perpetual: words.perpetual ?? false,
     triggeredBy: words.triggeredBy ?? [],
+    triggers: words.triggers ?? [],
+    accept: words.accept ?? false,
+    fromBoot: words.fromBoot ?? false,
   };
+}
+
+/** `active`, `active <- a.timer`, `masked`. */
+function relatedOf(id: string, words: string): RelatedFacts {
+  const [active = '', ...triggeredBy] = words.split(/ <- | /);
+  const masked = active === 'masked';
+  return { id, load: masked ? 'masked' : 'loaded', active: masked ? 'inactive' : active, triggeredBy };
 }
 
 function pathOf(path: string, kind: string): PathFact {

@@ -68,7 +68,7 @@ describe('facts', () => {
       path: '/etc/systemd/system/sshd.service',
       target: '/lib/systemd/system/ssh.service',
     });
-    expect(facts.related).toEqual([{ id: 'ssh.socket', active: 'inactive' }]);
+    expect(facts.related).toEqual([{ id: 'ssh.socket', load: '', active: 'inactive', triggeredBy: [] }]);
   });
 
   it('know systemd by versions old and new', () => {

@@ -21,6 +21,7 @@ const ASK: Ask = {
   units: ['cron'],
   now: true,
   runtime: false,
+  withTriggers: false,
   allowAbsent: false,
   killLeftovers: false,
   startProbe: true,

@@ -12,6 +12,10 @@ export const mask = command({
       'cron.service, crond.service or cronie.service, whichever a host has',
     ],
     ['fleetmask mask cups.service cups.socket -i h1,h2, -l all --now -y', 'two units, literally, without asking'],
+    [
+      'fleetmask mask cups -i hosts.yaml -l all --now --with-triggers',
+      'cups.socket and cups.path too, which would start it',
+    ],
     ['fleetmask mask apache -i prod.ini -l "web:!web5" --check', 'only show what would be done'],
   ],
   options: { ...selection, ...masking, ...change, ...consent, ...connection, ...output },

@@ -13,6 +13,7 @@ export const unmask = command({
   options: {
     ...selection,
     runtime: { ...masking.runtime, describe: 'only the masks in /run' },
+    'with-triggers': { ...masking['with-triggers'], hidden: true },
     ...change,
     ...consent,
     ...connection,

@@ -7,9 +7,9 @@
 # No process has such a number, so that nobody is hit when it is killed.
 first_pid=50000000
 
-# set_state ACTIVE SUB RESULT PID: of the unit that was recalled. OnStop is how its process behaves, whatever is loaded.
+# set_state ACTIVE SUB RESULT PID [DEAF]: of the unit that was recalled. OnStop is how its process behaves, whatever is loaded.
 set_state() {
-  printf "%s='%s'\n" ActiveState "$1" SubState "$2" Result "$3" MainPID "$4" OnStop "$OnStop" >"sim/active/$Id"
+  printf "%s='%s'\n" ActiveState "$1" SubState "$2" Result "$3" MainPID "$4" OnStop "$OnStop" Deaf "${5-no}" >"sim/active/$Id"
 }
 
 stop() {
@@ -135,7 +135,9 @@ require_active() {
 begin_unit() {
   case $Id in
     *.socket | *.timer | *.path)
-      recall "$Triggers"
+      beside=$Accept
+      recall "${Triggers:-$Id}"
+      case "$unit $beside $ActiveState" in *.socket\ no\ active) LoadState=busy ;; esac
       if [ "$LoadState" != loaded ]; then
         fail 1 'Job failed. See "journalctl -xe" for details.'
         return 1
@@ -176,6 +178,10 @@ fork_children() {
 trigger() {
   recall "$1"
   trigger=$Id
+  if [ "$Deaf" = yes ]; then
+    fail 1 'Connection refused'
+    return
+  fi
   start "$Triggers" 2>/dev/null
   if [ "$status" -ne 0 ]; then
     recall "$trigger"

@@ -46,7 +46,7 @@ recall() {
     read_unit "$1"
     if [ -f "sim/loaded/$Id" ]; then . "./sim/loaded/$Id"; fi
   fi
-  ActiveState=inactive SubState=dead Result=success MainPID=0
+  ActiveState=inactive SubState=dead Result=success MainPID=0 Deaf=no
   if [ -f "sim/active/$Id" ]; then . "./sim/active/$Id"; fi
 }
 
@@ -102,6 +102,7 @@ show_unit() {
       ;;
     *) unset MainPID ControlGroup ;;
   esac
+  case $Id in *.socket) ;; *) unset Accept ;; esac
   print_properties
 }
 

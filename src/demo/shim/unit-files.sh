@@ -89,13 +89,13 @@ read_unit() {
   scan
   locate "$1"
   KillMode=control-group RefuseManualStart=no RefuseManualStop=no Transient=no Type=simple RemainAfterExit=no
-  Requires='' Requisite='' Triggers='' OnStart='' OnStop='' Children=0
+  Requires='' Requisite='' Triggers='' Accept=no OnStart='' OnStop='' Children=0
   WantedBy='' RequiredBy='' RequisiteOf='' BoundBy='' ConsistsOf='' TriggeredBy=''
   if [ "$LoadState" = loaded ]; then
     file=$root$FragmentPath
     if [ -L "$file" ]; then file=$root$(readlink "$file"); fi
     parse "$file"
-    case $Id in *.socket | *.timer | *.path) Triggers=${Triggers:-${Id%.*}.service} ;; esac
+    case $Id$Accept in *.socketno | *.timer* | *.path*) Triggers=${Triggers:-${Id%.*}.service} ;; esac
     relate TriggeredBy $Triggers
   fi
   for link in $links; do
@@ -138,6 +138,7 @@ parse() {
       PartOf=*) relate ConsistsOf $value ;;
       Wants=*) relate WantedBy $value ;;
       Service=* | Unit=*) Triggers=$value ;;
+      Accept=*) Accept=$value ;;
       KillMode=*) KillMode=$value ;;
       RefuseManualStart=*) RefuseManualStart=$value ;;
       RefuseManualStop=*) RefuseManualStop=$value ;;
@@ -163,7 +164,7 @@ keep_unit() {
   printf "%s='%s'\n" Id "$Id" Names "$Names" LoadState "$LoadState" FragmentPath "$FragmentPath" KillMode "$KillMode" \
     RefuseManualStart "$RefuseManualStart" RefuseManualStop "$RefuseManualStop" Transient "$Transient" Type "$Type" \
     RemainAfterExit "$RemainAfterExit" Requires "${Requires# }" Requisite "${Requisite# }" \
-    Triggers "$Triggers" WantedBy "${WantedBy# }" \
+    Triggers "$Triggers" Accept "$Accept" WantedBy "${WantedBy# }" \
     RequiredBy "${RequiredBy# }" RequisiteOf "${RequisiteOf# }" BoundBy "${BoundBy# }" ConsistsOf "${ConsistsOf# }" \
     TriggeredBy "${TriggeredBy# }" OnStart "$OnStart" OnStop "$OnStop" Children "$Children" >"sim/loaded/$Id"
   for other in $Names; do
@@ -198,25 +199,48 @@ reload() {
     read_unit "$unit"
     keep_unit
   done
+  disarm
+}
+
+# What a mask does at once: a timer fails, a socket is closed, and tells nobody.
+disarm() {
+  set +f
+  for entry in sim/active/*.timer sim/active/*.socket; do
+    [ -e "$entry" ] || continue
+    recall "${entry##*/}"
+    [ "$LoadState" = masked ] || continue
+    case $Id in
+      *.timer) set_state failed failed resources 0 ;;
+      *) set_state "$ActiveState" "$SubState" "$Result" "$MainPID" yes ;;
+    esac
+  done
+  set -f
 }
 
 keep() {
   case $kept in *" $1 "*) ;; *) kept="$kept$1 " ;; esac
 }
 
-# A unit comes to be loaded between two reloads: those that it relates to hear of it.
+# A unit comes to be loaded between two reloads, and with it those that it relates to: they hear of it.
 introduce() {
-  keep_unit
-  newcomer=$Id
-  for edge in $edges; do
-    case $edge in */"$newcomer"/*) ;; *) continue ;; esac
-    recall "${edge##*/}"
-    role=${edge%%/*}
-    eval "already=\" \$$role \""
-    case $already in *" $newcomer "*) ;; *) eval "$role=\"\$$role $newcomer\"" ;; esac
+  first_comer=$Id
+  set -- "$Id"
+  while [ $# -gt 0 ]; do
+    newcomer=$1
+    shift
+    recall "$newcomer"
     keep_unit
+    for edge in $edges; do
+      case $edge in */"$newcomer"/*) ;; *) continue ;; esac
+      [ -e "sim/loaded/${edge##*/}" ] || set -- "$@" "${edge##*/}"
+      recall "${edge##*/}"
+      role=${edge%%/*}
+      eval "already=\" \$$role \""
+      case $already in *" $newcomer "*) ;; *) eval "$role=\"\$$role $newcomer\"" ;; esac
+      keep_unit
+    done
   done
-  recall "$newcomer"
+  recall "$first_comer"
 }
 
 # Into $UnitFileState, which systemd always reads from the disk.

@@ -1,0 +1,42 @@
+/** What an operator should know about a unit before agreeing to its mask. */
+import { type Ask, baseOf, isRunning, isTrigger, templateOf, type UnitFacts } from '../model/index.ts';
+import type { Meant } from './resolve.ts';
+
+export function notesOn(ask: Ask, { unit, facts, instances }: Meant, meant: readonly Meant[]): string[] {
+  const notes: string[] = [];
+  if (facts.source.startsWith('/etc/init.d/')) notes.push(`${facts.source} can still be run by hand`);
+  if (isTrigger(unit)) notes.push(...notesOnTrigger(ask, facts, meant));
+  const connections = instances.filter(isConnection).length;
+  if (connections > 0) notes.push(`no rollback brings back the connections that end with it (${connections} now)`);
+  const own = instances.filter(hasOwnFile);
+  if (own.length > 0)
+    notes.push(`instances with a unit file of their own are not masked: ${own.map(({ id }) => id).join(', ')}`);
+  return notes;
+}
+
+function notesOnTrigger(ask: Ask, facts: UnitFacts, meant: readonly Meant[]): string[] {
+  const { id, active, sub, accept, fromBoot } = facts;
+  const notes: string[] = [];
+  const starts = accept ? [] : facts.triggers;
+  if (isRunning(active) && facts.load !== 'masked') {
+    if (id.endsWith('.socket')) notes.push('a masked socket stops listening at once');
+    if (id.endsWith('.socket') && sub === 'running' && !ask.now && starts.length > 0)
+      notes.push(`a rollback restarts ${starts.join(', ')}, or the socket could not listen again`);
+    if (id.endsWith('.timer') && !ask.now) notes.push('a masked timer stops waiting at once');
+    if (fromBoot) notes.push('it counts from the boot: a rollback makes it elapse once, at once');
+  }
+  const besides = starts.filter((name) => !meant.some(({ facts: { names } }) => names.includes(name)));
+  if (besides.length > 0) notes.push(`it also starts ${besides.join(', ')}, which then stays off`);
+  return notes;
+}
+
+/** An instance that a socket with Accept=yes made for one connection; without that connection it cannot start. */
+export function isConnection({ id, triggeredBy }: UnitFacts): boolean {
+  const template = templateOf(id);
+  return triggeredBy.some((name) => name.endsWith('.socket') && template === name.replace(/\.socket$/, '@.service'));
+}
+
+/** Such an instance does not fall under its template's mask. */
+export function hasOwnFile(instance: UnitFacts): boolean {
+  return baseOf(instance.fragment) === instance.id;
+}
