@@ -1,12 +1,16 @@
 /** mask, unmask and plan: one flow with different ends. */
 import { type Ask, UsageError } from '../model/index.ts';
 import { parseQuery } from '../plan/resolve.ts';
-import { totalsOf } from '../run/fleet.ts';
-import { createJournal, type Journal, type JournalRecord } from '../run/journal.ts';
+import { budget, type Limits } from '../run/budget.ts';
+import { createJournal } from '../run/journal.ts';
+import { ledger } from '../run/ledger.ts';
 import { plan, settle } from '../run/settle.ts';
+import { parseShare } from '../run/share.ts';
+import { parseWaves, waveSizes } from '../run/waves.ts';
 import type { CrewFlags } from './crew.ts';
 import type { Io } from './io.ts';
-import { consent, metaOf, newRun, type RunFlags, stateDir, visitFleet } from './run.ts';
+import { visitOnRecord } from './on-record.ts';
+import { newRun, type RunFlags, stateDir, visitFleet } from './run.ts';
 import type { OutputFlags } from './screen.ts';
 import { type SelectionFlags, targetsOf, type WayInFlags } from './targets.ts';
 
@@ -14,7 +18,10 @@ export interface ChangeFlags extends SelectionFlags, WayInFlags, CrewFlags, Outp
   readonly units?: readonly string[] | undefined;
   readonly check?: boolean | undefined;
   readonly yes?: boolean | undefined;
-  readonly rollback: 'host' | 'none';
+  readonly rollback: 'host' | 'fleet' | 'none';
+  readonly waves?: string | undefined;
+  readonly 'max-fail'?: string | undefined;
+  readonly 'max-unreachable'?: string | undefined;
   readonly 'confirm-within'?: string | undefined;
   readonly 'with-triggers'?: boolean | undefined;
   readonly 'allow-absent'?: boolean | undefined;
@@ -49,6 +56,19 @@ export function askOf(verb: Ask['verb'], flags: ChangeFlags): Ask {
   };
 }
 
+/** What may go wrong before the run stops. In waves the first failure stops it, unless --max-fail says otherwise. */
+function limitsOf(flags: ChangeFlags): Limits {
+  const share = (flag: 'max-fail' | 'max-unreachable') => {
+    const text = flags[flag];
+    return text === undefined ? undefined : parseShare(`--${flag}`, text);
+  };
+  const unsaid = flags.waves === undefined ? undefined : parseShare('--max-fail', '0');
+  return {
+    maxFail: share('max-fail') ?? unsaid ?? (flags.rollback === 'fleet' ? 'no-failed-change' : undefined),
+    maxUnreachable: share('max-unreachable'),
+  };
+}
+
 /** What would be done, host by host; touches nothing. */
 export async function dryRun(io: Io, verb: Ask['verb'], flags: ChangeFlags): Promise<number> {
   const ask = askOf(verb, flags);
@@ -59,6 +79,8 @@ export async function dryRun(io: Io, verb: Ask['verb'], flags: ChangeFlags): Pro
 }
 
 export async function carryOut(io: Io, verb: Ask['verb'], flags: ChangeFlags): Promise<number> {
+  const limits = limitsOf(flags);
+  const sizes = flags.waves === undefined ? undefined : parseWaves(flags.waves);
   if (flags.check) return dryRun(io, verb, flags);
   if (flags['confirm-within'] !== undefined) throw new UsageError('--confirm-within is not there yet');
   const ask = askOf(verb, flags);
@@ -70,42 +92,22 @@ export async function carryOut(io: Io, verb: Ask['verb'], flags: ChangeFlags): P
     );
   }
   const hosts = await targetsOf(io, flags);
-  const run = newRun(io, verb, ask.units, flags);
-  const doubtful = new Set<string>();
-  let journal: Journal | undefined;
-  try {
-    return await visitFleet(io, {
-      run,
-      hosts,
-      flags,
-      prepare: async () => {
-        await consent(io, run, hosts, flags.yes);
-        journal = watched(await createJournal(stateDir(io), run.id), doubtful);
-        await journal.commit({ type: 'run', schema: 'fleetmask.journal/1', run, ask, hosts });
-      },
-      work: (host, crew) =>
-        settle(
-          host,
-          { run: run.id, ask, queries, meta: metaOf(run), journal: journal!, rollback: flags.rollback },
-          crew,
-        ),
-      inDoubt: () => [...doubtful],
-      finish: (reports, exitCode) =>
-        journal!.commit({ type: 'finished', at: io.date().toISOString(), totals: totalsOf(reports), exitCode }),
-    });
-  } finally {
-    await journal?.close();
-  }
-}
-
-/** Follows which hosts have an intent and no settlement. */
-export function watched(journal: Journal, doubtful: Set<string>): Journal {
-  return {
-    commit: async (record: JournalRecord) => {
-      if (record.type === 'intent') doubtful.add(record.host);
-      await journal.commit(record);
-      if (record.type === 'settled') doubtful.delete(record.report.host);
-    },
-    close: () => journal.close(),
+  const run = {
+    ...newRun(io, verb, ask.units, flags),
+    ...(sizes && { waves: waveSizes(hosts.length, sizes) }),
   };
+  return visitOnRecord(io, {
+    run,
+    hosts,
+    flags,
+    budget: budget(limits, hosts.length),
+    whenSpent: flags.rollback === 'fleet' ? 'put-back' : 'keep',
+    open: async () => {
+      const opened = ledger(await createJournal(stateDir(io), run.id));
+      await opened.commit({ type: 'run', schema: 'fleetmask.journal/1', run, ask, hosts });
+      return opened;
+    },
+    work: (host, job, crew, stopped) =>
+      settle(host, { ...job, ask, queries, rollback: flags.rollback === 'none' ? 'none' : 'host', stopped }, crew),
+  });
 }

@@ -139,10 +139,31 @@ export const change = {
     describe: 'show what would be done, touch nothing (the same as `plan`)',
   },
   rollback: {
-    choices: ['host', 'none'] as const,
+    choices: ['host', 'fleet', 'none'] as const,
     default: 'host' as const,
     group: CHANGE,
-    describe: 'when a host fails: put that host back, or leave it for a person',
+    describe:
+      'when a host fails: put that host back; or every host of the run, newest wave first (with --max-fail: when that is exceeded); or leave it for a person',
+  },
+  waves: {
+    type: 'string',
+    requiresArg: true,
+    group: CHANGE,
+    describe:
+      'sizes of successive waves, the last repeated: 1,10%,100%; percentages of all hosts, rounded down; each wave is settled before the next begins',
+  },
+  'max-fail': {
+    type: 'string',
+    requiresArg: true,
+    group: CHANGE,
+    describe:
+      'N, or P% of all hosts rounded down: stop once more hosts than this failed or refused; 0: at the first, 10% of 50: at the sixth [no limit; 0 with --waves]',
+  },
+  'max-unreachable': {
+    type: 'string',
+    requiresArg: true,
+    group: CHANGE,
+    describe: 'N or P%: the same for hosts that cannot be reached [no limit]',
   },
   'confirm-within': {
     type: 'string',

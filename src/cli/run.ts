@@ -1,13 +1,15 @@
 /** From flags to exit code: what all commands that visit a fleet have in common. */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { type Command, type HostReport, type RunInfo, UsageError } from '../model/index.ts';
-import { describeAsk } from '../report/index.ts';
-import { acrossFleet, totalsOf } from '../run/fleet.ts';
+import { type Command, type Fault, type HostReport, type RunInfo, UsageError } from '../model/index.ts';
+import { describeAsk, describeOffer, sayKept, sayStopped } from '../report/index.ts';
+import { type Budget, UNLIMITED } from '../run/budget.ts';
+import { campaign, type FleetUndo } from '../run/campaign.ts';
+import { totalsOf } from '../run/fleet.ts';
 import type { JournalHost } from '../run/journal.ts';
 import type { Crew } from '../run/visit.ts';
 import { type CrewFlags, crewOf } from './crew.ts';
-import { exitCodeOf } from './exit.ts';
+import { EXIT, exitCodeOf } from './exit.ts';
 import type { Io } from './io.ts';
 import { type OutputFlags, screens } from './screen.ts';
 
@@ -18,7 +20,11 @@ export interface Visit {
   readonly expected?: 'masked' | 'unmasked';
   /** Called once, when everything is ready and nothing was connected to yet. */
   prepare?(): Promise<void>;
-  work(host: JournalHost, crew: Crew): Promise<HostReport>;
+  work(host: JournalHost, crew: Crew, stopped: () => Fault | null): Promise<HostReport>;
+  /** Absent: nothing that goes wrong on some hosts keeps others from their turn. */
+  readonly budget?: Budget | undefined;
+  /** How what was changed is taken back; absent where nothing is, or where the visit is a way back itself. */
+  readonly undo?: ((crew: Crew) => Omit<FleetUndo, 'offer'>) | undefined;
   /** Hosts that may have been changed and are not settled yet: named when the operator ends the run at once. */
   inDoubt?(): readonly string[];
   finish?(reports: readonly HostReport[], exitCode: number): Promise<void>;
@@ -34,31 +40,44 @@ export async function visitFleet(io: Io, visit: Visit): Promise<number> {
     progress: (host, step) => shown.publish({ type: 'host-step', host, step }),
   });
   await visit.prepare?.();
+  let puttingBack = false;
   const release = io.onInterrupt((count) => {
     if (count === 1) {
       stopping.abort();
-      io.stderr.write(
-        '\nfleetmask: interrupted: no new hosts; waiting for those in flight. Once more to stop at once.\n',
-      );
+      const what = puttingBack ? 'the hosts are still put back' : 'no new hosts; waiting for those in flight';
+      io.stderr.write(`\nfleetmask: interrupted: ${what}. Once more to stop at once.\n`);
       return;
     }
-    const doubtful = visit.inDoubt?.() ?? [];
-    if (doubtful.length > 0) {
-      io.stderr.write(
-        `\nfleetmask: stopped; in doubt, they may have been changed: ${doubtful.join(', ')} (run ${run.id})\n`,
-      );
-    }
-    io.abort(130);
+    shown.clear();
+    sayStopped(shown.err, run.id, visit.inDoubt?.() ?? [], undo !== undefined);
+    io.abort(EXIT.interrupted);
   });
+  const undo = visit.undo?.(crew);
   try {
     shown.publish({ type: 'run-started', run, hosts: hosts.map(({ host }) => host) });
-    const reports = await acrossFleet(
+    const reports = await campaign({
       hosts,
-      flags.forks,
-      stopping.signal,
-      (host) => visit.work(host, crew),
-      (report) => shown.publish({ type: 'host-settled', report }),
-    );
+      waves: run.waves,
+      forks: flags.forks,
+      budget: visit.budget ?? UNLIMITED,
+      interrupt: stopping.signal,
+      work: (host, stopped) => visit.work(host, crew, stopped),
+      undo: undo && {
+        ...undo,
+        begin: async (names) => {
+          puttingBack = true;
+          await undo.begin(names);
+        },
+        offer: async (changed) => {
+          shown.clear();
+          const answer = await io.prompt(describeOffer(changed), 'shown');
+          if (agreed(answer)) return true;
+          sayKept(shown.err, run.id, changed);
+          return false;
+        },
+      },
+      publish: (event) => shown.publish(event),
+    });
     const exitCode = exitCodeOf(run.command, reports, stopping.signal.aborted, visit.expected);
     await visit.finish?.(reports, exitCode);
     const finishedAt = io.date().toISOString();
@@ -134,7 +153,11 @@ export async function consent(
       'Say -y to go on without being asked.',
     );
   }
-  if (!/^y(?:es)?$/i.test(answer.trim())) throw new UsageError('not agreed: nothing was touched');
+  if (!agreed(answer)) throw new UsageError('not agreed: nothing was touched');
+}
+
+function agreed(answer: string | undefined): boolean {
+  return /^y(?:es)?$/i.test(answer?.trim() ?? '');
 }
 
 export function stateDir(io: Io): string {

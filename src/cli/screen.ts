@@ -14,6 +14,8 @@ export interface Screens {
   readonly out: Output;
   readonly err: Output;
   publish(event: Event): void;
+  /** Takes the line that tells the progress off the screen, for something else to be said. */
+  clear(): void;
   end(): Promise<void>;
 }
 
@@ -22,13 +24,15 @@ export function screens(io: Io, flags: OutputFlags): Screens {
   const out = colored(io.stdout, io, flags);
   const err = colored(io.stderr, io, flags);
   const verbose = flags.verbose ?? false;
-  const sinks: Sink[] = [progressSink(err, { verbose }), resultSink(out, flags.output, verbose)];
+  const progress = progressSink(err, { verbose });
+  const sinks: Sink[] = [progress, resultSink(out, flags.output, verbose)];
   return {
     out,
     err,
     publish: (event) => {
       for (const sink of sinks) sink.event(event);
     },
+    clear: () => void progress.end(),
     end: async () => {
       for (const sink of sinks) await sink.end();
     },

@@ -32,6 +32,8 @@ const HINTS = {
   'read-back': 'What was read back is not what was asked; look at the unit on the host.',
   'not-restored': 'Compare the host with the prior state in `fleetmask runs show`, and repair it by hand.',
   lost: 'The connection broke after the change began; run `fleetmask status` when the host is back.',
+  budget: 'Look at the hosts that failed; then run it again, or put back what was changed with `fleetmask rollback`.',
+  'fleet-rollback': 'Nothing is wrong with this host; look at the one that failed.',
   cancelled: 'The run was interrupted; run it again for the hosts that were not started.',
   bug: 'This is a bug in fleetmask; please report it with the journal of the run.',
 } as const;

@@ -47,6 +47,8 @@ export interface HostReport {
   readonly systemd: number | null;
   readonly units: readonly UnitReport[];
   readonly fault: Fault | null;
+  /** Which wave it was in, from 1; only in a run with --waves. */
+  readonly wave?: number;
 }
 
 export type Command = 'mask' | 'unmask' | 'status' | 'plan' | 'rollback';
@@ -64,6 +66,8 @@ export interface RunInfo {
   readonly ticket: string | null;
   /** UTC, RFC 3339 */
   readonly startedAt: string;
+  /** How many hosts each wave has, in order; absent without --waves. */
+  readonly waves?: readonly number[];
 }
 
 /** One document, `fleetmask.report/1`. */
@@ -83,5 +87,15 @@ export type Event =
   | { readonly type: 'run-started'; readonly run: RunInfo; readonly hosts: readonly string[] }
   | { readonly type: 'host-step'; readonly host: string; readonly step: Step }
   | { readonly type: 'host-settled'; readonly report: HostReport }
+  /** Every host of it is settled; those that did not end as asked are named. */
+  | {
+      readonly type: 'wave-finished';
+      readonly wave: number;
+      readonly waves: number;
+      readonly totals: Partial<Record<Outcome, number>>;
+      readonly failed: readonly Pick<HostReport, 'host' | 'outcome'>[];
+    }
+  /** These hosts are put back now, and each is settled a second time. */
+  | { readonly type: 'rollback-started'; readonly hosts: readonly string[]; readonly why: string }
   | { readonly type: 'warning'; readonly text: string }
   | { readonly type: 'run-finished'; readonly report: Report };

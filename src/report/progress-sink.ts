@@ -1,4 +1,6 @@
-import type { HostReport, Outcome, Step } from '../model/index.ts';
+import type { Event, HostReport, Outcome, Step } from '../model/index.ts';
+import { countOutcomes } from './explain.ts';
+import { countHosts, nameHosts } from './hosts.ts';
 import type { Output, Sink } from './output.ts';
 import { outcomeStyle } from './paint.ts';
 import { prose } from './prose.ts';
@@ -9,6 +11,8 @@ const STEPS: readonly Step[] = ['connecting', 'probing', 'applying', 'undoing'];
 
 /** Outcomes in which a host did not end as asked. */
 const FAILED: ReadonlySet<Outcome> = new Set(['refused', 'unreachable', 'not-started', 'rolled-back', 'stranded']);
+
+const NOT_PUT_BACK: ReadonlySet<Outcome> = new Set(['stranded']);
 
 /**
  * What is going on, on stderr and only on a terminal: one line that updates itself and is gone at the end, or a line for
@@ -22,6 +26,7 @@ export function progressSink(err: Output, options: { readonly verbose: boolean }
   let total = 0;
   let done = 0;
   let failed = 0;
+  let undoing = false;
   let latest = '';
   let shown = '';
 
@@ -37,7 +42,7 @@ export function progressSink(err: Output, options: { readonly verbose: boolean }
       const count = [...busy.values()].filter((each) => each === step).length;
       return count > 0 ? [`${count} ${step}`] : [];
     });
-    const head = `${done}/${total} done${failed > 0 ? ` (${failed} failed)` : ''}`;
+    const head = `${done}/${total} ${undoing ? 'put back' : 'done'}${failed > 0 ? ` (${failed} failed)` : ''}`;
     // one column stays free: a full line would make some terminals wrap
     show(shorten([head, ...counts].join(', ') + (latest === '' ? '' : `  ${latest}`), (err.columns ?? 80) - 1));
   };
@@ -55,9 +60,24 @@ export function progressSink(err: Output, options: { readonly verbose: boolean }
         case 'host-settled':
           busy.delete(event.report.host);
           done += 1;
-          if (FAILED.has(event.report.outcome)) failed += 1;
+          if ((undoing ? NOT_PUT_BACK : FAILED).has(event.report.outcome)) failed += 1;
           latest = safe(`${event.report.host}: ${event.report.outcome}`);
           if (err.isTTY && options.verbose) err.write(settled(event.report, err));
+          return status();
+        case 'wave-finished':
+          if (!err.isTTY) return;
+          clear();
+          err.write(waveLine(event, err));
+          return status();
+        case 'rollback-started':
+          total = event.hosts.length;
+          done = 0;
+          failed = 0;
+          latest = '';
+          undoing = true;
+          if (!err.isTTY) return;
+          clear();
+          err.write(prose([{ text: `${countHosts(total)} to be ${event.why}` }], err));
           return status();
         case 'warning':
           clear();
@@ -69,6 +89,20 @@ export function progressSink(err: Output, options: { readonly verbose: boolean }
     },
     end: clear,
   };
+}
+
+/** `wave 2/3, 5 hosts: 3 masked, 1 unchanged, 1 rolled-back: web3`. */
+function waveLine({ wave, waves, totals, failed }: Extract<Event, { type: 'wave-finished' }>, err: Output): string {
+  const hosts = Object.values(totals).reduce((sum, count) => sum + count, 0);
+  const names = failed.map(({ host }) => host);
+  return prose(
+    [
+      { text: `wave ${wave}/${waves}, ${countHosts(hosts)}: ` },
+      ...countOutcomes(totals),
+      { text: names.length > 0 ? `: ${nameHosts(names, 'some')}` : '' },
+    ],
+    err,
+  );
 }
 
 /** `web1: masked in 0.4 s`, `web2: unreachable in 5.0 s: connection refused`. */

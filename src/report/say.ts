@@ -21,7 +21,7 @@ const DEEDS = {
 
 /** What an operator is asked before anything changes: `Mask cron (and stop it) on 12 hosts: web1 … web12? [y/N] `. */
 export function describeAsk(
-  run: Pick<RunInfo, 'id' | 'command' | 'units' | 'now' | 'runtime'>,
+  run: Pick<RunInfo, 'id' | 'command' | 'units' | 'now' | 'runtime' | 'waves'>,
   hosts: readonly string[],
 ): string {
   const where = countHosts(hosts.length);
@@ -30,7 +30,48 @@ export function describeAsk(
   }
   const stop = run.now ? ` (and stop ${run.units.length === 1 ? 'it' : 'them'})` : '';
   const until = run.runtime ? ' until the next boot' : '';
-  return safe(`${DEEDS[run.command]} ${listed(run.units)}${stop} on ${where}${until}: ${ends(hosts)}? [y/N] `);
+  const waves = run.waves ? ` in waves of ${sizes(run.waves)}` : '';
+  return safe(`${DEEDS[run.command]} ${listed(run.units)}${stop} on ${where}${waves}${until}: ${ends(hosts)}? [y/N] `);
+}
+
+/** What an operator is asked who interrupted a run: `2 hosts were changed: web1, web2. Put them back? [y/N] `. */
+export function describeOffer(changed: readonly string[]): string {
+  const [were, them] = changed.length === 1 ? ['was', 'it'] : ['were', 'them'];
+  return safe(`${countHosts(changed.length)} ${were} changed: ${ends(changed)}. Put ${them} back? [y/N] `);
+}
+
+/** What an operator who does not take the offer, or is not there, is left with. */
+export function sayKept(err: Output, run: string, changed: readonly string[]): void {
+  const stay = changed.length === 1 ? 'was changed and stays' : 'were changed and stay';
+  printError(err, {
+    message: `interrupted: ${countHosts(changed.length)} ${stay} so: ${ends(changed)}`,
+    hint: `fleetmask rollback ${run} puts ${changed.length === 1 ? 'it' : 'them'} back.`,
+  });
+}
+
+/** The last words of a run that is ended at once. */
+export function sayStopped(err: Output, run: string, inDoubt: readonly string[], undoable: boolean): void {
+  if (inDoubt.length > 0) {
+    printError(err, {
+      message: `stopped at once; in doubt, they may have been changed: ${inDoubt.join(', ')}`,
+      hint: `fleetmask recover ${run} settles them.`,
+    });
+  } else printError(err, { message: 'stopped at once; no host is in doubt' });
+  if (undoable) {
+    const back = `fleetmask rollback ${run} puts back every host that the run changed.`;
+    err.write(prose([{ text: `hint: ${back}`, style: 'quiet' }], err));
+  }
+}
+
+/** `1, 5 and 44`; equal ones together: `5, 3 × 50 and 45`. */
+function sizes(waves: readonly number[]): string {
+  const runs: { size: number; times: number }[] = [];
+  for (const size of waves) {
+    const last = runs.at(-1);
+    if (last?.size === size) last.times += 1;
+    else runs.push({ size, times: 1 });
+  }
+  return listed(runs.map(({ size, times }) => (times === 1 ? String(size) : `${times} × ${size}`)));
 }
 
 function listed(names: readonly string[]): string {

@@ -1,30 +1,32 @@
 /** Many hosts, so many at once. */
 import pLimit from 'p-limit';
-import { fault, type HostReport, type Outcome } from '../model/index.ts';
+import { type Fault, fault, type HostReport, type Outcome } from '../model/index.ts';
 import type { JournalHost } from './journal.ts';
 
 /**
  * Settles every host and returns the reports in the hosts' order. `work` always settles its host, so nothing here rejects for a
- * host; a bug does, after the hosts that are in flight have ended. Hosts not yet begun when `stopping` aborts are `not-started`.
+ * host; a bug does, after the hosts that are in flight have ended. A host whose turn comes when `stopped` gives a reason is
+ * `not-started` for that reason.
  */
 export async function acrossFleet(
   hosts: readonly JournalHost[],
   forks: number,
-  stopping: AbortSignal,
+  stopped: () => Fault | null,
   work: (host: JournalHost) => Promise<HostReport>,
   settled: (report: HostReport) => void,
 ): Promise<HostReport[]> {
   const limit = pLimit(forks);
-  const broken = new AbortController();
+  let broken = false;
   const results = await Promise.allSettled(
     hosts.map((host) =>
       limit(async () => {
         try {
-          const report = stopping.aborted || broken.signal.aborted ? notStarted(host) : await work(host);
+          const why = broken ? interrupted() : stopped();
+          const report = why === null ? await work(host) : notStarted(host, why);
           settled(report);
           return report;
         } catch (error) {
-          broken.abort();
+          broken = true;
           throw error;
         }
       }),
@@ -36,7 +38,12 @@ export async function acrossFleet(
   });
 }
 
-function notStarted({ host, address, port }: JournalHost): HostReport {
+/** The operator wants no further host to begin. */
+export function interrupted(): Fault {
+  return fault('cancelled', 'the run was interrupted before this host began');
+}
+
+function notStarted({ host, address, port }: JournalHost, why: Fault): HostReport {
   return {
     host,
     address,
@@ -46,7 +53,7 @@ function notStarted({ host, address, port }: JournalHost): HostReport {
     os: null,
     systemd: null,
     units: [],
-    fault: fault('cancelled', 'the run was interrupted before this host began'),
+    fault: why,
   };
 }
 

@@ -1,8 +1,25 @@
-/** Puts back what an earlier run did to a host, from what its journal recorded and the receipt on the host. */
-import { fault, type HostReport, type UnitReport } from '../model/index.ts';
-import type { Intent, JournalHost } from './journal.ts';
+/** Puts back what a run did to a host, from what its journal recorded and the receipt on the host. */
+import { type Fault, fault, type HostReport, type UnitReport } from '../model/index.ts';
+import { SEQ } from '../remote/session.ts';
+import type { Intent, JournalHost, RunState } from './journal.ts';
 import { record, type UndoJob, undoHost } from './undo.ts';
-import { type Crew, visit } from './visit.ts';
+import { type Crew, type Ending, visit } from './visit.ts';
+
+/** What there is to undo on a host. */
+export interface Undoable {
+  readonly intent: Intent;
+  /** As last reported. */
+  readonly units: readonly UnitReport[];
+  /** The highest sequence number sent to the host. */
+  readonly lastSeq: number;
+}
+
+/** Null where the run changed nothing that is not put back already. */
+export function undoableOn(host: string, { hosts, lastSeq }: RunState): Undoable | null {
+  const state = hosts.get(host);
+  if (state?.kind !== 'changed' && state?.kind !== 'in-doubt') return null;
+  return { intent: state.intent, units: state.report?.units ?? [], lastSeq: lastSeq.get(host) ?? SEQ.apply };
+}
 
 /**
  * `restored` when the host reads as it was before the run; `stranded` when it was reached and does not; a host that could
@@ -10,14 +27,23 @@ import { type Crew, visit } from './visit.ts';
  */
 export async function rollBackHost(
   host: JournalHost,
-  intent: Intent,
-  before: readonly UnitReport[],
-  lastSeq: number,
+  undoable: Undoable,
+  job: UndoJob,
+  crew: Crew,
+): Promise<HostReport> {
+  const report = await undoOn(host, undoable, job, crew);
+  await record(job.journal, { type: 'settled', at: crew.clock.date(), report });
+  return report;
+}
+
+async function undoOn(
+  host: JournalHost,
+  { intent, units: before, lastSeq }: Undoable,
   job: UndoJob,
   crew: Crew,
 ): Promise<HostReport> {
   const { change, prior } = intent;
-  const report = await visit(host, crew, [], async (session) => {
+  return visit(host, crew, [], async (session) => {
     if (prior.machineId !== null && session.facts.machineId !== prior.machineId) {
       const message = `this is another machine than the run changed (machine id ${session.facts.machineId ?? 'unknown'})`;
       return { outcome: 'refused', units: before, fault: fault('stale-plan', message) };
@@ -43,6 +69,46 @@ export async function rollBackHost(
       ? { outcome: 'restored', units, fault: null }
       : { outcome: 'stranded', units, fault: undone.fault };
   });
+}
+
+/**
+ * Takes back, within its own run, what the run did to a host, because of what happened elsewhere (`why`): `rolled-back` when the
+ * host reads as before the run. A host that is not put back, also for want of a connection, is `stranded`: the run changed it.
+ * A fault that the host had itself stays its fault.
+ */
+export async function putBackWithFleet(
+  host: JournalHost,
+  forward: HostReport,
+  undoable: Undoable,
+  why: Fault,
+  job: UndoJob,
+  crew: Crew,
+): Promise<HostReport> {
+  const undone = await undoOn(host, undoable, job, crew);
+  const report = { ...forward, ...endingOf(forward, undone, why), seconds: round(forward.seconds + undone.seconds) };
   await record(job.journal, { type: 'settled', at: crew.clock.date(), report });
   return report;
+}
+
+function endingOf(forward: HostReport, undone: HostReport, why: Fault): Ending {
+  const cause = forward.fault ?? why;
+  const reached = undone.outcome === 'restored' || undone.outcome === 'stranded';
+  const units = reached
+    ? undone.units.map((unit, i) => ({ ...unit, before: forward.units[i]!.before }))
+    : forward.units;
+  if (undone.fault === null) return { outcome: 'rolled-back', units, fault: cause };
+  const { kind, message, hint } = undone.fault;
+  if (reached) {
+    const left = `${cause.message}; and it could not be put back: ${message}`;
+    return { outcome: 'stranded', units, fault: fault(forward.fault?.kind ?? kind, left, hint) };
+  }
+  const away = `${cause.message}; and it could not be reached to be put back: ${message}`;
+  return { outcome: 'stranded', units, fault: fault(forward.fault?.kind ?? 'lost', away, RUN_ROLLBACK) };
+}
+
+const RUN_ROLLBACK =
+  'It is as the run left it; `fleetmask rollback` of the run puts it back when it can be reached again.';
+
+function round(seconds: number): number {
+  return Math.round(seconds * 1000) / 1000;
 }

@@ -24,6 +24,8 @@ export interface Job extends UndoJob {
   readonly queries: readonly Query[];
   /** What becomes of a host on which the change failed. */
   readonly rollback: 'host' | 'none';
+  /** Asked before the change begins: why it is not to begin any more. */
+  stopped?(): Fault | null;
 }
 
 /** Probe and plan, nothing more. */
@@ -59,6 +61,8 @@ export async function settle(host: JournalHost, job: Job, crew: Crew): Promise<H
     async (session, deadline, until) => {
       const plan = assemble(job.ask, job.queries, session.facts);
       if (plan.kind !== 'change') return unchanging(plan);
+      const stopped = job.stopped?.() ?? null;
+      if (stopped) return { outcome: 'not-started', units: unread(plan.units), fault: stopped };
       const unrecorded = await intend(host, job, crew, 'apply', SEQ.apply, plan);
       if (unrecorded) return { outcome: 'refused', units: unread(plan.units), fault: unrecorded };
       crew.progress(host.host, 'applying');

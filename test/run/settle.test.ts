@@ -8,7 +8,7 @@ import { DEMO_HOSTS } from '../../src/demo/hosts.ts';
 import type { Ask } from '../../src/model/index.ts';
 import { parseQuery } from '../../src/plan/resolve.ts';
 import { createJournal, type Journal, type JournalHost, readJournal, stateOfRun } from '../../src/run/journal.ts';
-import { rollBackHost } from '../../src/run/rollback.ts';
+import { rollBackHost, undoableOn } from '../../src/run/rollback.ts';
 import { type Job, settle } from '../../src/run/settle.ts';
 import type { Clock, Crew } from '../../src/run/visit.ts';
 import { keyRing } from '../../src/transport/identities.ts';
@@ -129,17 +129,9 @@ const receipts = () => {
 
 /** Puts the host back after a case that leaves it masked. */
 async function restore({ state, id, crew, journal }: Awaited<ReturnType<typeof through>>) {
-  const before = state().hosts.get('deb-db1');
-  if (before?.kind !== 'changed' && before?.kind !== 'in-doubt') throw new Error('nothing to restore');
-  const seq = state().lastSeq.get('deb-db1') ?? 1;
-  return rollBackHost(
-    target,
-    before.intent,
-    before.report?.units ?? [],
-    seq,
-    { run: id, meta: {}, journal },
-    { ...crew, transport: inner },
-  );
+  const undoable = undoableOn('deb-db1', state());
+  if (undoable === null) throw new Error('nothing to restore');
+  return rollBackHost(target, undoable, { run: id, meta: {}, journal }, { ...crew, transport: inner });
 }
 
 describe('a host', () => {
@@ -214,17 +206,16 @@ describe('a host', () => {
   it('that a rollback cannot reach, or not as root, can be rolled back later', async () => {
     const result = await through({});
     await result.journal.commit({ type: 'rollback', at: '', actor: 'a@b', hosts: ['deb-db1'] });
-    const before = result.state().hosts.get('deb-db1');
-    if (before?.kind !== 'changed') throw new Error('it is not masked');
+    const undoable = undoableOn('deb-db1', result.state());
+    if (undoable === null) throw new Error('it is not masked');
     const job = { run: result.id, meta: {}, journal: result.journal };
     const down = { ...result.crew, transport: faulty(inner, { connect: () => 'down' }) };
-    const units = before.report.units;
-    const unreachable = await rollBackHost(target, before.intent, units, 1, job, down);
+    const unreachable = await rollBackHost(target, undoable, job, down);
     expect(unreachable.outcome).toBe('unreachable');
     const crew = { ...result.crew, transport: inner };
     const uid = join(root(), 'sim/uid');
     writeFileSync(uid, '1000\n');
-    const never = await rollBackHost({ ...target, become: 'never' }, before.intent, units, 1, job, crew);
+    const never = await rollBackHost({ ...target, become: 'never' }, undoable, job, crew);
     rmSync(uid);
     expect(never).toMatchObject({ outcome: 'refused', fault: { kind: 'no-privilege' } });
     expect(masked()).toBe(true);

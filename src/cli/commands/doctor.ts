@@ -39,7 +39,7 @@ export const doctor = command({
       const reports = await acrossFleet(
         hosts,
         flags.forks,
-        new AbortController().signal,
+        () => null,
         (host) =>
           visit(host, crew, [], async ({ facts }) => {
             const now = io.date().getTime();

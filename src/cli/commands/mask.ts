@@ -16,6 +16,10 @@ export const mask = command({
       'fleetmask mask cups -i hosts.yaml -l all --now --with-triggers',
       'cups.socket and cups.path too, which would start it',
     ],
+    [
+      'fleetmask mask cron -i hosts.yaml -l all --now --waves 1,10%,100% --rollback fleet',
+      'one host, a tenth, the rest; a failure puts all back',
+    ],
     ['fleetmask mask apache -i prod.ini -l "web:!web5" --check', 'only show what would be done'],
   ],
   options: { ...selection, ...masking, ...change, ...consent, ...connection, ...output },

@@ -1,21 +1,14 @@
 import type { Inventory } from '../../inventory/index.ts';
 import { type Host, type RunInfo, UsageError } from '../../model/index.ts';
-import { totalsOf } from '../../run/fleet.ts';
-import {
-  appendJournal,
-  type Journal,
-  type JournalHost,
-  type RunState,
-  readJournal,
-  stateOfRun,
-} from '../../run/journal.ts';
-import { rollBackHost } from '../../run/rollback.ts';
+import { appendJournal, type JournalHost, type RunState, readJournal, stateOfRun } from '../../run/journal.ts';
+import { ledger } from '../../run/ledger.ts';
+import { rollBackHost, undoableOn } from '../../run/rollback.ts';
 import { becomeAgain } from '../become.ts';
-import { watched } from '../change.ts';
 import { command } from '../command.ts';
 import type { Io } from '../io.ts';
+import { visitOnRecord } from '../on-record.ts';
 import { connection, consent, output, selection } from '../options.ts';
-import { consent as agree, metaOf, stateDir, visitFleet } from '../run.ts';
+import { stateDir, visitFleet } from '../run.ts';
 import { type SelectionFlags, selectedNames, targetsOf, type WayInFlags } from '../targets.ts';
 import { wayAgain } from '../way-again.ts';
 
@@ -31,52 +24,38 @@ export const rollback = command({
   positional: (argv) =>
     argv.positional('run', { type: 'string', describe: 'a run’s id, a unique beginning of it, or `last`' }),
   run: async (io, flags) => {
-    const state = stateOfRun(readJournal(stateDir(io), String(flags.run)));
+    const records = readJournal(stateDir(io), String(flags.run));
+    const state = stateOfRun(records);
     const hosts = await hostsOf(io, state, flags);
     const { start } = state;
+    const { waves: _, ...earlier } = start.run;
+    const run: RunInfo = { ...earlier, command: 'rollback', actor: io.actor, startedAt: io.date().toISOString() };
     if (hosts.length === 0) {
-      io.stderr.write(
-        `fleetmask: run ${start.run.id} left nothing to put back${flags.limit ? ' on these hosts' : ''}\n`,
-      );
+      const where = flags.limit ? ' on these hosts' : '';
+      io.stderr.write(`fleetmask: run ${run.id} left nothing to put back${where}\n`);
+      return visitFleet(io, { run, hosts, flags, work: nothingToUndo });
     }
-    const run: RunInfo = { ...start.run, command: 'rollback', actor: io.actor, startedAt: io.date().toISOString() };
-    const doubtful = new Set<string>();
-    let journal: Journal | undefined;
-    try {
-      return await visitFleet(io, {
-        run,
-        hosts,
-        flags,
-        prepare: async () => {
-          if (hosts.length > 0) await agree(io, run, hosts, flags.yes);
-          journal = watched(await appendJournal(stateDir(io), run.id), doubtful);
-          if (hosts.length === 0) return;
-          await journal.commit({
-            type: 'rollback',
-            at: run.startedAt,
-            actor: run.actor,
-            hosts: hosts.map(({ host }) => host),
-          });
-        },
-        work: (host, crew) => {
-          const before = state.hosts.get(host.host);
-          if (before?.kind !== 'changed' && before?.kind !== 'in-doubt')
-            throw new Error(`nothing to undo on ${host.host}`);
-          const seq = state.lastSeq.get(host.host) ?? 1;
-          const job = { run: run.id, meta: metaOf(run), journal: journal! };
-          return rollBackHost(host, before.intent, before.report?.units ?? [], seq, job, crew);
-        },
-        inDoubt: () => [...doubtful],
-        finish: async (reports, exitCode) => {
-          if (hosts.length === 0) return;
-          await journal!.commit({ type: 'finished', at: io.date().toISOString(), totals: totalsOf(reports), exitCode });
-        },
-      });
-    } finally {
-      await journal?.close();
-    }
+    return visitOnRecord(io, {
+      run,
+      hosts,
+      flags,
+      open: async () => {
+        const journal = ledger(await appendJournal(stateDir(io), run.id), records);
+        const names = hosts.map(({ host }) => host);
+        await journal.commit({ type: 'rollback', at: run.startedAt, actor: run.actor, hosts: names });
+        return journal;
+      },
+      work: async (host, job, crew) => {
+        const undoable = undoableOn(host.host, state);
+        return undoable === null ? nothingToUndo(host) : rollBackHost(host, undoable, job, crew);
+      },
+    });
   },
 });
+
+function nothingToUndo({ host }: JournalHost): never {
+  throw new Error(`nothing to undo on ${host}`);
+}
 
 /** The hosts that there is something to undo on; reached as the run reached them, unless -i says otherwise. */
 async function hostsOf(io: Io, state: RunState, flags: SelectionFlags & WayInFlags): Promise<JournalHost[]> {
@@ -85,7 +64,7 @@ async function hostsOf(io: Io, state: RunState, flags: SelectionFlags & WayInFla
     flags.limit === undefined && flags.nodes === undefined
       ? [...known.keys()]
       : selectedNames(io, inventoryOf([...known.keys()]), flags);
-  const undoable = names.filter((name) => ['changed', 'in-doubt'].includes(state.hosts.get(name)?.kind ?? ''));
+  const undoable = names.filter((name) => undoableOn(name, state) !== null);
   if (flags.inventory === undefined) {
     if (flags['ssh-config'] !== undefined) {
       throw new UsageError(

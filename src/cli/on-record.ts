@@ -1,0 +1,63 @@
+/** Visits that change hosts: with consent, a journal, and a way back. */
+import type { Fault, HostReport } from '../model/index.ts';
+import { totalsOf } from '../run/fleet.ts';
+import type { JournalHost, RunState } from '../run/journal.ts';
+import type { Ledger } from '../run/ledger.ts';
+import { putBackWithFleet, undoableOn } from '../run/rollback.ts';
+import { record, type UndoJob } from '../run/undo.ts';
+import type { Crew } from '../run/visit.ts';
+import type { Io } from './io.ts';
+import { consent, metaOf, type Visit, visitFleet } from './run.ts';
+
+export interface VisitOnRecord extends Pick<Visit, 'run' | 'hosts' | 'budget'> {
+  readonly flags: Visit['flags'] & { readonly yes?: boolean | undefined };
+  /** What becomes of the changed hosts when the budget is spent or the run is interrupted; absent: the visit is a way back itself. */
+  readonly whenSpent?: 'put-back' | 'keep';
+  /** Opens the journal and writes what this visit begins with. Called once, when everything is ready and agreed to. */
+  open(): Promise<Ledger>;
+  work(host: JournalHost, job: UndoJob, crew: Crew, stopped: () => Fault | null): Promise<HostReport>;
+}
+
+/** Visits every host, with every intent and outcome in the journal. Returns the exit code. */
+export async function visitOnRecord(io: Io, visit: VisitOnRecord): Promise<number> {
+  const { run, hosts, flags, budget, whenSpent } = visit;
+  const now = () => io.date().toISOString();
+  let journal: Ledger | undefined;
+  const job = (): UndoJob => ({ run: run.id, meta: metaOf(run), journal: journal! });
+  try {
+    return await visitFleet(io, {
+      run,
+      hosts,
+      flags,
+      budget,
+      prepare: async () => {
+        await consent(io, run, hosts, flags.yes);
+        journal = await visit.open();
+      },
+      work: (host, crew, stopped) => visit.work(host, job(), crew, stopped),
+      undo: whenSpent && ((crew) => ({ whenSpent, ...undoOf(job(), journal!, run.actor, crew) })),
+      inDoubt: () => journal?.inDoubt() ?? [],
+      finish: (reports, exitCode) =>
+        journal!.commit({ type: 'finished', at: now(), totals: totalsOf(reports), exitCode }),
+    });
+  } finally {
+    await journal?.close();
+  }
+}
+
+/** How this run takes back what it did. */
+function undoOf(job: UndoJob, journal: Ledger, actor: string, crew: Crew) {
+  let state: RunState;
+  return {
+    begin: async (hosts: readonly string[]) => {
+      // also when it cannot be written: undoing goes on all the same
+      await record(journal, { type: 'rollback', at: crew.clock.date(), actor, hosts });
+      state = journal.state();
+    },
+    host: (host: JournalHost, forward: HostReport, why: Fault) => {
+      const undoable = undoableOn(host.host, state);
+      if (undoable === null) throw new Error(`nothing to undo on ${host.host}`);
+      return putBackWithFleet(host, forward, undoable, why, job, crew);
+    },
+  };
+}

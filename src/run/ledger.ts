@@ -1,0 +1,33 @@
+/** A journal whose records are kept in memory too, for what a run has to know of itself while it lasts. */
+import { type Journal, type JournalRecord, type RunState, stateOfRun } from './journal.ts';
+
+export interface Ledger extends Journal {
+  /** What was done to each host so far, as `recover` would read it; throws before the run is on record. */
+  state(): RunState;
+  /** Hosts that may have been changed and are not settled. */
+  inDoubt(): string[];
+}
+
+/** `earlier`: what the journal held when it was opened. */
+export function ledger(journal: Journal, earlier: readonly JournalRecord[] = []): Ledger {
+  const records = [...earlier];
+  return {
+    async commit(record) {
+      // an intent may be on its way as soon as it is asked for; anything else holds once it was written, or could not be
+      if (record.type === 'intent') records.push(record);
+      try {
+        await journal.commit(record);
+      } finally {
+        if (record.type !== 'intent') records.push(record);
+      }
+    },
+    close: () => journal.close(),
+    state: () => stateOfRun(records),
+    inDoubt: () =>
+      records.length === 0
+        ? []
+        : [...stateOfRun(records).hosts]
+            .filter(([, state]) => state.kind === 'in-doubt' && state.report === null)
+            .map(([host]) => host),
+  };
+}
