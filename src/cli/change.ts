@@ -1,27 +1,33 @@
-/** mask, unmask and plan: one flow with different ends. */
+/** mask, unmask, plan and apply: one flow with different ends. */
 import { type Ask, UsageError } from '../model/index.ts';
 import { parseQuery } from '../plan/resolve.ts';
 import { budget, type Limits } from '../run/budget.ts';
-import { createJournal } from '../run/journal.ts';
+import { createJournal, type JournalHost } from '../run/journal.ts';
 import { ledger } from '../run/ledger.ts';
+import { type Planned, savedPlan } from '../run/saved-plan.ts';
 import { plan, settle } from '../run/settle.ts';
 import { parseShare } from '../run/share.ts';
 import { parseWaves, waveSizes } from '../run/waves.ts';
 import type { CrewFlags } from './crew.ts';
 import type { Io } from './io.ts';
 import { visitOnRecord } from './on-record.ts';
+import { openPlanFile } from './plan-file.ts';
 import { newRun, type RunFlags, stateDir, visitFleet } from './run.ts';
 import type { OutputFlags } from './screen.ts';
 import { type SelectionFlags, targetsOf, type WayInFlags } from './targets.ts';
 
-export interface ChangeFlags extends SelectionFlags, WayInFlags, CrewFlags, OutputFlags, RunFlags {
-  readonly units?: readonly string[] | undefined;
-  readonly check?: boolean | undefined;
-  readonly yes?: boolean | undefined;
+/** How a run goes through its hosts. */
+export interface CourseFlags extends RunFlags {
   readonly rollback: 'host' | 'fleet' | 'none';
   readonly waves?: string | undefined;
   readonly 'max-fail'?: string | undefined;
   readonly 'max-unreachable'?: string | undefined;
+}
+
+export interface ChangeFlags extends SelectionFlags, WayInFlags, CrewFlags, OutputFlags, CourseFlags {
+  readonly units?: readonly string[] | undefined;
+  readonly check?: boolean | undefined;
+  readonly yes?: boolean | undefined;
   readonly 'confirm-within'?: string | undefined;
   readonly 'with-triggers'?: boolean | undefined;
   readonly 'allow-absent'?: boolean | undefined;
@@ -57,7 +63,7 @@ export function askOf(verb: Ask['verb'], flags: ChangeFlags): Ask {
 }
 
 /** What may go wrong before the run stops. In waves the first failure stops it, unless --max-fail says otherwise. */
-function limitsOf(flags: ChangeFlags): Limits {
+function limitsOf(flags: CourseFlags): Limits {
   const share = (flag: 'max-fail' | 'max-unreachable') => {
     const text = flags[flag];
     return text === undefined ? undefined : parseShare(`--${flag}`, text);
@@ -69,38 +75,74 @@ function limitsOf(flags: ChangeFlags): Limits {
   };
 }
 
-/** What would be done, host by host; touches nothing. */
-export async function dryRun(io: Io, verb: Ask['verb'], flags: ChangeFlags): Promise<number> {
+/** What would be done, host by host; touches nothing. With `out`, the plan is kept for `apply`. */
+export async function dryRun(io: Io, verb: Ask['verb'], flags: ChangeFlags, out?: string): Promise<number> {
   const ask = askOf(verb, flags);
   const queries = ask.units.map(parseQuery);
   const hosts = await targetsOf(io, flags);
   const run = newRun(io, 'plan', ask.units, flags);
-  return visitFleet(io, { run, hosts, flags, work: (host, crew) => plan(host, ask, queries, crew) });
+  const file = out === undefined ? undefined : openPlanFile(io, out);
+  const planned = new Map<string, Planned>();
+  try {
+    return await visitFleet(io, {
+      run,
+      hosts,
+      flags,
+      work: (host, crew) => plan(host, ask, queries, crew, (found) => planned.set(host.host, found)),
+      finish: async (reports) => file?.save(savedPlan(run, ask, hosts, planned, reports)),
+    });
+  } finally {
+    file?.discard();
+  }
 }
 
 export async function carryOut(io: Io, verb: Ask['verb'], flags: ChangeFlags): Promise<number> {
-  const limits = limitsOf(flags);
-  const sizes = flags.waves === undefined ? undefined : parseWaves(flags.waves);
+  const course = courseOf(flags);
   if (flags.check) return dryRun(io, verb, flags);
   if (flags['confirm-within'] !== undefined) throw new UsageError('--confirm-within is not there yet');
   const ask = askOf(verb, flags);
-  const queries = ask.units.map(parseQuery);
   if (flags.limit === undefined && flags.nodes === undefined) {
     throw new UsageError(
       'a change needs a limit: which hosts?',
       'Say -l PATTERN, or -l all for every host of the inventory; or -w with names.',
     );
   }
-  const hosts = await targetsOf(io, flags);
+  return change(io, { ask, hosts: await targetsOf(io, flags), course, flags });
+}
+
+/** How the hosts get their turn, and what ends it. */
+interface Course {
+  readonly limits: Limits;
+  readonly sizes: ReturnType<typeof parseWaves> | undefined;
+}
+
+/** Throws UsageError for waves and limits that are none. */
+export function courseOf(flags: CourseFlags): Course {
+  return { limits: limitsOf(flags), sizes: flags.waves === undefined ? undefined : parseWaves(flags.waves) };
+}
+
+export interface ChangeOfFleet {
+  readonly ask: Ask;
+  readonly hosts: readonly JournalHost[];
+  readonly course: Course;
+  /** By host, where a saved plan is carried out. */
+  readonly saved?: ReadonlyMap<string, Planned>;
+  readonly flags: CrewFlags & OutputFlags & CourseFlags & { readonly yes?: boolean | undefined };
+}
+
+/** Does what is asked to every host, on record. */
+export function change(io: Io, { ask, hosts, course, saved, flags }: ChangeOfFleet): Promise<number> {
+  const queries = ask.units.map(parseQuery);
   const run = {
-    ...newRun(io, verb, ask.units, flags),
-    ...(sizes && { waves: waveSizes(hosts.length, sizes) }),
+    ...newRun(io, ask.verb, ask.units, { ...flags, now: ask.now, runtime: ask.runtime }),
+    ...(course.sizes && { waves: waveSizes(hosts.length, course.sizes) }),
   };
+  const rollback = flags.rollback === 'none' ? 'none' : 'host';
   return visitOnRecord(io, {
     run,
     hosts,
     flags,
-    budget: budget(limits, hosts.length),
+    budget: budget(course.limits, hosts.length),
     whenSpent: flags.rollback === 'fleet' ? 'put-back' : 'keep',
     open: async () => {
       const opened = ledger(await createJournal(stateDir(io), run.id));
@@ -108,6 +150,6 @@ export async function carryOut(io: Io, verb: Ask['verb'], flags: ChangeFlags): P
       return opened;
     },
     work: (host, job, crew, stopped) =>
-      settle(host, { ...job, ask, queries, rollback: flags.rollback === 'none' ? 'none' : 'host', stopped }, crew),
+      settle(host, { ...job, ask, queries, rollback, stopped, ...(saved && { saved }) }, crew),
   });
 }

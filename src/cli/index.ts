@@ -3,6 +3,7 @@ import yargs, { type Argv, type Options } from 'yargs';
 import { UsageError } from '../model/index.ts';
 import { printError } from '../report/index.ts';
 import type { Command } from './command.ts';
+import { apply } from './commands/apply.ts';
 import { demo } from './commands/demo.ts';
 import { doctor } from './commands/doctor.ts';
 import { inventory } from './commands/inventory.ts';
@@ -18,7 +19,7 @@ import { KNOWN } from './options.ts';
 import { colored } from './screen.ts';
 import { settingsOf } from './settings.ts';
 
-const COMMANDS: readonly Command[] = [mask, unmask, status, plan, rollback, runs, inventory, doctor, demo];
+const COMMANDS: readonly Command[] = [mask, unmask, status, plan, apply, rollback, runs, inventory, doctor, demo];
 
 /** Runs the command that `io.args` names and returns the exit code; never throws. */
 export async function fleetmask(io: Io, version: string): Promise<number> {

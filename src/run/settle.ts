@@ -15,6 +15,7 @@ import { observe } from '../plan/observe.ts';
 import { namesToProbe, type Query } from '../plan/resolve.ts';
 import { type Reply, SEQ, type Session } from '../remote/session.ts';
 import type { JournalHost } from './journal.ts';
+import { bind, type Planned, staleness } from './saved-plan.ts';
 import { contextOf, intend, record, type UndoJob, undoHost } from './undo.ts';
 import { type Crew, type Ending, visit } from './visit.ts';
 
@@ -26,12 +27,21 @@ export interface Job extends UndoJob {
   readonly rollback: 'host' | 'none';
   /** Asked before the change begins: why it is not to begin any more. */
   stopped?(): Fault | null;
+  /** A saved plan that is carried out: hosts that are not as they were then are refused. */
+  readonly saved?: ReadonlyMap<string, Planned>;
 }
 
-/** Probe and plan, nothing more. */
-export function plan(host: JournalHost, ask: Ask, queries: readonly Query[], crew: Crew): Promise<HostReport> {
+/** Probe and plan, nothing more. `planned` is told what was planned, where a host got so far. */
+export function plan(
+  host: JournalHost,
+  ask: Ask,
+  queries: readonly Query[],
+  crew: Crew,
+  planned: (planned: Planned) => void = () => {},
+): Promise<HostReport> {
   return visit(host, wishing(crew, ask), namesToProbe(queries), async ({ facts }) => {
     const plan = assemble(ask, queries, facts);
+    planned(bind(plan, facts));
     return plan.kind === 'change' ? { outcome: 'planned', units: unread(plan.units), fault: null } : unchanging(plan);
   });
 }
@@ -60,6 +70,9 @@ export async function settle(host: JournalHost, job: Job, crew: Crew): Promise<H
     namesToProbe(job.queries),
     async (session, deadline, until) => {
       const plan = assemble(job.ask, job.queries, session.facts);
+      const planned = job.saved?.get(host.host);
+      const stale = planned && staleness(planned, plan, session.facts);
+      if (stale) return { outcome: 'refused', units: unread(plan.units), fault: stale };
       if (plan.kind !== 'change') return unchanging(plan);
       const stopped = job.stopped?.() ?? null;
       if (stopped) return { outcome: 'not-started', units: unread(plan.units), fault: stopped };

@@ -9,9 +9,20 @@ export const plan = command({
   describe: 'show what mask or unmask would do, host by host; touches nothing',
   examples: [
     ['fleetmask plan mask cron --now -i hosts.yaml -l all', 'exit 0: all is as asked; 3: something would change'],
+    [
+      'fleetmask plan mask cron --now -i hosts.yaml --out cron.plan',
+      'keep it, and carry it out with `fleetmask apply`',
+    ],
     ['fleetmask plan unmask cron -i hosts.yaml', 'without -l: every host of the inventory'],
   ],
-  options: { verb: { type: 'string', hidden: true }, ...selection, ...masking, ...connection, ...output },
+  options: {
+    verb: { type: 'string', hidden: true },
+    out: { type: 'string', requiresArg: true, describe: 'file to keep the plan in, for `fleetmask apply`' },
+    ...selection,
+    ...masking,
+    ...connection,
+    ...output,
+  },
   positional: (argv) =>
     argv
       .positional('verb', { type: 'string', describe: 'mask or unmask' })
@@ -23,6 +34,6 @@ export const plan = command({
         'fleetmask plan mask UNIT… -i INVENTORY',
       );
     }
-    return dryRun(io, verb, { ...flags, rollback: 'host' });
+    return dryRun(io, verb, { ...flags, rollback: 'host' }, flags.out);
   },
 });

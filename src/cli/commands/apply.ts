@@ -1,0 +1,37 @@
+import { change as carryOut, courseOf } from '../change.ts';
+import { command } from '../command.ts';
+import { journalHosts } from '../journal-hosts.ts';
+import { change, connection, consent, output, selection } from '../options.ts';
+import { readPlanFile } from '../plan-file.ts';
+
+const { check: _, ...course } = change;
+
+export const apply = command({
+  name: 'apply',
+  usage: 'apply <file>',
+  describe: 'carry out a saved plan; hosts that changed since are refused',
+  examples: [
+    ['fleetmask plan mask cron --now -i hosts.yaml -l web --out cron.plan', 'make it, and look at it'],
+    ['fleetmask apply cron.plan', 'do exactly that'],
+    ['fleetmask apply cron.plan -l web1', 'on one of its hosts'],
+  ],
+  options: {
+    file: { type: 'string', hidden: true },
+    ...selection,
+    ...course,
+    ...consent,
+    ...connection,
+    ...output,
+  },
+  positional: (argv) => argv.positional('file', { type: 'string', describe: 'what `plan --out` wrote' }),
+  run: async (io, flags) => {
+    const { ask, hosts: planned } = readPlanFile(io, String(flags.file));
+    const hosts = await journalHosts(
+      io,
+      planned.map(({ host }) => host),
+      flags,
+    );
+    const saved = new Map(planned.map(({ host, planned }) => [host.host, planned]));
+    return carryOut(io, { ask, hosts, course: courseOf(flags), saved, flags });
+  },
+});
