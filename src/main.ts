@@ -1,6 +1,7 @@
 /** The only file that touches the process: arguments, environment, terminal, signals and exit status. */
 import { readFileSync } from 'node:fs';
 import { homedir, hostname, userInfo } from 'node:os';
+import { controllerOf, lifeOf } from './cli/controller.ts';
 import { fleetmask } from './cli/index.ts';
 import type { Io } from './cli/io.ts';
 
@@ -21,6 +22,7 @@ function version(): string {
 
 function realIo(): Io {
   const { username: user, uid } = userInfo();
+  const controller = controllerOf(process.pid, hostname());
   return {
     args: process.argv.slice(2),
     env: process.env,
@@ -29,6 +31,8 @@ function realIo(): Io {
     user,
     uid,
     machine: hostname(),
+    controller,
+    lifeOf: (other) => lifeOf(other, controller, answersSignals),
     actor: `${process.env.SUDO_USER || user}@${hostname()}`,
     stdout: outputOf(process.stdout),
     stderr: outputOf(process.stderr),
@@ -52,6 +56,14 @@ function realIo(): Io {
     },
     abort: (code) => process.exit(code),
   };
+}
+
+function answersSignals(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }
 
 function outputOf(stream: NodeJS.WriteStream): Io['stdout'] {

@@ -146,7 +146,11 @@ export function change(io: Io, { ask, hosts, course, saved, flags }: ChangeOfFle
     whenSpent: flags.rollback === 'fleet' ? 'put-back' : 'keep',
     open: async () => {
       const opened = ledger(await createJournal(stateDir(io), run.id));
-      await opened.commit({ type: 'run', schema: 'fleetmask.journal/1', run, ask, hosts });
+      const { startedAt: at, actor } = run;
+      await Promise.all([
+        opened.commit({ type: 'run', schema: 'fleetmask.journal/1', run, ask, hosts }),
+        opened.commit({ type: 'opened', at, actor, command: ask.verb, by: io.controller }),
+      ]);
       return opened;
     },
     work: (host, job, crew, stopped) =>

@@ -9,6 +9,7 @@ import { doctor } from './commands/doctor.ts';
 import { inventory } from './commands/inventory.ts';
 import { mask } from './commands/mask.ts';
 import { plan } from './commands/plan.ts';
+import { recover } from './commands/recover.ts';
 import { rollback } from './commands/rollback.ts';
 import { runs } from './commands/runs.ts';
 import { status } from './commands/status.ts';
@@ -18,8 +19,21 @@ import type { Io } from './io.ts';
 import { KNOWN } from './options.ts';
 import { colored } from './screen.ts';
 import { settingsOf } from './settings.ts';
+import { tellUnsettled } from './unsettled.ts';
 
-const COMMANDS: readonly Command[] = [mask, unmask, status, plan, apply, rollback, runs, inventory, doctor, demo];
+const COMMANDS: readonly Command[] = [
+  mask,
+  unmask,
+  status,
+  plan,
+  apply,
+  rollback,
+  recover,
+  runs,
+  inventory,
+  doctor,
+  demo,
+];
 
 /** Runs the command that `io.args` names and returns the exit code; never throws. */
 export async function fleetmask(io: Io, version: string): Promise<number> {
@@ -81,6 +95,7 @@ async function dispatch(io: Io, version: string): Promise<number> {
       (argv) => build(argv, each, settings, helpAsked),
       async (flags) => {
         refuseRepeats(flags, each);
+        tellUnsettled(io, each.name, flags.run);
         exitCode = await each.run(io, flags as never);
       },
     );

@@ -1,3 +1,5 @@
+import type { Controller, Life } from '../run/claim.ts';
+
 /** The world as commands see it: main.ts makes the real one, tests make their own. */
 export interface Io {
   readonly args: readonly string[];
@@ -10,6 +12,9 @@ export interface Io {
   readonly uid: number;
   /** The name of this machine. */
   readonly machine: string;
+  /** This process, and whether another is still there. */
+  readonly controller: Controller;
+  lifeOf(other: Controller): Life;
   readonly stdout: Output;
   readonly stderr: Output;
   /** All of stdin, for `-i -`. */

@@ -1,5 +1,6 @@
 /** Visits that change hosts: with consent, a journal, and a way back. */
 import type { Fault, HostReport } from '../model/index.ts';
+import { hostsInDoubt } from '../run/doubt.ts';
 import { totalsOf } from '../run/fleet.ts';
 import type { JournalHost, RunState } from '../run/journal.ts';
 import type { Ledger } from '../run/ledger.ts';
@@ -37,8 +38,10 @@ export async function visitOnRecord(io: Io, visit: VisitOnRecord): Promise<numbe
       work: (host, crew, stopped) => visit.work(host, job(), crew, stopped),
       undo: whenSpent && ((crew) => ({ whenSpent, ...undoOf(job(), journal!, run.actor, crew) })),
       inDoubt: () => journal?.inDoubt() ?? [],
-      finish: (reports, exitCode) =>
-        journal!.commit({ type: 'finished', at: now(), totals: totalsOf(reports), exitCode }),
+      finish: (reports, exitCode) => {
+        const inDoubt = hostsInDoubt(journal!.state()).length;
+        return journal!.commit({ type: 'finished', at: now(), totals: totalsOf(reports), exitCode, inDoubt });
+      },
     });
   } finally {
     await journal?.close();

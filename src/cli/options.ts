@@ -206,6 +206,20 @@ export const masking = {
   },
 } as const satisfies Record<string, Options>;
 
+/** For commands that work on an earlier run. */
+export const takingOver = {
+  'take-over': {
+    type: 'boolean',
+    group: CHANGE,
+    describe: 'the process that worked on the run, and cannot be seen from here, is gone for good',
+  },
+} as const satisfies Record<string, Options>;
+
+export const recovery = {
+  undo: { type: 'boolean', group: CHANGE, describe: 'put the hosts in doubt back, also where the change is whole' },
+  ...takingOver,
+} as const satisfies Record<string, Options>;
+
 export const consent = {
   yes: { alias: 'y', type: 'boolean', group: CHANGE, describe: 'do not ask' },
 } as const satisfies Record<string, Options>;
@@ -225,7 +239,7 @@ export const output = {
 
 /** Every long flag there is, for settings files. */
 export const KNOWN: ReadonlySet<string> = new Set(
-  [selection, connection, change, masking, consent, output].flatMap((group) => Object.keys(group)),
+  [selection, connection, change, masking, recovery, consent, output].flatMap((group) => Object.keys(group)),
 );
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };

@@ -34,6 +34,7 @@ const HINTS = {
   lost: 'The connection broke after the change began; run `fleetmask status` when the host is back.',
   budget: 'Look at the hosts that failed; then run it again, or put back what was changed with `fleetmask rollback`.',
   'fleet-rollback': 'Nothing is wrong with this host; look at the one that failed.',
+  interrupted: 'It is as it was before the run; run the change again for this host.',
   cancelled: 'The run was interrupted; run it again for the hosts that were not started.',
   bug: 'This is a bug in fleetmask; please report it with the journal of the run.',
 } as const;

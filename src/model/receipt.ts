@@ -7,6 +7,8 @@ import type { Change, Prior } from './plan.ts';
  */
 export interface Receipt {
   readonly run: string;
+  /** The last of the run's requests that the host has taken since it booted; 0: none. */
+  readonly seq: number;
   /** Who, when, why: `actor`, `started`, `reason`, `ticket`, `command`, `units` (separated by blanks), where they were said. */
   readonly meta: Readonly<Record<string, string>>;
   readonly change: Change;

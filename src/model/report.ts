@@ -51,7 +51,7 @@ export interface HostReport {
   readonly wave?: number;
 }
 
-export type Command = 'mask' | 'unmask' | 'status' | 'plan' | 'rollback';
+export type Command = 'mask' | 'unmask' | 'status' | 'plan' | 'rollback' | 'recover';
 
 /** What is known of a run before any host is asked. */
 export interface RunInfo {

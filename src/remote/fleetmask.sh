@@ -242,34 +242,40 @@ probe() {
   related "$probed" "$todo"
 }
 
-# What runs have left here to be undone by: `log RUN LINE`; `holds RUN PATH` for a link that is still this run's own; and,
-# when one run is asked for, what it answered: `told RUN KIND TEXT`.
+# What runs have left here to be undone by: `log RUN LINE`; `fence RUN SEQ`, the last of its requests that was taken;
+# `holds RUN PATH` for a link that is still this run's own; and, when one run is asked for, what it answered: `told RUN KIND
+# TEXT`. One process, however many receipts there are.
 tell_receipts() {
+  linked='' ours=' '
   set +f
   for receipt in "$root"/var/lib/fleetmask/* "$root"/run/fleetmask/runs/*; do
     owner=${receipt##*/}
     [ -r "$receipt/log" ] || continue
     case $receipts_of in all | "$owner") ;; *) continue ;; esac
-    rec_lines "log $owner" "$(cat "$receipt/log")"
-    tell_holds
+    first_line "$root/run/fleetmask/$owner.seq"
+    [ -z "$value" ] || rec "fence $owner $value"
+    while read -r key named identity; do
+      rec "log $owner $key $named $identity"
+      if [ "$key" = linked ] && [ "$named" -ef /dev/null ]; then
+        ours="$ours$owner:$named=$identity "
+        linked="$linked $named"
+      fi
+    done <"$receipt/log"
     if [ "$receipts_of" != all ] && [ -r "$receipt/result" ]; then
       while read -r _ _ line; do rec "told $owner $line"; done <"$receipt/result"
     fi
   done
   set -f
-}
-
-tell_holds() {
-  ours=' ' linked=
-  while read -r key named identity; do
-    if [ "$key" = linked ] && [ "$named" -ef /dev/null ]; then
-      ours="$ours$named=$identity "
-      linked="$linked $named"
-    fi
-  done <"$receipt/log"
-  [ -n "$linked" ] || return 0
-  for named in $(stat -c %n=%i.%Z $linked); do
-    case $ours in *" $named "*) named=${named%=*} && rec "holds $owner ${named#"$root"}" ;; esac
+  unique $linked
+  [ -z "$linked" ] || for named in $(stat -c %n=%i.%Z $uniq); do
+    rest=$ours
+    while :; do
+      case $rest in *":$named "*) ;; *) break ;; esac
+      owner=${rest%%":$named "*}
+      rest=${rest#*":$named "}
+      path=${named%=*}
+      rec "holds ${owner##* } ${path#"$root"}"
+    done
   done
 }
 

@@ -11,29 +11,30 @@ import {
 import type { HostRecord } from './protocol.ts';
 import { evidenceFrom } from './records.ts';
 
-/** `log RUN LINE`, `told RUN KIND TEXT`, `holds RUN PATH`. A receipt whose request is not whole is left out: it began nothing. */
+/** `log RUN LINE`, `fence RUN SEQ`, `told RUN KIND TEXT`, `holds RUN PATH`. A receipt whose request is not whole is left out: it began nothing. */
 export function receiptsFrom(records: readonly HostRecord[]): Receipt[] {
-  const runs = new Map<string, { log: string[]; told: HostRecord[]; holds: string[] }>();
+  const runs = new Map<string, { log: string[]; seq: number; told: HostRecord[]; holds: string[] }>();
   for (const { kind, text } of records) {
-    if (kind !== 'log' && kind !== 'told' && kind !== 'holds') continue;
+    if (kind !== 'log' && kind !== 'told' && kind !== 'holds' && kind !== 'fence') continue;
     const [run, rest] = split(text);
     if (!/^[A-Za-z0-9-]{1,64}$/.test(run)) continue;
-    const entry = runs.get(run) ?? { log: [], told: [], holds: [] };
+    const entry = runs.get(run) ?? { log: [], seq: 0, told: [], holds: [] };
     runs.set(run, entry);
     if (kind === 'log') entry.log.push(rest);
     else if (kind === 'holds') entry.holds.push(rest);
+    else if (kind === 'fence') entry.seq = /^\d{1,9}$/.test(rest) ? Number(rest) : 0;
     else {
       const [said, value] = split(rest);
       entry.told.push({ kind: said, text: value });
     }
   }
-  return [...runs].flatMap(([run, { log, told, holds }]) => {
+  return [...runs].flatMap(([run, { log, seq, told, holds }]) => {
     const request = log
       .find((line) => line.startsWith('request '))
       ?.split(' ')
       .slice(1);
     if (request === undefined) return [];
-    return { run, ...requested(request), holds: holds.filter(isPath), result: answerFrom(told) };
+    return { run, seq, ...requested(request), holds: holds.filter(isPath), result: answerFrom(told) };
   });
 }
 

@@ -3,6 +3,7 @@ export { type HostCard, hostCard } from './host-card.ts';
 export { jsonSink, ndjsonSink, visibleJson } from './json-sinks.ts';
 export {
   inventoryTable,
+  type RunProgress,
   type RunRecord,
   type RunSummary,
   runDetails,

@@ -5,9 +5,15 @@ import { renderReport } from './results.ts';
 import { type Column, renderTable } from './table.ts';
 import { safe } from './text.ts';
 
+/** `interrupted`: whoever was at work on it is gone. */
+export type RunProgress = 'running' | 'interrupted' | 'finished';
+
 /** What a journal tells about one run, for the list. */
 export interface RunSummary {
   readonly run: RunInfo;
+  readonly state: RunProgress;
+  /** Hosts that may have been changed, and are not known to be as asked or as before. */
+  readonly inDoubt: number;
   /** null: it did not finish. */
   readonly finishedAt: string | null;
   readonly hosts: number;
@@ -27,12 +33,15 @@ const RUN_COLUMNS: readonly Column<RunSummary>[] = [
   { title: 'hosts', of: ({ hosts }) => String(hosts), as: 'word', align: 'right', min: 5 },
   {
     title: 'result',
-    of: ({ finishedAt, totals }) =>
-      finishedAt === null
-        ? { text: 'unfinished', style: 'alarm' }
-        : countOutcomes(totals)
-            .map(({ text }) => text)
-            .join(''),
+    of: ({ state, totals, inDoubt }) => {
+      if (state === 'running') return { text: 'at work', style: 'caution' };
+      if (state === 'interrupted') {
+        return { text: inDoubt > 0 ? `interrupted, ${inDoubt} in doubt` : 'interrupted', style: 'alarm' };
+      }
+      return countOutcomes(totals)
+        .map(({ text }) => text)
+        .join('');
+    },
     as: 'text',
     rank: 2,
     min: 14,
@@ -53,6 +62,7 @@ function commandLine(run: RunInfo): string {
 /** What a journal tells about one run, host by host. */
 export interface RunRecord {
   readonly run: RunInfo;
+  readonly state: RunProgress;
   readonly finishedAt: string | null;
   readonly hosts: readonly HostReport[];
   readonly totals: Report['totals'];
@@ -69,7 +79,7 @@ export function runDetails(record: RunRecord, screen: Screen, options: { readonl
     ['reason', run.reason],
     ['ticket', run.ticket],
     ['started', run.startedAt],
-    ['finished', finishedAt ?? 'no: this run was interrupted'],
+    ['finished', record.state === 'running' ? 'no: still at work' : (finishedAt ?? 'no: this run was interrupted')],
     ['exit code', record.exitCode === null ? null : String(record.exitCode)],
   ];
   const head = facts.flatMap(([name, value]) => (value === null ? [] : [`${name.padEnd(9)}  ${safe(value)}\n`]));

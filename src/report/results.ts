@@ -112,6 +112,7 @@ const COLUMNS: Record<Command, readonly Column<Row>[]> = {
   mask: CHANGE,
   unmask: CHANGE,
   rollback: CHANGE,
+  recover: CHANGE,
   plan: [HOST, DISTRO, UNIT, STATE, ACTIVE, STEPS, OUTCOME],
   status: [HOST, DISTRO, UNIT, now('load'), now('file'), now('active'), OUTCOME, TIME],
 };

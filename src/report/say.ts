@@ -28,6 +28,9 @@ export function describeAsk(
   if (run.command === 'rollback') {
     return safe(`Put ${where} back as before run ${run.id} (${listed(run.units)}): ${ends(hosts)}? [y/N] `);
   }
+  if (run.command === 'recover') {
+    return safe(`Settle ${where} of run ${run.id} (${listed(run.units)}): ${ends(hosts)}? [y/N] `);
+  }
   const stop = run.now ? ` (and stop ${run.units.length === 1 ? 'it' : 'them'})` : '';
   const until = run.runtime ? ' until the next boot' : '';
   const waves = run.waves ? ` in waves of ${sizes(run.waves)}` : '';

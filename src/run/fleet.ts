@@ -43,7 +43,7 @@ export function interrupted(): Fault {
   return fault('cancelled', 'the run was interrupted before this host began');
 }
 
-function notStarted({ host, address, port }: JournalHost, why: Fault): HostReport {
+export function notStarted({ host, address, port }: JournalHost, why: Fault): HostReport {
   return {
     host,
     address,

@@ -15,9 +15,11 @@ import {
   type Prior,
   type RunInfo,
   type Target,
+  type UnitPlan,
   UsageError,
 } from '../model/index.ts';
 import type { Become } from '../remote/escalate.ts';
+import type { Closed, Opened } from './claim.ts';
 
 export type JournalRecord =
   | {
@@ -35,14 +37,23 @@ export type JournalRecord =
       readonly request: 'apply' | 'undo';
       readonly change: Change;
       readonly prior: Prior;
+      /** Of an apply: what it means for each unit; absent in journals of 0.1. */
+      readonly units?: readonly UnitPlan[];
     }
   | { readonly type: 'settled'; readonly at: string; readonly report: HostReport }
   | { readonly type: 'rollback'; readonly at: string; readonly actor: string; readonly hosts: readonly string[] }
+  | { readonly type: 'recovery'; readonly at: string; readonly actor: string; readonly hosts: readonly string[] }
+  /** A host that was not known to belong to the run. */
+  | { readonly type: 'joined'; readonly at: string; readonly host: JournalHost }
+  | Opened
+  | Closed
   | {
       readonly type: 'finished';
       readonly at: string;
       readonly totals: Partial<Record<Outcome, number>>;
       readonly exitCode: number;
+      /** Hosts of the whole run; absent: as many as were stranded. */
+      readonly inDoubt?: number;
     };
 
 /** How a host was reached, so that the run can be undone without the inventory. No secrets. */
@@ -62,24 +73,31 @@ function dirOf(stateDir: string): string {
   return join(stateDir, 'runs');
 }
 
-function fileOf(stateDir: string, run: string): string {
+export function journalFile(stateDir: string, run: string): string {
   return join(dirOf(stateDir), `${run}${SUFFIX}`);
 }
 
 /** Creates the journal of a new run. The directory entry is on disk before this returns. */
 export async function createJournal(stateDir: string, run: string): Promise<Journal> {
   mkdirSync(dirOf(stateDir), { recursive: true, mode: 0o700 });
-  const handle = await open(fileOf(stateDir, run), 'ax', 0o600);
+  const handle = await open(journalFile(stateDir, run), 'ax', 0o600);
   const dir = openSync(dirOf(stateDir), 'r');
   fsyncSync(dir);
   closeSync(dir);
   return writer(handle);
 }
 
-/** Opens the journal of an earlier run for what happens to its hosts now. */
+/** Opens the journal of an earlier run for what happens to its hosts now. What a crash left of a record gets a line of its own. */
 export async function appendJournal(stateDir: string, run: string): Promise<Journal> {
-  return writer(await open(fileOf(stateDir, run), 'a'));
+  const handle = await open(journalFile(stateDir, run), 'a+');
+  const { size } = await handle.stat();
+  const { buffer } = await handle.read(Buffer.alloc(1), 0, 1, Math.max(0, size - 1));
+  if (size > 0 && buffer.toString() !== '\n') await handle.appendFile(`${TORN}\n`);
+  return writer(handle);
 }
+
+/** Ends a line that a crash cut off, so that a damaged one is not taken for it. */
+const TORN = ' (torn)';
 
 function writer(handle: FileHandle): Journal {
   let waiting: { line: string; done: () => void; failed: (error: unknown) => void }[] = [];
@@ -126,19 +144,20 @@ export function listRuns(stateDir: string): string[] {
 }
 
 /**
- * Every record of a run, in order. A last line that was torn by a crash is left out; any other line that is no record is a
+ * Every record of a run, in order. A line that was torn by a crash is left out; any other line that is no record is a
  * UsageError with its place. `run` may be a unique beginning, or `last`.
  */
 export function readJournal(stateDir: string, run: string): JournalRecord[] {
   const id = findRun(stateDir, run);
-  const file = fileOf(stateDir, id);
+  const file = journalFile(stateDir, id);
   const lines = readFileSync(file, 'utf8').split('\n');
   // after the last newline comes nothing, or what a crash left of a record
   lines.pop();
-  return lines.map((line, index) => {
+  return lines.flatMap((line, index) => {
+    if (line.endsWith(TORN)) return [];
     try {
       const record = JSON.parse(line) as JournalRecord;
-      if (typeof record === 'object' && record !== null && 'type' in record) return record;
+      if (typeof record === 'object' && record !== null && 'type' in record) return [record];
     } catch {}
     throw new UsageError(
       at(file, index + 1, 'not a journal record'),
@@ -167,8 +186,13 @@ export type HostState =
   | { readonly kind: 'changed'; readonly report: HostReport; readonly intent: Intent }
   /** Put back as it was. */
   | { readonly kind: 'restored'; readonly report: HostReport }
-  /** An intent that was never settled, or a host that could not be put back: it may be changed. */
-  | { readonly kind: 'in-doubt'; readonly report: HostReport | null; readonly intent: Intent };
+  /** An intent that was never settled, or a host that could not be put back: it may be changed. `last`: what it was sent last. */
+  | {
+      readonly kind: 'in-doubt';
+      readonly report: HostReport | null;
+      readonly intent: Intent;
+      readonly last: Intent['request'];
+    };
 
 export type Intent = Extract<JournalRecord, { type: 'intent' }>;
 
@@ -179,45 +203,78 @@ export interface RunState {
   readonly hosts: ReadonlyMap<string, HostState>;
   /** The highest sequence number sent to a host. */
   readonly lastSeq: ReadonlyMap<string, number>;
+  /** Whether what was last begun on this run has come to its end. */
+  readonly ended: boolean;
+  /** Hosts that are to be put back by a rollback that has not come to its end. */
+  readonly toPutBack: ReadonlySet<string>;
 }
 
 /** What the records say of each host now. */
 export function stateOfRun(records: readonly JournalRecord[]): RunState {
   const [start] = records;
   if (start?.type !== 'run') throw new UsageError('the journal does not begin with a run', 'The journal was damaged.');
-  const hosts = new Map<string, HostState>(start.hosts.map(({ host }) => [host, { kind: 'untouched', report: null }]));
+  const known = [...start.hosts];
+  const hosts = new Map<string, HostState>(known.map(({ host }) => [host, { kind: 'untouched', report: null }]));
   const applied = new Map<string, Intent>();
+  const last = new Map<string, Intent['request']>();
   const lastSeq = new Map<string, number>();
-  let rollingBack = false;
+  const toPutBack = new Set<string>();
+  let goingBack = false;
+  let finished: RunState['finished'] = null;
+  let ended = false;
   for (const record of records) {
-    if (record.type === 'intent') {
-      if (record.request === 'apply') applied.set(record.host, record);
-      lastSeq.set(record.host, Math.max(record.seq, lastSeq.get(record.host) ?? 0));
-      const intent = applied.get(record.host) ?? record;
-      hosts.set(record.host, { kind: 'in-doubt', report: null, intent });
-    } else if (record.type === 'rollback') {
-      rollingBack = true;
-    } else if (record.type === 'settled' && !(rollingBack && isUntouched(record.report.outcome))) {
-      // a host that a rollback did not get at is as the run left it, and can be put back yet
-      hosts.set(record.report.host, settledState(record.report, applied.get(record.report.host)));
+    switch (record.type) {
+      case 'joined':
+        known.push(record.host);
+        hosts.set(record.host.host, { kind: 'untouched', report: null });
+        break;
+      case 'intent': {
+        if (record.request === 'apply') applied.set(record.host, record);
+        last.set(record.host, record.request);
+        lastSeq.set(record.host, Math.max(record.seq, lastSeq.get(record.host) ?? 0));
+        const intent = applied.get(record.host) ?? record;
+        hosts.set(record.host, { kind: 'in-doubt', report: null, intent, last: record.request });
+        break;
+      }
+      case 'rollback':
+        for (const host of record.hosts) toPutBack.add(host);
+        goingBack = true;
+        ended = false;
+        break;
+      case 'recovery':
+        goingBack = true;
+        ended = false;
+        break;
+      case 'settled': {
+        const { report } = record;
+        toPutBack.delete(report.host);
+        // a host that a way back did not get at is as the run left it, and can be put back yet
+        const before = hosts.get(report.host);
+        if (goingBack && isUntouched(report.outcome) && before?.kind !== 'untouched') break;
+        hosts.set(report.host, settledState(report, applied.get(report.host), last.get(report.host)));
+        break;
+      }
+      case 'finished':
+        finished = record;
+        ended = true;
+        toPutBack.clear();
     }
   }
-  const finished = records.findLast((record) => record.type === 'finished') ?? null;
-  return { start, finished, hosts, lastSeq };
+  return { start: { ...start, hosts: known }, finished, hosts, lastSeq, ended, toPutBack };
 }
 
 function isUntouched(outcome: Outcome): boolean {
   return outcome === 'refused' || outcome === 'unreachable' || outcome === 'not-started';
 }
 
-function settledState(report: HostReport, intent: Intent | undefined): HostState {
-  if (intent === undefined) return { kind: 'untouched', report };
+function settledState(report: HostReport, intent: Intent | undefined, last: Intent['request'] | undefined): HostState {
+  if (intent === undefined || last === undefined) return { kind: 'untouched', report };
   switch (report.outcome) {
     case 'masked':
     case 'unmasked':
       return { kind: 'changed', report, intent };
     case 'stranded':
-      return { kind: 'in-doubt', report, intent };
+      return { kind: 'in-doubt', report, intent, last };
     case 'rolled-back':
     case 'restored':
       return { kind: 'restored', report };

@@ -1,5 +1,5 @@
 /** Taking back what a run did to a host, over whatever connection can be had. */
-import { type Change, type Evidence, type Fault, fault, type Prior } from '../model/index.ts';
+import { type Change, type Evidence, type Fault, fault, type Prior, type UnitPlan } from '../model/index.ts';
 import { judgeUndo } from '../plan/judge.ts';
 import type { RequestContext } from '../remote/protocol.ts';
 import type { Session } from '../remote/session.ts';
@@ -79,9 +79,11 @@ export function intend(
   crew: Crew,
   request: 'apply' | 'undo',
   seq: number,
-  { change, prior }: { change: Change; prior: Prior },
+  { change, prior, units }: { change: Change; prior: Prior; units?: readonly UnitPlan[] },
 ): Promise<Fault | null> {
-  return record(job.journal, { type: 'intent', at: crew.clock.date(), host: host.host, seq, request, change, prior });
+  const at = crew.clock.date();
+  const what = units === undefined ? { change, prior } : { change, prior, units };
+  return record(job.journal, { type: 'intent', at, host: host.host, seq, request, ...what });
 }
 
 /**

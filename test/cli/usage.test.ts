@@ -78,7 +78,19 @@ describe('a question', () => {
 });
 
 describe('help', () => {
-  for (const command of ['', 'mask', 'unmask', 'status', 'plan', 'rollback', 'runs', 'inventory', 'doctor', 'demo']) {
+  for (const command of [
+    '',
+    'mask',
+    'unmask',
+    'status',
+    'plan',
+    'rollback',
+    'recover',
+    'runs',
+    'inventory',
+    'doctor',
+    'demo',
+  ]) {
     it(`of ${command || 'fleetmask'} is on stdout, fits, and has examples`, async () => {
       const { code, stdout } = await alice.run(...command.split(' ').filter(Boolean), '--help');
       expect(code).toBe(0);

@@ -118,7 +118,7 @@ describe.each(SHELLS)('under $name', (shell) => {
     );
     const [receipt] = receiptsOf(all);
     expect(receipt).toEqual({
-      ...{ run: 'r1', meta: { actor: "a'b", reason: 'x & y=%' }, change, prior },
+      ...{ run: 'r1', seq: 1, meta: { actor: "a'b", reason: 'x & y=%' }, change, prior },
       ...{ holds: [LINK], result: null },
     });
     expect(receiptsOf(one)[0]?.result?.steps.map(({ name }) => name)).toContain(`link:${LINK}`);

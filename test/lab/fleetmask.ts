@@ -68,6 +68,9 @@ export class Operator {
       user: 'tester',
       uid: userInfo().uid,
       machine: 'bastion',
+      controller: { machine: 'bastion', pid: 1, bootId: null, namespace: null, started: null },
+      // whoever worked before in this test has ended
+      lifeOf: () => 'gone',
       stdout: output('stdout'),
       stderr: output('stderr'),
       readStdin: async () => '',

@@ -5,13 +5,15 @@ import { recorded, typicalRun } from './fixtures.ts';
 
 const SCREEN = { columns: 80, color: false };
 const { finishedAt, ...run } = typicalRun().run;
+const unfinished = { finishedAt: null, hosts: 3, totals: {} };
 
 test('runs list', async () => {
   const { totals } = typicalRun();
   const text = runsTable(
     [
-      { run, finishedAt, hosts: 11, totals },
-      { run: { ...run, id: '20250102T040000-x1y2', command: 'rollback' }, finishedAt: null, hosts: 3, totals: {} },
+      { run, state: 'finished', finishedAt, hosts: 11, inDoubt: 1, totals },
+      { run: { ...run, id: '20250102T040000-x1y2' }, ...unfinished, state: 'interrupted', inDoubt: 2 },
+      { run: { ...run, id: '20250102T050000-x1y3', command: 'rollback' }, ...unfinished, state: 'running', inDoubt: 2 },
     ],
     SCREEN,
   );
@@ -21,14 +23,23 @@ test('runs list', async () => {
 
 test('runs show', async () => {
   const { hosts, totals, exitCode } = typicalRun();
-  const record = { run: { ...run, reason: 'CVE-2025-1 \u001b[2J' }, finishedAt, hosts, totals, exitCode };
+  const record = {
+    run: { ...run, reason: 'CVE-2025-1 \u001b[2J' },
+    state: 'finished' as const,
+    finishedAt,
+    hosts,
+    totals,
+    exitCode,
+  };
   await expect(runDetails(record, SCREEN, { verbose: false })).toMatchFileSnapshot('golden/run.txt');
 });
 
 test('a run that did not finish says so', () => {
-  const text = runDetails({ run, finishedAt: null, hosts: [], totals: {}, exitCode: null }, SCREEN, { verbose: false });
+  const record = { run, finishedAt: null, hosts: [], totals: {}, exitCode: null };
+  const text = runDetails({ ...record, state: 'interrupted' }, SCREEN, { verbose: false });
   expect(text).toContain('finished   no: this run was interrupted\n');
   expect(text).not.toContain('exit code');
+  expect(runDetails({ ...record, state: 'running' }, SCREEN, { verbose: false })).toContain('no: still at work\n');
 });
 
 test('inventory list', async () => {

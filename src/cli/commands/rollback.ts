@@ -1,11 +1,12 @@
 import type { RunInfo } from '../../model/index.ts';
-import { appendJournal, type JournalHost, readJournal, stateOfRun } from '../../run/journal.ts';
+import { reopenJournal } from '../../run/claim.ts';
+import { type JournalHost, readJournal, stateOfRun } from '../../run/journal.ts';
 import { ledger } from '../../run/ledger.ts';
 import { rollBackHost, undoableOn } from '../../run/rollback.ts';
 import { command } from '../command.ts';
 import { journalHosts } from '../journal-hosts.ts';
 import { visitOnRecord } from '../on-record.ts';
-import { connection, consent, output, selection } from '../options.ts';
+import { connection, consent, output, selection, takingOver } from '../options.ts';
 import { stateDir, visitFleet } from '../run.ts';
 
 export const rollback = command({
@@ -16,13 +17,13 @@ export const rollback = command({
     ['fleetmask rollback 20261122-031500123-a1b2c3', 'every host that the run changed'],
     ['fleetmask rollback last -l web1', 'one of them'],
   ],
-  options: { run: { type: 'string', hidden: true }, ...selection, ...consent, ...connection, ...output },
+  options: { run: { type: 'string', hidden: true }, ...takingOver, ...selection, ...consent, ...connection, ...output },
   positional: (argv) =>
     argv.positional('run', { type: 'string', describe: 'a run’s id, a unique beginning of it, or `last`' }),
   run: async (io, flags) => {
     const records = readJournal(stateDir(io), String(flags.run));
     const state = stateOfRun(records);
-    const hosts = await journalHosts(io, state.start.hosts, flags, (name) => undoableOn(name, state) !== null);
+    const hosts = await journalHosts(io, state.start.hosts, flags, (host) => undoableOn(host, state) !== null);
     const { start } = state;
     const { waves: _, ...earlier } = start.run;
     const run: RunInfo = { ...earlier, command: 'rollback', actor: io.actor, startedAt: io.date().toISOString() };
@@ -36,7 +37,10 @@ export const rollback = command({
       hosts,
       flags,
       open: async () => {
-        const journal = ledger(await appendJournal(stateDir(io), run.id), records);
+        const { startedAt: at, actor } = run;
+        const opened = { type: 'opened', at, actor, command: 'rollback', by: io.controller } as const;
+        const takeOver = flags['take-over'] ?? false;
+        const journal = ledger(await reopenJournal(stateDir(io), run.id, opened, io.lifeOf, takeOver), records);
         const names = hosts.map(({ host }) => host);
         await journal.commit({ type: 'rollback', at: run.startedAt, actor: run.actor, hosts: names });
         return journal;

@@ -1,5 +1,7 @@
 import { UsageError } from '../../model/index.ts';
 import { type RunRecord, runDetails, runsTable, visibleJson } from '../../report/index.ts';
+import { workerOn } from '../../run/claim.ts';
+import { hostsInDoubt } from '../../run/doubt.ts';
 import { totalsOf } from '../../run/fleet.ts';
 import { listRuns, readJournal, stateOfRun } from '../../run/journal.ts';
 import { command } from '../command.ts';
@@ -26,12 +28,15 @@ export const runs = command({
     const out = colored(io.stdout, io, flags);
     if (flags.action === 'list') {
       const records = listRuns(stateDir(io)).map((id) => recordOf(io, id));
-      const summaries = records.map((record) => ({ ...record, hosts: record.total }));
+      const summaries = records.map((record) => ({ ...record, hosts: record.total, inDoubt: record.inDoubt.length }));
       if (flags.output === 'table') out.write(runsTable(summaries, out));
       else
         out.write(
           `${visibleJson(
-            summaries.map(({ run, finishedAt, hosts, totals }) => ({ ...run, finishedAt, hosts, totals })),
+            summaries.map(({ run, state, finishedAt, hosts, inDoubt, totals }) => ({
+              ...run,
+              ...{ state, finishedAt, hosts, inDoubt, totals },
+            })),
             2,
           )}\n`,
         );
@@ -43,8 +48,9 @@ export const runs = command({
     const record = recordOf(io, flags.run);
     if (flags.output === 'table') out.write(runDetails(record, out, { verbose: flags.verbose ?? false }));
     else out.write(`${visibleJson(record, 2)}\n`);
-    if (flags.output === 'table' && record.inDoubt.length > 0) {
+    if (flags.output === 'table' && record.inDoubt.length > 0 && record.state !== 'running') {
       out.write(`\nin doubt, they may have been changed: ${record.inDoubt.join(', ')}\n`);
+      out.write(`hint: fleetmask recover ${record.run.id} settles them\n`);
     }
     return EXIT.ok;
   },
@@ -52,21 +58,25 @@ export const runs = command({
 
 interface Shown extends RunRecord {
   readonly total: number;
-  /** Hosts with an intent that was never settled. */
+  /** Hosts that may have been changed, and are not known to be as asked or as before. */
   readonly inDoubt: readonly string[];
 }
 
 function recordOf(io: Io, id: string): Shown {
-  const { start, finished, hosts } = stateOfRun(readJournal(stateDir(io), id));
-  const states = [...hosts];
-  const reports = states.flatMap(([, state]) => (state.report ? [state.report] : []));
+  const records = readJournal(stateDir(io), id);
+  const state = stateOfRun(records);
+  const { start, finished, ended } = state;
+  const hosts = [...state.hosts.values()];
+  const reports = hosts.flatMap(({ report }) => (report ? [report] : []));
+  const atWork = !ended && workerOn(records, (by) => io.lifeOf(by)) !== undefined;
   return {
     run: start.run,
-    finishedAt: finished?.at ?? null,
+    state: ended ? 'finished' : atWork ? 'running' : 'interrupted',
+    finishedAt: ended ? (finished?.at ?? null) : null,
     hosts: reports,
-    total: states.length,
+    total: hosts.length,
     totals: totalsOf(reports),
-    exitCode: finished?.exitCode ?? null,
-    inDoubt: states.filter(([, state]) => state.kind === 'in-doubt' && state.report === null).map(([host]) => host),
+    exitCode: ended ? (finished?.exitCode ?? null) : null,
+    inDoubt: hostsInDoubt(state),
   };
 }

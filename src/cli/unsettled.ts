@@ -1,0 +1,22 @@
+/** What an operator should know before the next command: an earlier run left hosts in doubt. */
+import { listRuns } from '../run/journal.ts';
+import { unsettledRuns } from '../run/unsettled.ts';
+import type { Io } from './io.ts';
+import { stateDir } from './run.ts';
+
+/** Commands that change hosts, or tell of runs. */
+const TELLING: ReadonlySet<string> = new Set(['mask', 'unmask', 'apply', 'rollback', 'recover', 'confirm', 'runs']);
+const MOST = 3;
+
+/** A line on stderr for each such run, but for the one that the command is about. */
+export function tellUnsettled(io: Io, command: string, about: unknown): void {
+  if (!TELLING.has(command)) return;
+  const found = unsettledRuns(stateDir(io), (by) => io.lifeOf(by));
+  const named = about === 'last' ? listRuns(stateDir(io)).at(-1) : about;
+  const others = found.filter(({ run }) => !(typeof named === 'string' && run.startsWith(named)));
+  for (const { run, inDoubt, interrupted } of others.slice(0, MOST)) {
+    const how = interrupted ? 'was interrupted, with' : 'left';
+    const hosts = inDoubt === 1 ? '1 host' : `${inDoubt} hosts`;
+    io.stderr.write(`note: run ${run} ${how} ${hosts} in doubt: fleetmask recover ${run}\n`);
+  }
+}

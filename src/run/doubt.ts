@@ -1,0 +1,35 @@
+/** From a journal: what is in doubt on each host of a run. */
+import type { HostReport } from '../model/index.ts';
+import { unitsFrom } from '../plan/recall.ts';
+import { SEQ } from '../remote/session.ts';
+import { interrupted, notStarted } from './fleet.ts';
+import type { JournalHost, RunState } from './journal.ts';
+import type { Doubt } from './recover.ts';
+
+/** Null where nothing is: the host was never changed, or is settled. `aim`: what is to become of a change that is whole. */
+export function doubtOn(host: string, state: RunState, aim: Doubt['aim']): Doubt | null {
+  const known = state.hosts.get(host);
+  const begunBack = state.toPutBack.has(host);
+  if (known?.kind !== 'in-doubt' && !(known?.kind === 'changed' && begunBack)) return null;
+  const { change, prior, units } = known.intent;
+  // who was being put back is put back
+  const goesBack = begunBack || (known.kind === 'in-doubt' && known.last === 'undo');
+  return {
+    ask: state.start.ask,
+    change,
+    prior,
+    units: units ?? unitsFrom({ change, prior }, state.start.ask.units),
+    lastSeq: state.lastSeq.get(host) ?? SEQ.apply,
+    aim: goesBack ? 'put-back' : aim,
+  };
+}
+
+export function hostsInDoubt(state: RunState): string[] {
+  return [...state.hosts.keys()].filter((host) => doubtOn(host, state, 'settle') !== null);
+}
+
+/** What is known of a host that is not in doubt. */
+export function reportOn(host: JournalHost, state: RunState): HostReport {
+  const known = state.hosts.get(host.host);
+  return known?.report ?? notStarted(host, interrupted());
+}

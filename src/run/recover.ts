@@ -1,0 +1,81 @@
+/**
+ * Settles a host that a run may have changed and lost sight of. What was done and proved, and still holds, is confirmed; all else
+ * is put back. The undo goes out also where nothing was changed: it has a higher number than any request before it, so that
+ * none of those does anything any more, however late it arrives.
+ */
+import { type Facts, type Fault, fault, type HostReport } from '../model/index.ts';
+import { unread } from '../plan/judge.ts';
+import { type Deed, find, namesOf, wayBack } from '../plan/recall.ts';
+import type { Session } from '../remote/session.ts';
+import type { JournalHost } from './journal.ts';
+import { afterUndo } from './settle.ts';
+import { record, type UndoJob, undoHost } from './undo.ts';
+import { type Crew, type Ending, visit } from './visit.ts';
+
+/** A host in doubt. */
+export interface Doubt extends Deed {
+  /** The highest sequence number that was sent to it, as far as is known here. */
+  readonly lastSeq: number;
+  /** `settle`: as asked where that is proved, else as before. `put-back`: as before. */
+  readonly aim: 'settle' | 'put-back';
+}
+
+/**
+ * `masked` or `unmasked` when the change is whole; `rolled-back` when the host reads as before the run; `stranded` when it cannot
+ * be reached, or does not. `refused` when another machine answers in its place: that is not touched, and the host stays in doubt.
+ */
+export async function recoverHost(host: JournalHost, doubt: Doubt, job: UndoJob, crew: Crew): Promise<HostReport> {
+  let met: Facts | undefined;
+  const wishes = [...(crew.wishes ?? []), `receipts=${job.run}` as const];
+  const visited = await visit(host, { ...crew, wishes }, namesOf(doubt), async (session) => {
+    met = session.facts;
+    return settled(host, doubt, job, crew, session);
+  });
+  const report = met === undefined ? outOfReach(visited, doubt) : visited;
+  await record(job.journal, { type: 'settled', at: crew.clock.date(), report });
+  return report;
+}
+
+async function settled(host: JournalHost, doubt: Doubt, job: UndoJob, crew: Crew, session: Session): Promise<Ending> {
+  const { facts } = session;
+  const { change, prior } = doubt;
+  const unseen = unread(doubt.units);
+  if (prior.machineId !== null && facts.machineId !== prior.machineId) {
+    const message = `another machine answers here than the run changed (machine id ${facts.machineId ?? 'unknown'})`;
+    return { outcome: 'refused', units: unseen, fault: fault('stale-plan', message, ANOTHER) };
+  }
+  if (facts.privilege.kind === 'none') {
+    const { why, hint } = facts.privilege;
+    return {
+      outcome: 'stranded',
+      units: unseen,
+      fault: fault('no-privilege', `${DOUBT}: no root privilege: ${why}`, hint),
+    };
+  }
+  const receipt = facts.receipts.find(({ run }) => run === job.run);
+  const found = find(doubt, receipt, facts);
+  if (found.kind === 'confirmed' && doubt.aim === 'settle') {
+    return { outcome: doubt.ask.verb === 'mask' ? 'masked' : 'unmasked', units: found.units, fault: null };
+  }
+  const cause = found.kind === 'refuted' ? found.why : fault('interrupted', 'put back, as was asked');
+  const firstSeq = Math.max(doubt.lastSeq, receipt?.seq ?? 0) + 1;
+  const undone = await undoHost(host, job, crew, { change, ...wayBack(doubt, receipt, facts) }, session, firstSeq);
+  const units = afterUndo(found.units, doubt, undone.evidence);
+  if (undone.fault === null) return { outcome: 'rolled-back', units, fault: cause };
+  return { outcome: 'stranded', units, fault: left(cause, undone.fault) };
+}
+
+function left(cause: Fault, problem: Fault): Fault {
+  return fault(problem.kind, `${cause.message}; and it could not be put back: ${problem.message}`, problem.hint);
+}
+
+/** It has an intent: whatever keeps us out, it may have been changed. */
+function outOfReach(report: HostReport, doubt: Doubt): HostReport {
+  const { kind, message, hint } = report.fault ?? fault('unreachable', 'it did not answer');
+  const problem = fault(kind, `${DOUBT}: ${message}`, kind === 'unreachable' || kind === 'timed-out' ? AGAIN : hint);
+  return { ...report, outcome: 'stranded', units: unread(doubt.units), fault: problem };
+}
+
+const DOUBT = 'it may have been changed';
+const AGAIN = 'Recover the run again when the host can be reached.';
+const ANOTHER = 'It was not touched. The host that the run changed stays in doubt; look for it by hand.';

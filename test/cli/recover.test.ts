@@ -1,0 +1,193 @@
+/** `recover` as it is typed: after a run whose journal ends too early, and beside one that still runs. */
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Io } from '../../src/cli/io.ts';
+import { type Fleet, startFleet } from '../../src/demo/fleet.ts';
+import { DEMO_HOSTS } from '../../src/demo/hosts.ts';
+import { hostsInDoubt } from '../../src/run/doubt.ts';
+import { type JournalRecord, readJournal, stateOfRun } from '../../src/run/journal.ts';
+import { dump } from '../demo/dump.ts';
+import { type Operator, operator } from '../operator.ts';
+
+const NAMES = ['deb-web1', 'el-app1', 'arch-ci1'];
+let fleet: Fleet;
+let alice: Operator;
+let before: Record<string, string>[];
+
+beforeAll(async () => {
+  const specs = DEMO_HOSTS.filter(({ name }) => NAMES.includes(name));
+  fleet = await startFleet(specs, { path: process.env.PATH ?? '', tempDir: tmpdir() });
+});
+afterAll(() => fleet.dispose());
+beforeEach(async () => {
+  alice = operator();
+  before = await dumps();
+});
+afterEach(async () => {
+  if (existsSync(alice.stateDir)) await alice.run('rollback', 'last', '-y', ...known());
+  expect(await dumps()).toEqual(before);
+  alice.dispose();
+});
+
+const known = () => ['--known-hosts', fleet.knownHostsPath];
+const at = () => ['-i', fleet.inventoryPath, ...known()];
+const dumps = () => Promise.all(fleet.hosts.map(({ dir }) => dump(dir)));
+const mask = () => alice.run('mask', 'cron', '--now', '-l', 'all', '-y', '--ticket', 'OPS-7', ...at(), '-o', 'json');
+const recover = (...args: string[]) => alice.run('recover', 'last', ...known(), '-o', 'json', ...args);
+const journal = () => join(alice.stateDir, 'runs', readdirSync(join(alice.stateDir, 'runs')).sort().at(-1)!);
+const records = () => readJournal(alice.stateDir, 'last');
+const isMasked = (name: string) => {
+  const { dir } = fleet.hosts.find((host) => host.name === name)!;
+  return ['cron', 'crond', 'cronie'].some((unit) => existsSync(join(dir, `etc/systemd/system/${unit}.service`)));
+};
+
+/** What a crash leaves: the journal up to the first record that it did not get to write. */
+function cutBefore(lost: (record: JournalRecord) => boolean): void {
+  const all = records();
+  const end = all.findIndex(lost);
+  writeFileSync(
+    journal(),
+    all
+      .slice(0, end)
+      .map((record) => `${JSON.stringify(record)}\n`)
+      .join(''),
+  );
+}
+
+/** Another process. */
+const beside = (life: 'alive' | 'unknown', world: Partial<Io> = {}) =>
+  operator({
+    lifeOf: () => life,
+    controller: { machine: 'bastion', pid: 2, bootId: null, namespace: null, started: null },
+    env: { FLEETMASK_STATE_DIR: alice.stateDir },
+    ...world,
+  });
+
+describe('a run that was killed before its hosts were settled', () => {
+  it('is told of by the next commands, and recovered as a whole: hosts that are proved stay masked', async () => {
+    await mask();
+    cutBefore(({ type }) => type === 'settled');
+    const list = await alice.run('runs', 'list');
+    expect(list.stdout).toMatch(/interrupted,[\s\S]*3 in doubt/);
+    expect(list.stderr).toMatch(/^note: run \S+ was interrupted, with 3 hosts in doubt: fleetmask recover \S+\n$/);
+    const show = await alice.run('runs', 'show', 'last');
+    expect(show.stdout).toContain('in doubt, they may have been changed: deb-web1, el-app1, arch-ci1');
+    expect(show.stderr, 'not of the run that is looked at').toBe('');
+
+    const run = await recover('-y');
+    expect(run.code, run.stderr).toBe(0);
+    expect(run.report).toMatchObject({
+      run: { command: 'recover', ticket: 'OPS-7' },
+      totals: { masked: 3 },
+      exitCode: 0,
+    });
+    expect(run.on('el-app1').units).toMatchObject([
+      { asked: 'cron', unit: 'crond.service', after: { load: 'masked', active: 'inactive' }, startProbe: 'blocked' },
+    ]);
+    const after = await alice.run('runs', 'show', 'last', '-o', 'json');
+    expect(JSON.parse(after.stdout)).toMatchObject({
+      state: 'finished',
+      totals: { masked: 3 },
+      inDoubt: [],
+      exitCode: 0,
+    });
+
+    const lines = records().length;
+    const again = await recover();
+    expect([again.code, again.report.totals], 'without a word of consent: there is nothing to do').toEqual([
+      0,
+      { masked: 3 },
+    ]);
+    expect(records().length).toBe(lines);
+    expect((await alice.run('runs', 'list')).stderr).toBe('');
+  });
+
+  it('is put back with --undo, and never exits 0', async () => {
+    await mask();
+    cutBefore(({ type }) => type === 'settled');
+    const run = await recover('-y', '--undo');
+    expect([run.code, run.report.totals]).toEqual([5, { 'rolled-back': 3 }]);
+    expect(await dumps()).toEqual(before);
+    expect((await recover()).code, 'nor a second time').toBe(5);
+  });
+
+  it('is recovered host by host too, and hosts it never came to are not-started', async () => {
+    await mask();
+    const intents = records().filter((record) => record.type === 'intent');
+    const last = intents.at(-1)!.host;
+    // as if the crash had come before the last host's turn
+    await alice.run('rollback', 'last', '-y', '-l', last, ...known());
+    const kept = records().filter(
+      (record) => ['run', 'opened'].includes(record.type) || (record.type === 'intent' && record.host !== last),
+    );
+    writeFileSync(journal(), kept.map((record) => `${JSON.stringify(record)}\n`).join(''));
+    const first = intents[0]!.host;
+    const one = await recover('-y', '-l', first);
+    expect([one.code, one.report.totals]).toEqual([0, { masked: 1 }]);
+    expect((await alice.run('runs', 'list')).stderr).toContain('1 host in doubt');
+    const rest = await recover('-y');
+    expect([rest.code, rest.report.totals]).toEqual([4, { masked: 2, 'not-started': 1 }]);
+    expect(rest.on(last)).toMatchObject({ outcome: 'not-started', fault: { kind: 'cancelled' } });
+    const show = JSON.parse((await alice.run('runs', 'show', 'last', '-o', 'json')).stdout);
+    expect(show).toMatchObject({ totals: { masked: 2, 'not-started': 1 }, exitCode: 4, inDoubt: [] });
+  });
+
+  it('while it put the whole fleet back goes on putting it back', async () => {
+    await mask();
+    const undone = await alice.run('rollback', 'last', '-y', '-f', '1', '-l', 'deb-web1', ...known());
+    expect(undone.code).toBe(0);
+    // as if that had been a rollback of all, killed after its first host
+    cutBefore((record) => record.type === 'settled' && record.report.outcome === 'restored');
+    const all = records().map((record) => (record.type === 'rollback' ? { ...record, hosts: NAMES } : record));
+    writeFileSync(journal(), all.map((record) => `${JSON.stringify(record)}\n`).join(''));
+    expect(hostsInDoubt(stateOfRun(records()))).toEqual(expect.arrayContaining(NAMES));
+    const run = await recover('-y');
+    expect([run.code, run.report.totals]).toEqual([5, { 'rolled-back': 3 }]);
+    expect(await dumps()).toEqual(before);
+  });
+
+  it('is not touched without consent', async () => {
+    await mask();
+    cutBefore(({ type }) => type === 'settled');
+    expect(await recover()).toMatchObject({ code: 2, stderr: expect.stringContaining('needs your consent') });
+    const asked: string[] = [];
+    const bob = operator({
+      env: { FLEETMASK_STATE_DIR: alice.stateDir },
+      prompt: async (question) => {
+        asked.push(question);
+        return 'y';
+      },
+    });
+    expect((await bob.run('recover', 'last', ...known())).code).toBe(0);
+    expect(asked).toEqual([expect.stringMatching(/^Settle 3 hosts of run \S+ \(cron\): .*\? \[y\/N\] $/)]);
+  });
+});
+
+describe('a run that may still be at work', () => {
+  it('is neither recovered nor rolled back, and the operator is told who is at it and since when', async () => {
+    await mask();
+    cutBefore(({ type }) => type === 'settled');
+    for (const command of ['recover', 'rollback']) {
+      const refused = await beside('alive').run(command, 'last', '-y', ...known());
+      expect(refused.code).toBe(2);
+      expect(refused.stderr).toMatch(
+        /run \S+ is still at work: process 1 on bastion \(mask by alice@bastion, since 20\S+Z\)/,
+      );
+    }
+    expect(NAMES.every(isMasked)).toBe(true);
+    const list = await beside('alive').run('runs', 'list', '-o', 'json');
+    expect(JSON.parse(list.stdout)).toMatchObject([{ state: 'running', inDoubt: 3 }]);
+    expect(list.stderr, 'it is nobody’s to recover yet').toBe('');
+  });
+
+  it('on a machine that cannot be looked at is taken over by who says so', async () => {
+    await mask();
+    cutBefore(({ type }) => type === 'settled');
+    const refused = await beside('unknown').run('recover', 'last', '-y', ...known());
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('--take-over') });
+    const taken = await beside('unknown').run('recover', 'last', '-y', '--take-over', ...known());
+    expect(taken.code, taken.stderr).toBe(0);
+  });
+});
