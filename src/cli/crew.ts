@@ -1,19 +1,14 @@
 /** Flags → the transport and the clock that a run works with. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Secret } from '../model/index.ts';
 import type { JournalHost } from '../run/journal.ts';
 import type { Clock, Crew } from '../run/visit.ts';
-import { type BecomePasswordFlags, becomePassword } from './become.ts';
 import type { Io } from './io.ts';
 import { duration, wholeNumber } from './options.ts';
+import type { PasswordFlags } from './passwords.ts';
 import { absolute, defaultKnownHosts } from './paths.ts';
-import { readSecret } from './secrets.ts';
 
-export interface CrewFlags extends BecomePasswordFlags {
+export interface CrewFlags extends PasswordFlags {
   readonly 'private-key'?: string | undefined;
-  readonly 'ask-pass'?: boolean | undefined;
-  readonly 'password-file'?: string | undefined;
-  readonly 'password-fd'?: number | undefined;
   readonly timeout?: string | undefined;
   readonly 'host-timeout': string;
   readonly 'host-key-checking'?: 'strict' | 'accept-new' | 'off' | undefined;
@@ -35,10 +30,10 @@ export async function crewOf(
   const connectTimeoutMs = duration('timeout', flags.timeout ?? '15s');
   const hostTimeout = duration('host-timeout', flags['host-timeout']);
   // loaded here, so that help and usage errors do not wait for the SSH library
-  const [{ ssh2Transport }, { keyRing }, { loginPassword }] = await Promise.all([
+  const [{ ssh2Transport }, { keyRing }, { passwordsOf }] = await Promise.all([
     import('../transport/ssh2.ts'),
     import('../transport/identities.ts'),
-    import('../transport/password.ts'),
+    import('./passwords.ts'),
   ]);
   const agentSocket = io.env.SSH_AUTH_SOCK;
   const keys = keyRing({
@@ -48,8 +43,7 @@ export async function crewOf(
   // Only keys that somebody named must work; those of ssh_config and the default ones are tried if they are there.
   const named = new Set(hosts.flatMap(({ requiredKeyFile }) => requiredKeyFile ?? []));
   await keys.require([...named]);
-  const password = await sshPassword(io, flags);
-  const rootPassword = await becomePassword(io, flags, hosts);
+  const { login, ...passwords } = await passwordsOf(io, flags, hosts);
   const knownHostsFiles = flags['known-hosts']?.map((file) => absolute(io, file)) ?? defaultKnownHosts(io);
   const transport = ssh2Transport({
     connectTimeoutMs,
@@ -57,29 +51,16 @@ export async function crewOf(
     knownHostsFiles,
     keys,
     shell: io.env.SHELL || '/bin/sh',
-    ...(password === undefined ? {} : { password: loginPassword(password) }),
+    password: login,
     onWarning: on.warning,
   });
   return {
     transport,
     clock: clockOf(io),
     hostTimeout,
-    ...(rootPassword && { becomePassword: rootPassword }),
+    ...passwords,
     progress: on.progress,
   };
-}
-
-/** OpenSSH's limit for a password line. */
-const MAX_PASSWORD_BYTES = 1023;
-
-function sshPassword(io: Io, flags: CrewFlags): Promise<Secret | undefined> {
-  return readSecret(io, {
-    what: 'the SSH password',
-    ask: { flag: '-k', given: flags['ask-pass'] },
-    file: { flag: '--password-file', given: flags['password-file'] },
-    fd: { flag: '--password-fd', given: flags['password-fd'] },
-    maxBytes: MAX_PASSWORD_BYTES,
-  });
 }
 
 function clockOf(io: Io): Clock {

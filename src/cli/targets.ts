@@ -1,6 +1,6 @@
 /** Inventory and flags → the hosts of a run and how to reach them. */
 import { expandNodeRange, type Inventory, loadInventory, matchNames, selectHosts } from '../inventory/index.ts';
-import { UsageError } from '../model/index.ts';
+import { type Host, type HostSecrets, SECRETS, UsageError } from '../model/index.ts';
 import type { JournalHost } from '../run/journal.ts';
 import { type BecomeFlags, becomeOf } from './become.ts';
 import type { Io } from './io.ts';
@@ -53,8 +53,16 @@ export async function targetsOf(io: Io, flags: SelectionFlags & WayInFlags): Pro
   const hosts = selectHosts(inventory, pattern, { cwd: io.cwd }).filter(({ name }) => names.has(name));
   const ways = openWays(io, flags, inventory);
   const targets = await Promise.all(
-    hosts.map(async (host) => ({ ...(await ways.targetOf(host)), become: becomeOf(host, flags) })),
+    hosts.map(async (host) => ({
+      ...(await ways.targetOf(host)),
+      become: becomeOf(host, flags),
+      [SECRETS]: secretsOf(host),
+    })),
   );
   for (const note of ways.notes()) io.stderr.write(`note: ${note}\n`);
   return targets;
+}
+
+function secretsOf({ connection: { password: login, becomePassword: become } }: Host): HostSecrets {
+  return { ...(login && { login }), ...(become && { become }) };
 }

@@ -1,4 +1,4 @@
-import type { InventoryConnection, UsageError } from '../model/index.ts';
+import { type InventoryConnection, Secret, type UsageError } from '../model/index.ts';
 import type { Setting, Settings } from './graph.ts';
 import { mistake, quoted } from './mistake.ts';
 import { isHostName } from './names.ts';
@@ -27,6 +27,9 @@ const ADDRESS = ['ansible_host', 'ansible_ssh_host'];
 const PORT = ['ansible_port', 'ansible_ssh_port'];
 const USER = ['ansible_user', 'ansible_ssh_user'];
 const KEY_FILE = ['ansible_private_key_file', 'ansible_ssh_private_key_file'];
+const PASSWORD = ['ansible_password', 'ansible_ssh_pass', 'ansible_ssh_password'];
+const BECOME_PASSWORD = ['ansible_become_password', 'ansible_become_pass'];
+const METHOD_PASSWORD = { sudo: 'ansible_sudo_pass', su: 'ansible_su_pass', doas: 'ansible_doas_pass' };
 const SSH_ARGUMENTS = ['ansible_ssh_args', 'ansible_ssh_common_args', 'ansible_ssh_extra_args'];
 
 const SSH_CONNECTIONS = /^(?:ansible\.builtin\.)?(?:ssh|smart|paramiko|paramiko_ssh)$/;
@@ -46,6 +49,7 @@ export function readConnection(settings: Settings): ConnectionResult {
     requireSsh(settings);
     const notes: Note[] = [];
     const connection = { ...login(settings), ...escalation(settings), ...sshArguments(settings, notes) };
+    Object.assign(connection, passwords(settings, connection.becomeMethod, notes));
     return { kind: 'connection', connection, notes };
   } catch (error) {
     if (error instanceof Unusable) return { kind: 'unusable', error: error.error };
@@ -104,6 +108,39 @@ function escalation(settings: Settings): InventoryConnection {
     ...(becomeMethod && { becomeMethod: becomeMethod as 'sudo' | 'doas' | 'su' }),
     ...(user && { becomeUser: user.value }),
   };
+}
+
+/** Never quoted in a message. What cannot be read here is noted, since a flag may give it. */
+function passwords(
+  settings: Settings,
+  method: InventoryConnection['becomeMethod'],
+  notes: Note[],
+): Pick<InventoryConnection, 'password' | 'becomePassword'> {
+  const read = (names: readonly string[], what: string, flags: string): Secret | undefined => {
+    const name = names.findLast((each) => (settings.get(each)?.value ?? null) !== null);
+    if (name === undefined) return undefined;
+    const setting = settings.get(name)!;
+    const value = marked(setting.value, '__ansible_unsafe') ?? setting.value;
+    const cannot =
+      marked(value, '__ansible_vault') !== undefined ||
+      (typeof value === 'string' && value.startsWith('$ANSIBLE_VAULT'))
+        ? 'is encrypted with ansible-vault'
+        : typeof value === 'string' && value === setting.value && /\{[{%]/.test(value)
+          ? 'is a template'
+          : undefined;
+    if (cannot !== undefined) {
+      notes.push({ setting, message: `${name} ${cannot} and is not read; give ${what} with ${flags}` });
+      return undefined;
+    }
+    const text = Number.isSafeInteger(value) ? String(value) : value;
+    if (typeof text !== 'string' || text === '' || CONTROL.test(text))
+      throw mistake(setting.origin, `${name} is not a line of text`, 'Write it in quotes.');
+    return new Secret(what, text);
+  };
+  const password = read(PASSWORD, 'the SSH password', '-k or --password-file');
+  const names = [...BECOME_PASSWORD, METHOD_PASSWORD[method ?? 'sudo']];
+  const becomePassword = read(names, 'the password for becoming root', '-K or --become-password-file');
+  return { ...(password && { password }), ...(becomePassword && { becomePassword }) };
 }
 
 function truth(said: Said): boolean {

@@ -1,3 +1,5 @@
+import type { HostSecrets, SECRETS, Secret } from './secret.ts';
+
 /** A host as the inventory names it. Data only; nothing here was verified on the host. */
 export interface Host {
   /** The inventory name: what tables, journals and limits show. */
@@ -19,6 +21,9 @@ export interface InventoryConnection {
   readonly become?: boolean;
   readonly becomeMethod?: 'sudo' | 'doas' | 'su';
   readonly becomeUser?: string;
+  /** `ansible_password` and `ansible_become_password`. */
+  readonly password?: Secret;
+  readonly becomePassword?: Secret;
   /** `-J`, `-o ProxyJump=`, `-o ProxyCommand=` and `-F` of the ssh arguments, as written there. */
   readonly proxyJump?: string;
   readonly proxyCommand?: string;
@@ -60,6 +65,7 @@ export interface Target {
   readonly proxy?: WayThere;
   /** What ssh_config asks for here that is not done, one phrase each: it may be why a login fails. */
   readonly notFollowed?: readonly string[];
+  readonly [SECRETS]?: HostSecrets;
 }
 
 export type WayThere =

@@ -1,3 +1,5 @@
+const HIDDEN = '***';
+
 /**
  * A password while it is carried around: whoever prints, serialises or inspects it by accident sees what it is for and not
  * what it is. Only the place that hands it to its host calls `reveal`.
@@ -16,9 +18,10 @@ export class Secret {
     return this.#value;
   }
 
-  /** The text without this secret in it: for what a host says after it was told. */
+  /** The text without this secret in it: for what a host says after it was told. Bytes may have been taken for characters. */
   hideIn(text: string): string {
-    return text.replaceAll(this.#value, '…');
+    const bytes = Buffer.from(this.#value, 'utf8').toString('latin1');
+    return text.replaceAll(this.#value, HIDDEN).replaceAll(bytes, HIDDEN);
   }
 
   toString(): string {
@@ -29,3 +32,12 @@ export class Secret {
     return this.toString();
   }
 }
+
+/** Passwords that an inventory has for one host. */
+export interface HostSecrets {
+  readonly login?: Secret;
+  readonly become?: Secret;
+}
+
+/** Where a host carries them: copies of the host keep them, and what is written down of it never has them. */
+export const SECRETS: unique symbol = Symbol('secrets');

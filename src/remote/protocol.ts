@@ -4,7 +4,16 @@
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { baseOf, type Change, isTemplate, isTrigger, type Prior, type PriorState, templateOf } from '../model/index.ts';
+import {
+  baseOf,
+  type Change,
+  isTemplate,
+  isTrigger,
+  type Prior,
+  type PriorState,
+  printable,
+  templateOf,
+} from '../model/index.ts';
 
 /** Longer lines are no records: what fleetmask.sh says is short. */
 const MAX_LINE = 64 * 1024;
@@ -181,7 +190,7 @@ export class Answer {
         const count = this.records.length + 1;
         return text === String(count)
           ? { kind: 'done' }
-          : { kind: 'broken', why: `an answer of ${text} records arrived with ${count}` };
+          : { kind: 'broken', why: `an answer of ${printable(text, 40)} records arrived with ${count}` };
       }
       if (this.records.length >= MAX_RECORDS) return { kind: 'broken', why: `more than ${MAX_RECORDS} records` };
       this.records.push({ kind, text: Buffer.from(text, 'latin1').toString('utf8') });

@@ -1,6 +1,7 @@
 /** One conversation with fleetmask.sh on one host: probe, apply, undo over a single channel. */
-import { type Change, type Evidence, type Facts, type Fault, fault, type Prior } from '../model/index.ts';
+import { type Change, type Evidence, type Facts, type Fault, fault, type Prior, type Secret } from '../model/index.ts';
 import type { Connection, RemoteProcess } from '../transport/transport.ts';
+import { type Conceal, concealed, concealedEnd, concealing } from './conceal.ts';
 import { type Escalation, startShell } from './escalate.ts';
 import {
   Answer,
@@ -48,7 +49,7 @@ export interface UndoRequest extends ApplyRequest {
 /**
  * Starts the program and probes. Faults: `no-shell` (nothing that ran spoke the protocol), `lost`, `timed-out`, `bad-reply`,
  * and `no-privilege` where a password was to be used. Else a host without privilege is no fault here: it is a fact, as is one
- * without systemd.
+ * without systemd. `secrets`: what the host may know and repeat, to be taken out of all it says.
  */
 export async function openSession(
   connection: Connection,
@@ -56,9 +57,10 @@ export async function openSession(
   names: readonly string[],
   deadline: AbortSignal,
   wishes: readonly Wish[] = [],
+  secrets: readonly Secret[] = [],
 ): Promise<Reply<Session>> {
   const nonce = newNonce();
-  const channel = new Channel();
+  const channel = new Channel(concealing(secrets, names));
   const shell = await startShell(connection, escalation, (chunk) => channel.hear(chunk), deadline);
   if (shell.kind === 'fault') return shell;
   channel.attach(shell.value);
@@ -90,6 +92,11 @@ class Channel {
   /** The first words of whatever came that was no record: for the error text when nobody spoke the protocol. */
   #heard = '';
   #answered = false;
+  readonly #conceal: Conceal;
+
+  constructor(conceal: Conceal) {
+    this.#conceal = conceal;
+  }
 
   attach(process: RemoteProcess): void {
     this.#process = process;
@@ -110,13 +117,15 @@ class Channel {
       deadline.addEventListener('abort', expire, { once: true });
       this.#listen = (chunk) => {
         const state = answer.take(chunk);
-        if (state.kind === 'broken') resolve(broken(state.why));
+        if (state.kind === 'broken') resolve(broken(this.#conceal(state.why)));
         if (state.kind !== 'done') return;
         this.#answered = true;
-        resolve({ kind: 'answer', value: answer.records });
+        resolve({ kind: 'answer', value: concealed(answer.records, this.#conceal) });
       };
       void this.#process.ended.then((ended) => {
-        resolve({ kind: 'fault', fault: endedEarly(this.#answered ? 'lost' : 'no-shell', ended, this.#heard) });
+        const how = concealedEnd(ended, this.#conceal);
+        const heard = this.#conceal(this.#heard);
+        resolve({ kind: 'fault', fault: endedEarly(this.#answered ? 'lost' : 'no-shell', how, heard) });
       });
       this.#process.write(request);
     });

@@ -5,22 +5,25 @@ import {
   fault,
   type HostReport,
   type Outcome,
+  type Secret,
   type Step,
   type UnitReport,
 } from '../model/index.ts';
 import { type Escalation, firstCommand } from '../remote/escalate.ts';
+import type { HostPassword } from '../remote/password-dialogue.ts';
 import type { Wish } from '../remote/protocol.ts';
 import { openSession, type Reply, type Session } from '../remote/session.ts';
 import type { Connection, Transport } from '../transport/transport.ts';
 import type { JournalHost } from './journal.ts';
-import type { RunPassword } from './run-password.ts';
 
 /** What every host of a run is given. */
 export interface Crew {
   readonly transport: Transport;
   readonly clock: Clock;
-  /** For becoming root, where there is one. */
-  readonly becomePassword?: RunPassword;
+  /** For becoming root, on hosts that have one. */
+  becomePassword?(host: JournalHost): HostPassword | undefined;
+  /** What this host may be told, and repeat. */
+  secretsFor?(host: JournalHost): readonly Secret[];
   /** Milliseconds for everything on one host up to the verdict; putting it back gets UNDO_MS besides. */
   readonly hostTimeout: number;
   /** What the probe of each host is asked besides; absent: nothing. */
@@ -99,7 +102,7 @@ export async function call(
   if ('fault' in connected) return { kind: 'fault', fault: connected.fault };
   const { connection } = connected;
   crew.progress(host.host, 'probing');
-  const opened = await openSession(connection, escalation, names, deadline, crew.wishes);
+  const opened = await openSession(connection, escalation, names, deadline, crew.wishes, crew.secretsFor?.(host));
   if (opened.kind === 'answer') return { kind: 'answer', value: { session: opened.value, connection } };
   connection.close();
   // nothing was begun yet: a connection that broke here is a host that could not be reached
@@ -111,7 +114,8 @@ export async function call(
 }
 
 /** doas takes no password without a terminal. */
-function escalationOf({ host, become }: JournalHost, { becomePassword }: Crew): Escalation {
-  if (becomePassword === undefined || become === 'never' || become === 'doas') return become;
-  return { method: become === 'su' ? 'su' : 'sudo', password: becomePassword.on(host) };
+function escalationOf(host: JournalHost, crew: Crew): Escalation {
+  const { become } = host;
+  const password = become === 'never' || become === 'doas' ? undefined : crew.becomePassword?.(host);
+  return password === undefined ? become : { method: become === 'su' ? 'su' : 'sudo', password };
 }

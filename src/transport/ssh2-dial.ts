@@ -137,6 +137,7 @@ export function dial(options: Dial): Promise<Dialled> {
     };
 
     client.on('error', (error: SshError) => {
+      if (password !== undefined) error.message = password.hideIn(error.message); // here and for all who listen after us
       if (error.level === 'agent')
         login.notSigned(error.message); // ssh2 goes on to the next identity
       else onEnd(error);

@@ -23,8 +23,8 @@ export interface Ssh2Options {
   readonly hashKnownHosts?: boolean;
   /** The keys to log in with, shared with whoever checked them before the run. */
   readonly keys: KeyRing;
-  /** Offered where no key is let in, or where the server wants it besides; absent: there is none. */
-  readonly password?: LoginPassword;
+  /** Offered where no key is let in, or where the server wants it besides; undefined: there is none for this host. */
+  readonly password?: (target: Target) => LoginPassword | undefined;
   /** Cap per stream and command, in bytes. Default 1 MiB. */
   readonly maxOutputBytes?: number;
   /** Silence after which a keepalive is sent; three unanswered ones end the connection. Default 15 s. */
@@ -77,7 +77,7 @@ export function ssh2Transport(options: Ssh2Options): Transport {
         purpose,
         identities,
         // the password is for the hosts of the run, and not for what lies on the way
-        password: purpose.kind === 'commands' ? options.password : undefined,
+        password: purpose.kind === 'commands' ? options.password?.(target) : undefined,
         hostKey,
         stop: stop.signal,
         hold: stop.hold,

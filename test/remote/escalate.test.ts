@@ -252,7 +252,7 @@ const REFUSED: readonly (readonly [what: string, sudo: string, times: number, ve
       `${ASK}; echo "sudo: $said: no such password" >&2; exit 1`,
       1,
       'unknown',
-      /sudo: …: no such password/,
+      /sudo: \*\*\*: no such password/,
     ],
   ];
 

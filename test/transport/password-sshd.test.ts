@@ -34,7 +34,10 @@ async function withShadow(files: Scratch, key: string, more: readonly string[]):
 describe.skipIf(!possible)('OpenSSH with real accounts', () => {
   const key = files.key('id');
   const { connectTo } = dialler(files, key, { connectTimeoutMs: 15_000 });
-  const given = (secret = SECRET) => ({ password: loginPassword(new Secret('the SSH password', secret)) });
+  const given = (secret = SECRET) => {
+    const password = loginPassword(new Secret('the SSH password', secret));
+    return { password: () => password };
+  };
 
   it.each([
     ['a password', ['PasswordAuthentication yes'], [], ['password']],
