@@ -238,8 +238,10 @@ export const output = {
 } as const satisfies Record<string, Options>;
 
 /** Every long flag there is, for settings files. */
-export const KNOWN: ReadonlySet<string> = new Set(
-  [selection, connection, change, masking, recovery, consent, output].flatMap((group) => Object.keys(group)),
+export const KNOWN: ReadonlyMap<string, Options> = new Map(
+  [selection, connection, change, masking, recovery, consent, output].flatMap((group) =>
+    Object.entries<Options>(group),
+  ),
 );
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };

@@ -2,17 +2,20 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
+import type { Options } from 'yargs';
 import { at, UsageError } from '../model/index.ts';
 import type { Io } from './io.ts';
 
 /** FLEETMASK_ names that are no flags. */
 const NO_FLAGS = new Set(['STATE_DIR', 'ROOT', 'LAB_DIR']);
 
+type Known = ReadonlyMap<string, Options>;
+
 /**
  * One object of option name → value, the strongest source winning. Names are those of the long flags.
  * Throws UsageError, with file:line, for a setting that no command knows.
  */
-export function settingsOf(io: Io, known: ReadonlySet<string>): Record<string, unknown> {
+export function settingsOf(io: Io, known: Known): Record<string, unknown> {
   const configHome = io.env.XDG_CONFIG_HOME || join(io.home, '.config');
   return {
     ...fromFile(join(configHome, 'fleetmask', 'config.yaml'), known),
@@ -21,24 +24,25 @@ export function settingsOf(io: Io, known: ReadonlySet<string>): Record<string, u
   };
 }
 
-function fromEnv(env: Io['env'], known: ReadonlySet<string>): Record<string, unknown> {
+function fromEnv(env: Io['env'], known: Known): Record<string, unknown> {
   const settings: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(env)) {
     const key = /^FLEETMASK_([A-Z_]+)$/.exec(name)?.[1];
     if (key === undefined || value === undefined || NO_FLAGS.has(key)) continue;
     const option = key.toLowerCase().replaceAll('_', '-');
-    if (known.has(option)) settings[option] = settingFrom(value);
+    const flag = known.get(option);
+    if (flag) settings[option] = flag.type === 'boolean' ? truthFrom(value) : value;
   }
   return settings;
 }
 
-function settingFrom(text: string): unknown {
+function truthFrom(text: string): unknown {
   if (/^(?:true|yes|on|1)$/i.test(text)) return true;
   if (/^(?:false|no|off|0)$/i.test(text)) return false;
   return text;
 }
 
-function fromFile(file: string, known: ReadonlySet<string>): Record<string, unknown> {
+function fromFile(file: string, known: Known): Record<string, unknown> {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -62,5 +66,12 @@ function fromFile(file: string, known: ReadonlySet<string>): Record<string, unkn
       'Settings have the names of the long flags.',
     );
   }
-  return { ...settings };
+  return Object.fromEntries(
+    Object.entries(settings).map(([key, value]) => [key, known.get(key)?.type === 'string' ? textFrom(value) : value]),
+  );
+}
+
+/** `max-fail: 0` and `waves: 5` are numbers in YAML, and texts on a command line. */
+function textFrom(value: unknown): unknown {
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : value;
 }

@@ -121,6 +121,32 @@ describe('settings', () => {
     bob.dispose();
   });
 
+  it('are taken as the flag would take them: 0 and 1 are numbers where a number is meant', async () => {
+    const check = ['mask', 'cron', '-i', HOSTS, '-l', 'web1', '--check', '-T', '1s'];
+    for (const [setting, text] of [
+      ['max-fail: 0', '0'],
+      ['waves: 5', '5'],
+      ['max-unreachable: "10%"', '10%'],
+    ] as const) {
+      const name = setting.split(':')[0]!;
+      const bob = operator({ env: { [`FLEETMASK_${name.toUpperCase().replace('-', '_')}`]: text } });
+      expect((await bob.run(...check)).code, setting).toBe(4);
+      bob.dispose();
+      const carol = operator();
+      writeFileSync(join(carol.home, 'fleetmask.yaml'), `${setting}\n`);
+      expect((await carol.run(...check)).code, setting).toBe(4);
+      writeFileSync(join(carol.home, 'fleetmask.yaml'), `${name}: false\n`);
+      expect(await carol.run(...check), setting).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining(`--${name}`),
+      });
+      carol.dispose();
+    }
+    const dave = operator({ env: { FLEETMASK_FORKS: '1', FLEETMASK_NOW: '1' } });
+    expect((await dave.run(...check, '--kill-leftovers')).code, 'and a truth where that is meant').toBe(4);
+    dave.dispose();
+  });
+
   it('that no command knows are an error with file and line', async () => {
     const bob = operator();
     writeFileSync(join(bob.home, 'fleetmask.yaml'), 'forks: 5\nfroks: 6\n');
