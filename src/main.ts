@@ -98,6 +98,7 @@ async function prompt(question: string, answer: 'shown' | 'hidden'): Promise<str
     reader.once('SIGINT', () => reader.close());
     reader.once('close', () => resolve(undefined));
   });
-  if (answer === 'hidden') stderr.write('\n');
+  // what was hidden, or broken off, left the cursor where it was
+  if (answer === 'hidden' || line === undefined) stderr.write('\n');
   return line;
 }
