@@ -38,9 +38,12 @@ export async function visitOnRecord(io: Io, visit: VisitOnRecord): Promise<numbe
       work: (host, crew, stopped) => visit.work(host, job(), crew, stopped),
       undo: whenSpent && ((crew) => ({ whenSpent, ...undoOf(job(), journal!, run.actor, crew) })),
       inDoubt: () => journal?.inDoubt() ?? [],
-      finish: (reports, exitCode) => {
+      finish: async (reports, exitCode) => {
+        // a host whose turn never came has told the journal nothing
+        const left = reports.filter(({ outcome }) => outcome === 'not-started');
+        await Promise.all(left.map((report) => record(journal!, { type: 'settled', at: now(), report })));
         const inDoubt = hostsInDoubt(journal!.state()).length;
-        return journal!.commit({ type: 'finished', at: now(), totals: totalsOf(reports), exitCode, inDoubt });
+        await journal!.commit({ type: 'finished', at: now(), totals: totalsOf(reports), exitCode, inDoubt });
       },
     });
   } finally {

@@ -90,7 +90,8 @@ async function reasonToPutBack(
   if (undo === undefined || changed.length === 0) return null;
   if (spent !== null && undo.whenSpent === 'put-back') return fault('fleet-rollback', `put back: ${spent}`);
   if (!interrupt.aborted || !(await undo.offer(changed.map(({ host }) => host)))) return null;
-  return fault('cancelled', 'put back, for the run was interrupted');
+  const hint = 'Nothing is wrong with this host; run it again when it is to go on.';
+  return fault('cancelled', 'put back, for the run was interrupted', hint);
 }
 
 /** Each wave whole before the one that was changed before it. */

@@ -140,7 +140,10 @@ describe('an interrupt', () => {
       },
     });
     const running = bob.run('mask', 'cron', '-l', 'debian', '-y', '-f', '1', '--no-start-probe', ...json());
-    await expect.poll(() => existsSync(join(bob.stateDir, 'runs'))).toBe(true);
+    const runs = join(bob.stateDir, 'runs');
+    const journal = () =>
+      existsSync(runs) ? readdirSync(runs).map((name) => readFileSync(join(runs, name), 'utf8')) : [];
+    await expect.poll(() => journal().join('')).toContain('"intent"');
     press(1);
     const run = await running;
     expect(run.code).toBe(130);

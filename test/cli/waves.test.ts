@@ -70,7 +70,8 @@ describe('a run in waves', () => {
 
   it('whose canary fails touches no other host, and exits 5', async () => {
     const before = await dumps(GOOD);
-    const run = await person().run('mask', 'cron', ...on(['el-stuck1', ...GOOD]), '--waves', '1,100%');
+    const alice = person();
+    const run = await alice.run('mask', 'cron', ...on(['el-stuck1', ...GOOD]), '--waves', '1,100%');
     expect(run.code).toBe(5);
     expect(ends(run)).toEqual({
       'el-stuck1': 'rolled-back',
@@ -81,6 +82,8 @@ describe('a run in waves', () => {
       fault: { kind: 'budget', message: 'not begun: el-stuck1 failed, and --max-fail is 0' },
     });
     expect(await dumps(GOOD)).toEqual(before);
+    const shown = JSON.parse((await alice.run('runs', 'show', 'last', '-o', 'json')).stdout);
+    expect(shown.totals).toEqual({ 'rolled-back': 1, 'not-started': 4 });
   });
 
   it('whose canary is refused stops too, with nothing changed, and exits 4', async () => {
@@ -177,10 +180,13 @@ describe('--rollback fleet', () => {
     const refused = await person().run('mask', 'cron', ...fleetwide(['el-local1', 'deb-web1'], '-f', '1'));
     expect(ends(refused)).toEqual({ 'el-local1': 'refused', 'deb-web1': 'masked' });
     const hosts = ['deb-db1', 'el-stuck1', 'el-app1'];
-    const failed = await person().run('mask', 'cron', ...fleetwide(hosts, '-f', '1'));
+    const alice = person();
+    const failed = await alice.run('mask', 'cron', ...fleetwide(hosts, '-f', '1'));
     expect(failed.code).toBe(5);
     expect(ends(failed)).toEqual({ 'deb-db1': 'rolled-back', 'el-stuck1': 'rolled-back', 'el-app1': 'not-started' });
     expect(failed.on('deb-db1').fault?.message).toBe('put back: el-stuck1 failed');
+    const shown = JSON.parse((await alice.run('runs', 'show', 'last', '-o', 'json')).stdout);
+    expect(shown.totals).toEqual({ 'rolled-back': 2, 'not-started': 1 });
     expect([masked('deb-db1'), masked('el-stuck1'), masked('el-app1')]).toEqual([false, false, false]);
   });
 

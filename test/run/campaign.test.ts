@@ -225,6 +225,62 @@ describe('a fleet', () => {
   });
 });
 
+const FATES = ['masked', 'masked', 'masked', 'unchanged', 'refused', 'unreachable', 'rolled-back', 'stranded'] as const;
+
+test('whatever happens: one report for each host, nothing begun after the budget is spent, and a fleet is back or the budget is not spent', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.constantFrom(...FATES), { minLength: 1, maxLength: 20 }),
+      fc.record({
+        max: fc.integer({ min: 0, max: 4 }),
+        size: fc.integer({ min: 1, max: 20 }),
+        forks: fc.integer({ min: 1, max: 6 }),
+      }),
+      fc.constantFrom('put-back' as const, 'keep' as const),
+      fc.infiniteStream(fc.integer({ min: 1, max: 4 })),
+      async (fates, { max, size, forks }, whenSpent, turns) => {
+        const hosts = names(fates.length);
+        const fate = new Map(hosts.map((host, i) => [host, fates[i]!]));
+        const slow = new Map(hosts.map((host) => [host, turns.next().value ?? 1]));
+        const waves = Array.from({ length: Math.ceil(hosts.length / size) }, (_, i) =>
+          Math.min(size, hosts.length - i * size),
+        );
+        const { log, reports, outcomes } = await run({
+          hosts,
+          waves,
+          forks,
+          whenSpent,
+          budget: budget({ maxFail: { kind: 'hosts', count: max } }, hosts.length),
+          fate: (host) => fate.get(host)!,
+          turns: (host) => slow.get(host)!,
+        });
+        expect(reports.map(({ host }) => host)).toEqual(hosts);
+        let failed = 0;
+        for (const line of log) {
+          const [what, host = ''] = line.split(' ');
+          if (what === 'end' && ['refused', 'rolled-back', 'stranded'].includes(fate.get(host)!)) failed += 1;
+          if (what === 'begin') expect(failed, line).toBeLessThanOrEqual(max);
+        }
+        const begun = log.flatMap((line) => (line.startsWith('begin ') ? [line.slice(6)] : []));
+        const changed = begun.filter((host) => ['masked', 'stranded'].includes(fate.get(host)!));
+        const putBack = failed > max && whenSpent === 'put-back';
+        expect(log.flatMap((line) => (line.startsWith('undo ') ? [line.slice(5)] : [])).sort()).toEqual(
+          putBack ? changed.sort() : [],
+        );
+        for (const [i, host] of hosts.entries()) {
+          const expected = !begun.includes(host)
+            ? 'not-started'
+            : putBack && changed.includes(host)
+              ? 'rolled-back'
+              : fates[i];
+          expect(outcomes[i]).toBe(`${host} ${expected}`);
+          if (expected === 'not-started') expect(failed).toBeGreaterThan(max);
+        }
+      },
+    ),
+  );
+});
+
 describe('an interrupt', () => {
   const interrupted: Given = { hosts: names(4), forks: 2, interruptAt: 'h2', whenSpent: 'keep' };
 

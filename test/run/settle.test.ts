@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Fleet, startFleet } from '../../src/demo/fleet.ts';
 import { DEMO_HOSTS } from '../../src/demo/hosts.ts';
-import type { Ask } from '../../src/model/index.ts';
+import { type Ask, fault } from '../../src/model/index.ts';
 import { parseQuery } from '../../src/plan/resolve.ts';
 import { createJournal, type Journal, type JournalHost, readJournal, stateOfRun } from '../../src/run/journal.ts';
 import { rollBackHost, undoableOn } from '../../src/run/rollback.ts';
@@ -82,7 +82,7 @@ function impatient(): Clock {
 
 async function through(
   script: Script,
-  options: { hostTimeout?: number; journal?: Partial<Journal>; rollback?: 'none' } = {},
+  options: { hostTimeout?: number; journal?: Partial<Journal>; rollback?: 'none'; stopped?: Job['stopped'] } = {},
 ) {
   const id = `run-${run}`;
   const journal = await createJournal(state, id);
@@ -100,6 +100,7 @@ async function through(
     meta: {},
     journal: { commit: options.journal?.commit ?? ((record) => journal.commit(record)), close: () => journal.close() },
     rollback: options.rollback ?? 'host',
+    ...(options.stopped && { stopped: options.stopped }),
   };
   const info = {
     id,
@@ -221,6 +222,19 @@ describe('a host', () => {
     expect(masked()).toBe(true);
     expect(result.state().hosts.get('deb-db1')?.kind).toBe('changed');
     expect((await restore(result)).outcome).toBe('restored');
+  });
+
+  it('whose run is stopped while it is probed is not changed, and has no intent', async () => {
+    const why = fault('budget', 'not begun: web1 failed');
+    const { report, state } = await through({}, { stopped: () => why });
+    expect(report).toMatchObject({
+      outcome: 'not-started',
+      fault: why,
+      units: [{ unit: 'cron.service', after: null }],
+    });
+    expect(state().hosts.get('deb-db1')?.kind).toBe('untouched');
+    expect(masked()).toBe(false);
+    expect(receipts()).toEqual([]);
   });
 
   it('that is not to be rolled back stays as it is, stranded', async () => {
