@@ -1,7 +1,8 @@
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { ClientChannel } from 'ssh2';
 import { type Fault, fault, printable, type Target } from '../model/index.ts';
-import type { Dialled, Stop } from './ssh2-dial.ts';
+import type { Stop } from './attempts.ts';
+import type { Dialled } from './ssh2-dial.ts';
 import type { Link } from './ssh2-link.ts';
 import { destroyLater, peerOf, type Wire } from './wire.ts';
 

@@ -1,10 +1,11 @@
 import ssh2, { type AuthHandlerMiddleware, type ConnectConfig } from 'ssh2';
 import { type Fault, fault, type Target } from '../model/index.ts';
+import type { Attempt, Step, Stop } from './attempts.ts';
 import { greeting } from './greeting.ts';
 import type { HostKeyCheck } from './host-keys.ts';
 import type { Identities } from './identities.ts';
 import type { LoginPassword } from './password.ts';
-import { explain, type SshError, type Step } from './ssh2-failure.ts';
+import { explain, type SshError } from './ssh2-failure.ts';
 import { type Purpose, type Shortcuts, shorten } from './ssh2-internals.ts';
 import { type Link, openLink } from './ssh2-link.ts';
 import { type Next, startLogin } from './ssh2-login.ts';
@@ -26,14 +27,7 @@ export interface Dial {
   readonly onWarning: (text: string) => void;
 }
 
-/** Tells what to report when an attempt is stopped at `step`. */
-export type Stop = (step: Step) => Fault;
-
-export type Dialled =
-  | { readonly is: 'connected'; readonly link: Link; readonly description: Description }
-  /** It failed before authentication, in a way that may be gone a moment later. */
-  | { readonly is: 'transient'; readonly fault: Fault }
-  | { readonly is: 'failed'; readonly fault: Fault };
+export type Dialled = Attempt<Link>;
 
 /** Groups of 2048 bits and more. No group-exchange (1.5 s of CPU each), no SHA-1, no CBC, no compression. */
 const ALGORITHMS = {

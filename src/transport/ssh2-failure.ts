@@ -1,8 +1,6 @@
 import { type Fault, fault, printable } from '../model/index.ts';
+import type { Step } from './attempts.ts';
 import type { Dropped } from './greeting.ts';
-
-/** How far an attempt has got. */
-export type Step = 'connect' | 'greeting' | 'key exchange' | 'authentication';
 
 /** What ended an attempt, as ssh2 and the socket under it tell. */
 export interface Ending {

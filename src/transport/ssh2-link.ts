@@ -1,25 +1,17 @@
 import type { Client, ClientChannel } from 'ssh2';
 import { printable } from '../model/index.ts';
+import type { CommandLink } from './exec.ts';
 import type { Shortcuts } from './ssh2-internals.ts';
 import type { Wire } from './wire.ts';
 
 /** An authenticated ssh2 connection, with the wire under it, which alone can end it for certain. */
-export interface Link {
-  /** Lets the server send this much more output before it counts as a flood. */
-  expect(bytes: number): void;
-  /** Exactly one of the two is called at first; `refused` may follow `started` when the refusal comes late. */
-  exec(command: string, started: (channel: ClientChannel) => void, refused: (why: string) => void): void;
+export interface Link extends CommandLink {
   /** A channel to another host, made by this one. `reason` as in RFC 4254 §5.1; absent when the connection is at fault. */
   forward(
     to: { readonly address: string; readonly port: number },
     opened: (channel: ClientChannel) => void,
     refused: (why: string, reason: number | undefined) => void,
   ): void;
-  /** Calls back when the connection ends, with the reason; at once when it has ended already. */
-  onGone(listener: (why: string) => void): void;
-  forget(listener: (why: string) => void): void;
-  /** Ends it at once. `why` is what its commands are told. Idempotent. */
-  destroy(why: string): void;
   /** Says goodbye first, if that is possible without waiting. Idempotent. */
   close(): void;
 }

@@ -1,26 +1,22 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import { type Fault, fault, printable, type Target } from '../model/index.ts';
+import { attempts, givenUp, type Stopper, unlessAborted } from './attempts.ts';
 import { openBastions } from './bastions.ts';
-import { type HostKeyCheck, type HostKeyChecking, type HostKeys, hostKeys } from './host-keys.ts';
+import { startCommand } from './exec.ts';
+import { type HostKeyDefaults, hostKeyPolicy, knownAs } from './host-key-policy.ts';
+import { type HostKeyCheck, type HostKeys, hostKeys } from './host-keys.ts';
 import type { Identities, KeyRing } from './identities.ts';
 import type { LoginPassword } from './password.ts';
 import { commandWire } from './proxy-command.ts';
-import { type Dialled, dial, type Stop } from './ssh2-dial.ts';
-import { startCommand } from './ssh2-exec.ts';
+import { type Dialled, dial } from './ssh2-dial.ts';
 import type { Purpose } from './ssh2-internals.ts';
 import type { Link } from './ssh2-link.ts';
 import type { Connected, Connection, Description, Failed, Transport } from './transport.ts';
-import { peerOf, tcpWire, type Wire } from './wire.ts';
+import { tcpWire, type Wire } from './wire.ts';
 
-export interface Ssh2Options {
+export interface Ssh2Options extends HostKeyDefaults {
   /** From the first TCP packet to being logged in, retries included; also what a command may take to be started. */
   readonly connectTimeoutMs: number;
-  readonly hostKeyChecking: HostKeyChecking;
-  /** All are read; `accept-new` writes to the first. */
-  readonly knownHostsFiles: readonly string[];
-  /** File new hosts under the hash of their name (HashKnownHosts). Default false. */
-  readonly hashKnownHosts?: boolean;
   /** The keys to log in with, shared with whoever checked them before the run. */
   readonly keys: KeyRing;
   /** Offered where no key is let in, or where the server wants it besides; undefined: there is none for this host. */
@@ -38,11 +34,8 @@ export interface Ssh2Options {
 const RETRIES = 2;
 /** A bastion that drops a login fails many hosts, and drops are what many hosts behind it must expect. */
 const RETRIES_AT_BASTIONS = 6;
-const MAX_RETRY_DELAY_MS = 3_000;
 /** Most ProxyCommands log in to a bastion, each on its own. */
 const COMMANDS_AT_ONCE = 8;
-/** Retries wait this long, doubled each time, give or take half of it: hosts dropped together come back apart. */
-const RETRY_DELAY_MS = 400;
 
 /**
  * SSH by the library ssh2. Host keys are checked against known_hosts; logins are by public key, then by the password if
@@ -104,20 +97,11 @@ export function ssh2Transport(options: Ssh2Options): Transport {
     const identities = await unlessAborted(signal, options.keys.identitiesFor(target));
     if (identities === undefined) return failed(givenUp(target));
     const retries = purpose.kind === 'forwarding' || target.proxy?.kind === 'jump' ? RETRIES_AT_BASTIONS : RETRIES;
-    const stop = stopper(target, target.connectTimeoutMs ?? options.connectTimeoutMs, signal);
-    try {
-      for (let tries = 0; ; tries++) {
-        const dialled = await attempt(target, identities, stop, purpose);
-        if (dialled.is === 'connected') return dialled;
-        if (dialled.is === 'failed' || tries === retries) return failed(dialled.fault);
-        const delay = Math.min(RETRY_DELAY_MS * 2 ** tries, MAX_RETRY_DELAY_MS) * (0.5 + Math.random());
-        await pause(delay, undefined, { signal: stop.signal }).catch(() => undefined);
-        if (signal.aborted) return failed(givenUp(target));
-        if (stop.signal.aborted) return failed(dialled.fault); // late, and this says why
-      }
-    } finally {
-      stop.clear();
-    }
+    const timeoutMs = target.connectTimeoutMs ?? options.connectTimeoutMs;
+    const dialled = await attempts(target, { timeoutMs, retries }, signal, (stop) =>
+      attempt(target, identities, stop, purpose),
+    );
+    return dialled.is === 'connected' ? dialled : failed(dialled.fault);
   };
 
   return {
@@ -134,20 +118,14 @@ export function ssh2Transport(options: Ssh2Options): Transport {
 }
 
 /** Hosts with the same known_hosts files and the same strictness share what was read. */
-function hostKeysByPolicy(options: Ssh2Options, onWarning: (text: string) => void) {
+function hostKeysByPolicy(defaults: HostKeyDefaults, onWarning: (text: string) => void) {
   const made = new Map<string, HostKeys>();
   return (target: Target): Promise<HostKeyCheck> => {
-    const policy = {
-      checking: target.hostKeyChecking ?? options.hostKeyChecking,
-      files: target.knownHostsFiles ?? options.knownHostsFiles,
-      hashNames: target.hashKnownHosts ?? options.hashKnownHosts ?? false,
-      revokedFile: target.revokedHostKeysFile,
-    };
+    const policy = hostKeyPolicy(target, defaults);
     const key = JSON.stringify(policy);
     const keys = made.get(key) ?? hostKeys({ ...policy, onWarning });
     made.set(key, keys);
-    const { hostKeyAlias: alias, address, port } = target;
-    return keys.checkFor(alias === undefined ? { address, port } : { address: alias, port: 22 }); // an alias has no port
+    return keys.checkFor(knownAs(target));
   };
 }
 
@@ -166,67 +144,4 @@ function once(action: () => void): () => void {
     done = true;
     action();
   };
-}
-
-const givenUp = (target: Target): Fault => fault('cancelled', `The connection to ${peerOf(target)} was given up`);
-
-interface Stopper {
-  readonly signal: AbortSignal;
-  /** Stops the clock; returns what starts it again. */
-  hold(): () => void;
-  clear(): void;
-}
-
-/** Joins the operator's signal and the deadline; the reason of the joint signal is a `Stop`. */
-function stopper(target: Target, timeoutMs: number, operator: AbortSignal): Stopper {
-  const joint = new AbortController();
-  const late: Stop = (step) => {
-    const progress = step === 'connect' ? 'it does not answer' : `it got as far as ${step}`;
-    return fault('timed-out', `${peerOf(target)} did not let us in within ${timeoutMs / 1000} s: ${progress}`);
-  };
-  const onAbort = (): void => joint.abort((() => givenUp(target)) satisfies Stop);
-  const clock = stopwatch(timeoutMs, () => joint.abort(late));
-  if (operator.aborted) onAbort();
-  else operator.addEventListener('abort', onAbort, { once: true });
-  return {
-    signal: joint.signal,
-    hold: clock.hold,
-    clear() {
-      clock.stop();
-      operator.removeEventListener('abort', onAbort);
-    },
-  };
-}
-
-/** Calls back when its time is up, not counting the time for which it is held. */
-function stopwatch(ms: number, callback: () => void): { hold(): () => void; stop(): void } {
-  let left = ms;
-  let since = performance.now();
-  let stopped = false;
-  let timer = setTimeout(callback, left);
-  return {
-    hold() {
-      clearTimeout(timer);
-      left -= performance.now() - since;
-      return () => {
-        if (stopped) return;
-        since = performance.now();
-        timer = setTimeout(callback, left);
-      };
-    },
-    stop() {
-      stopped = true;
-      clearTimeout(timer);
-    },
-  };
-}
-
-/** Waits for `work`, or until the signal is aborted: then `undefined`, and the work goes on unobserved. */
-function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T | undefined> {
-  if (signal.aborted) return Promise.resolve(undefined);
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => resolve(undefined);
-    signal.addEventListener('abort', onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }

@@ -1,6 +1,4 @@
-import type { ClientChannel } from 'ssh2';
 import { printable } from '../model/index.ts';
-import type { Link } from './ssh2-link.ts';
 import type { Ended, OutputSink, RemoteProcess } from './transport.ts';
 
 export interface CommandLimits {
@@ -8,6 +6,35 @@ export interface CommandLimits {
   readonly maxOutputBytes: number;
   /** How long the server may take to open a channel for the command. */
   readonly startTimeoutMs: number;
+}
+
+/** An authenticated connection, as far as commands are concerned. */
+export interface CommandLink {
+  /** Lets the server send this much more output before it counts as a flood. */
+  expect(bytes: number): void;
+  /** Exactly one of the two is called at first; `refused` may follow `started` when the refusal comes late. */
+  exec(command: string, started: (channel: CommandChannel) => void, refused: (why: string) => void): void;
+  /** Calls back when the connection ends, with the reason; at once when it has ended already. */
+  onGone(listener: (why: string) => void): void;
+  forget(listener: (why: string) => void): void;
+  /** Ends it at once. `why` is what its commands are told. Idempotent. */
+  destroy(why: string): void;
+}
+
+/** A session channel with a command in it; ssh2's channels are of this kind. `exit` comes before `close`, or never. */
+export interface CommandChannel {
+  readonly writable: boolean;
+  readonly stderr: {
+    on(event: 'data', listener: (chunk: Buffer) => void): unknown;
+    on(event: 'error', listener: () => void): unknown;
+  };
+  on(event: 'data', listener: (chunk: Buffer) => void): unknown;
+  on(event: 'exit', listener: (code: number | null, signal?: string) => void): unknown;
+  on(event: 'close' | 'error', listener: () => void): unknown;
+  write(data: string): unknown;
+  /** Half-closes it. */
+  end(): unknown;
+  close(): unknown;
 }
 
 const STDERR_KEPT = 8 * 1024;
@@ -20,8 +47,13 @@ type Outcome = Ended extends infer E ? (E extends Ended ? Omit<E, 'stderr'> : ne
  * Runs one command over a link. Everything a server can do, or leave undone, ends in exactly one settlement:
  * ssh2 itself reports no error for a channel that is never confirmed, never closed, or lost with its connection.
  */
-export function startCommand(link: Link, command: string, sink: OutputSink, limits: CommandLimits): RemoteProcess {
-  let channel: ClientChannel | undefined;
+export function startCommand(
+  link: CommandLink,
+  command: string,
+  sink: OutputSink,
+  limits: CommandLimits,
+): RemoteProcess {
+  let channel: CommandChannel | undefined;
   let input: string[] = [];
   let inputEnded = false;
   let exit: Outcome | undefined;
@@ -55,7 +87,7 @@ export function startCommand(link: Link, command: string, sink: OutputSink, limi
     link.destroy(`it sent more than ${limits.maxOutputBytes} bytes on ${stream}`);
   };
 
-  const attach = (opened: ClientChannel): void => {
+  const attach = (opened: CommandChannel): void => {
     clearTimeout(timer);
     timer = undefined;
     channel = opened;
