@@ -43,6 +43,8 @@ export interface Target {
   readonly identityFiles: readonly string[];
   /** True: only `identityFiles`, the agent is asked for nothing else. */
   readonly identitiesOnly: boolean;
+  /** Certificates that ssh_config names; those beside a key file are found by whoever can use them. */
+  readonly certificateFiles?: readonly string[];
   /** The key file that a flag or the inventory names: it must work, or nothing is connected to. */
   readonly requiredKeyFile?: string;
   /** Which agent; absent: the one of the environment. */
@@ -63,6 +65,10 @@ export interface Target {
   readonly bindAddress?: string;
   /** The way there; absent: directly. */
   readonly proxy?: WayThere;
+  /** How ssh itself would be called: by which name, and with which file instead of the usual ones (or `none`). */
+  readonly ssh?: { readonly destination: string; readonly config?: string };
+  /** What ssh_config asks for here that only ssh itself does, one phrase each. */
+  readonly needsSsh?: readonly string[];
   /** What ssh_config asks for here that is not done, one phrase each: it may be why a login fails. */
   readonly notFollowed?: readonly string[];
   readonly [SECRETS]?: HostSecrets;

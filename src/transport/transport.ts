@@ -1,6 +1,6 @@
 import type { Fault, Target } from '../model/index.ts';
 
-/** Opens connections. One implementation per way in (ssh2; later OpenSSH), one contract suite for all. */
+/** Opens connections. One implementation per way in (ssh2, OpenSSH), one contract suite for all. */
 export interface Transport {
   /**
    * Connects and authenticates. Never throws for what a host or a network does: that is a Fault
@@ -38,7 +38,14 @@ export interface Description {
 }
 
 export interface AuthStep {
-  readonly method: 'publickey' | 'password' | 'keyboard-interactive' | 'none';
+  readonly method:
+    | 'publickey'
+    | 'password'
+    | 'keyboard-interactive'
+    | 'hostbased'
+    | 'gssapi-with-mic'
+    | 'gssapi-keyex'
+    | 'none';
   /** Of a key: its type, short fingerprint and source. */
   readonly identity: string | null;
 }

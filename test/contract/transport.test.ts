@@ -1,7 +1,9 @@
 import { describe, it } from 'vitest';
 import type { Target } from '../../src/model/index.ts';
 import { keyRing } from '../../src/transport/identities.ts';
+import { opensshTransport } from '../../src/transport/openssh.ts';
 import { ssh2Transport } from '../../src/transport/ssh2.ts';
+import type { Transport } from '../../src/transport/transport.ts';
 import { freePort, knownLine, noSshd, type Scratch, scratch, startSshd } from '../transport/openssh.ts';
 import { startServer } from '../transport/server.ts';
 import { transportContract, type Way } from './transport.contract.ts';
@@ -21,7 +23,13 @@ interface Road {
 }
 type Build = (files: Scratch, key: string) => Promise<Road>;
 
-async function ssh2Way(
+type Means = (hosts: { hostKeyChecking: 'strict'; knownHostsFiles: string[]; maxOutputBytes: number }) => Transport;
+
+const bySsh2: Means = (hosts) => ssh2Transport({ connectTimeoutMs: 15_000, keys: keyRing({}), ...hosts });
+const byOpenSsh: Means = (hosts) => opensshTransport({ connectTimeoutMs: 15_000, ...hosts });
+
+async function wayBy(
+  means: Means,
   start: (files: Scratch, authorized: readonly string[]) => Promise<Host>,
   build: Build = direct,
 ): Promise<Way> {
@@ -39,15 +47,10 @@ async function ssh2Way(
     user: host.user ?? 'tester',
     identityFiles: [key],
     identitiesOnly: true,
+    ssh: { destination: 'host', config: 'none' },
   };
   return {
-    transport: ssh2Transport({
-      connectTimeoutMs: 15_000,
-      hostKeyChecking: 'strict',
-      knownHostsFiles: [knownHosts],
-      keys: keyRing({}),
-      maxOutputBytes,
-    }),
+    transport: means({ hostKeyChecking: 'strict', knownHostsFiles: [knownHosts], maxOutputBytes }),
     target: road.lead(target),
     maxOutputBytes,
     stranger: road.lead({ ...target, identityFiles: [files.key('stranger')] }),
@@ -92,6 +95,7 @@ const byJump: Build = async (files, key) => {
     user: bastion.user,
     identityFiles: [key],
     identitiesOnly: true,
+    ssh: { destination: 'bastion', config: 'none' },
   };
   return {
     hostKnown: bastion.hostKeys.map((file) => knownLine(bastion.port, file)).join(''),
@@ -101,26 +105,34 @@ const byJump: Build = async (files, key) => {
 };
 
 transportContract('ssh2 and a ProxyCommand, to an ssh2 server', () =>
-  ssh2Way((files, keys) => startServer(files, keys), byCommand),
+  wayBy(bySsh2, (files, keys) => startServer(files, keys), byCommand),
 );
 
-transportContract('ssh2, to an ssh2 server', () => ssh2Way((files, keys) => startServer(files, keys)));
+transportContract('ssh2, to an ssh2 server', () => wayBy(bySsh2, (files, keys) => startServer(files, keys)));
 
 transportContract('ssh2, to a server that may be hurried', () =>
-  ssh2Way((files, keys) => startServer(files, keys, { ident: 'OpenSSH_9.9 in name only' })),
+  wayBy(bySsh2, (files, keys) => startServer(files, keys, { ident: 'OpenSSH_9.9 in name only' })),
 );
 
 if (noSshd === undefined) {
-  transportContract('ssh2, to OpenSSH', () => ssh2Way((files, keys) => startSshd(files, keys)));
-  transportContract('ssh2 and a jump host, to OpenSSH', () => ssh2Way((files, keys) => startSshd(files, keys), byJump));
+  transportContract('ssh2, to OpenSSH', () => wayBy(bySsh2, (files, keys) => startSshd(files, keys)));
+  transportContract('ssh2 and a jump host, to OpenSSH', () =>
+    wayBy(bySsh2, (files, keys) => startSshd(files, keys), byJump),
+  );
   transportContract('ssh2 and a jump host, to an ssh2 server', () =>
-    ssh2Way((files, keys) => startServer(files, keys), byJump),
+    wayBy(bySsh2, (files, keys) => startServer(files, keys), byJump),
   );
   transportContract('ssh2 and a ProxyCommand, to OpenSSH', () =>
-    ssh2Way((files, keys) => startSshd(files, keys), byCommand),
+    wayBy(bySsh2, (files, keys) => startSshd(files, keys), byCommand),
+  );
+  transportContract('OpenSSH', () => wayBy(byOpenSsh, (files, keys) => startSshd(files, keys)));
+  transportContract('OpenSSH, to an ssh2 server', () => wayBy(byOpenSsh, (files, keys) => startServer(files, keys)));
+  transportContract('OpenSSH and a jump host', () => wayBy(byOpenSsh, (files, keys) => startSshd(files, keys), byJump));
+  transportContract('OpenSSH and a ProxyCommand', () =>
+    wayBy(byOpenSsh, (files, keys) => startSshd(files, keys), byCommand),
   );
 } else {
-  describe('a transport over ssh2, to OpenSSH', () => {
+  describe('a transport over ssh2 or OpenSSH, to OpenSSH', () => {
     it.skip(`is not tested here: ${noSshd}`);
   });
 }

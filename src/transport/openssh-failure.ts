@@ -1,0 +1,147 @@
+/** Why ssh did not get in, from what it said, as the fault that ssh2's failure would be. */
+import { type Fault, fault, printable, type Target } from '../model/index.ts';
+import type { HostKeyPolicy } from './host-key-policy.ts';
+import { knownAs } from './host-key-policy.ts';
+import { knownHostsName } from './known-hosts.ts';
+import type { SshLog } from './openssh-log.ts';
+import { explain, type Failure, type SshError } from './ssh2-failure.ts';
+import { peerOf } from './wire.ts';
+
+export interface Refused {
+  readonly target: Target;
+  readonly log: SshLog;
+  readonly policy: HostKeyPolicy;
+  /** Where ssh itself could not say why. */
+  readonly why?: string | undefined;
+  /** Of its identities: what kept them from being used, a phrase each. Safe to print. */
+  remarks(): Promise<readonly string[]>;
+}
+
+/** How the C library puts it, by the code of the same error in Node. */
+const SYSTEM_ERRORS: readonly (readonly [RegExp, string])[] = [
+  [/Connection refused/, 'ECONNREFUSED'],
+  [/Connection reset/, 'ECONNRESET'],
+  [/Broken pipe/, 'EPIPE'],
+  [/timed out/, 'ETIMEDOUT'],
+  [/No route to host/, 'EHOSTUNREACH'],
+  [/Host is down/, 'EHOSTDOWN'],
+  [/Network is unreachable/, 'ENETUNREACH'],
+  [/Temporary failure in name resolution/, 'EAI_AGAIN'],
+  [/Could not resolve hostname/, 'ENOTFOUND'],
+  [/Too many open files/, 'EMFILE'],
+  [/Cannot assign requested address|bind.*: /, 'EADDRNOTAVAIL'],
+];
+
+export async function explainRefusal(refused: Refused): Promise<Failure> {
+  const { target, log, why } = refused;
+  const lines = log.complaints();
+  const find = (pattern: RegExp): RegExpExecArray | undefined =>
+    lines.map((line) => pattern.exec(line)).findLast((match) => match !== null) ?? undefined;
+  const lasting = (is: Fault): Failure => ({ fault: is, chance: 'lasting' });
+  const peer = peerOf(target);
+
+  const settings = find(/: line \d+: .*|^Bad owner or permissions on .*|terminating, \d+ bad configuration/i);
+  if (settings !== undefined && log.step() === 'connect') {
+    const said = printable(lines[0] ?? settings[0], 300);
+    return lasting(fault('unreachable', `${peer} was not tried: ssh does not take its settings: ${said}`, FILE_HINT));
+  }
+  if (target.proxy !== undefined && log.hostKey() === undefined) return onTheWay(target, lines);
+  if (find(/^Host key verification failed/) !== undefined) return lasting(hostKeyFault(refused, lines));
+  const denied = find(/Permission denied(?: \((.*)\))?\.?$|Too many authentication failures|^No more authentication/);
+  if (denied !== undefined) return lasting(await authFault(refused, denied));
+  const connecting = find(/^ssh: .*|connect to (?:host|address) .*|^(?:kex_exchange_identification|read|write): .*/);
+  const negotiation = find(/^Unable to negotiate with .*/);
+  const text = (negotiation ?? connecting)?.[0] ?? lines.at(-1) ?? why;
+  const code = SYSTEM_ERRORS.find(([pattern]) => text !== undefined && pattern.test(text))?.[1];
+  const error: SshError | undefined =
+    text === undefined
+      ? undefined
+      : Object.assign(new Error(text), code !== undefined && { code }, negotiation && { level: 'handshake' });
+  return explain({ step: log.step(), error, dropped: log.dropped(), peer });
+}
+
+/** What ssh said last, for a connection that has been lost. */
+export function lastWords(log: SshLog): string | undefined {
+  const said = log
+    .complaints()
+    .findLast((line) => /^Timeout, server|^(?:Connection|client_loop|ssh_|Received)/.test(line));
+  return said === undefined ? undefined : printable(said, 200);
+}
+
+const FILE_HINT = 'Correct the file, or name another with -F.';
+const HOSTILE_HINT = 'Treat this host as hostile until you know why.';
+
+/** A bastion's ssh, or a ProxyCommand, says on the same standard error why it failed. */
+function onTheWay({ proxy, ...target }: Target, lines: readonly string[]): Failure {
+  const telling = lines.filter((line) => !/^(?:kex_exchange_identification|Connection closed by UNKNOWN)/.test(line));
+  const said = printable(telling.slice(-3).join('; ') || lines.at(-1) || 'it said nothing', 400);
+  const failed = (is: Fault): Failure => ({ fault: is, chance: is.kind === 'unreachable' ? 'transient' : 'lasting' });
+  if (proxy?.kind !== 'jump') {
+    return failed(fault('unreachable', `${peerOf(target)} closed the connection: the ProxyCommand ended: ${said}`));
+  }
+  const message = `The jump host ${printable(proxy.via.host, 120)} cannot be used: ${said}`;
+  const all = lines.join('\n');
+  if (/Host key verification failed/.test(all)) return failed(fault('host-key', message));
+  if (/Permission denied|Too many authentication failures/.test(all)) return failed(fault('auth', message));
+  return failed(fault('unreachable', message));
+}
+
+function hostKeyFault({ target, log, policy }: Refused, lines: readonly string[]): Fault {
+  const key = log.hostKey();
+  const presented = key === undefined ? 'a key' : `${key.type} ${key.fingerprint}`;
+  const name = printable(knownHostsName(knownAs(target)));
+  const all = lines.join('\n');
+  if (/REVOKED HOST KEY|marked as revoked|revoked by file/i.test(all)) {
+    return fault(
+      'host-key',
+      `The host presented a REVOKED host key: ${presented}`,
+      'Do not connect to this host before it has a new key: the old one is in the wrong hands.',
+    );
+  }
+  const [, file, line] = /^Offending (?:\S+ key|key for IP) in (.*):(\d+)$/m.exec(all) ?? [];
+  if (/IDENTIFICATION HAS CHANGED/.test(all)) {
+    const conflict = file === undefined ? 'known_hosts' : `${printable(file)}:${line}`;
+    return fault(
+      'host-key',
+      `The host key has CHANGED: presented ${presented}, but ${conflict} has another`,
+      `Somebody may be in between. Verify the fingerprint out of band; if the host was reinstalled: ssh-keygen -R '${name}' -f ${printable(file ?? '~/.ssh/known_hosts')}`,
+    );
+  }
+  const invalid = /^(?:error: )?Certificate invalid: (.*)$/m.exec(all)?.[1];
+  if (invalid !== undefined) {
+    const hint = 'Let the authority sign its key again; HostKeyAlias helps where only the name is another.';
+    return fault('host-key', `The host's certificate is refused: ${printable(invalid, 200)}`, hint);
+  }
+  const searched = policy.files.map((path) => printable(path)).join(', ') || 'any file';
+  const authority = log.hostAuthority();
+  if (authority !== undefined) {
+    return fault(
+      'host-key',
+      `Unknown host key: ${presented}; its certificate is by ${authority}, which is no authority in ${searched} for ${name}`,
+      'Verify the authority out of band, then add it to known_hosts with @cert-authority.',
+    );
+  }
+  if (!/No \S+ host key is known|you have requested strict checking/.test(all)) {
+    return fault(
+      'host-key',
+      `ssh refuses the host key ${presented}: ${printable(lines.at(-1) ?? '', 200)}`,
+      HOSTILE_HINT,
+    );
+  }
+  return fault('host-key', `Unknown host key: ${presented} is not in ${searched} for ${name}`);
+}
+
+async function authFault({ target, log, remarks }: Refused, [said, methods]: RegExpExecArray): Promise<Fault> {
+  const offered = log.offered();
+  const parts: string[] = [];
+  if (offered.length > 0) parts.push(`tried ${[...new Set(offered.map(({ label }) => label))].join(', ')}`);
+  parts.push(...(await remarks()));
+  for (const line of log.complaints()) {
+    const [, file, why] = /^Load key "(.*)": (.*)$/.exec(line) ?? [];
+    if (file !== undefined) parts.push(`skipped ${printable(file)}: ${printable(why ?? '', 100)}`);
+  }
+  if (methods !== undefined) parts.push(`the server takes ${printable(methods.replaceAll(',', ', '), 100)}`);
+  const name = printable(target.user, 60);
+  const what = offered.length > 0 ? `${name} was not let in` : `There is no usable key to log in as ${name}`;
+  return fault('auth', `${what} (${printable(said, 200)}): ${parts.join('; ') || 'nothing was tried'}`);
+}

@@ -1,0 +1,149 @@
+import pLimit from 'p-limit';
+import { type Fault, fault, printable, type Target } from '../model/index.ts';
+import { type Attempt, attempts, givenUp, type Stop, type Stopper } from './attempts.ts';
+import { type CommandLink, startCommand } from './exec.ts';
+import { type HostKeyDefaults, hostKeyPolicy } from './host-key-policy.ts';
+import { masterArguments } from './openssh-arguments.ts';
+import { openChannels } from './openssh-channels.ts';
+import { explainRefusal, lastWords } from './openssh-failure.ts';
+import { identityRemarks } from './openssh-identities.ts';
+import { type Master, startMaster } from './openssh-master.ts';
+import { findSsh, type SshProgram } from './openssh-program.ts';
+import { runProgram } from './program.ts';
+import type { Connected, Failed, Transport } from './transport.ts';
+import { peerOf } from './wire.ts';
+
+export interface OpenSshOptions extends HostKeyDefaults {
+  /** From the first TCP packet to being logged in, retries included; also what a command may take to be started. */
+  readonly connectTimeoutMs: number;
+  /** Path of the agent's socket; absent: no agent. */
+  readonly agentSocket?: string;
+  /** Cap per stream and command, in bytes. Default 1 MiB. */
+  readonly maxOutputBytes?: number;
+  /** Silence after which a keepalive is sent; three unanswered ones end the connection. Default 15 s. */
+  readonly keepaliveMs?: number;
+  /** Default `ssh`, wherever PATH has it. */
+  readonly program?: string;
+  /** What the operator should know although nothing failed, as a line that is safe to print. */
+  readonly onWarning?: (text: string) => void;
+}
+
+const RETRIES = 2;
+const RETRIES_BEHIND_OTHERS = 6;
+/** Each logs in to its bastion on its own, and sshd drops logins beyond its MaxStartups. */
+const BEHIND_OTHERS_AT_ONCE = 8;
+/** Logins cost both sides most of their CPU; more at once would only make each of them late. */
+const LOGINS_AT_ONCE = 32;
+
+interface Link extends CommandLink {
+  close(): void;
+}
+
+/**
+ * SSH by the program ssh: for certificates, security keys, Kerberos and whatever else only it knows. It logs in, by its own
+ * means and without asking anybody; commands run over its multiplexing socket, so that exit status, signals and losses are
+ * told apart as exactly as with ssh2.
+ */
+export function opensshTransport(options: OpenSshOptions): Transport {
+  const onWarning = options.onWarning ?? (() => undefined);
+  const limits = { maxOutputBytes: options.maxOutputBytes ?? 1024 * 1024, startTimeoutMs: options.connectTimeoutMs };
+  const masters = new Set<Master>();
+  const logins = pLimit(LOGINS_AT_ONCE);
+  const behindOthers = pLimit(BEHIND_OTHERS_AT_ONCE);
+  let found: Promise<SshProgram> | undefined;
+  let closed = false;
+
+  const attempt = async (target: Target, ssh: Usable, stop: Stopper): Promise<Attempt<Link>> => {
+    const resume = stop.hold(); // waiting for its turn is not the host's fault
+    const turn = target.proxy === undefined ? logins : behindOthers;
+    return turn(() => {
+      resume();
+      return logIn(target, ssh, stop.signal);
+    });
+  };
+
+  const logIn = async (target: Target, ssh: Usable, stop: AbortSignal): Promise<Attempt<Link>> => {
+    const policy = hostKeyPolicy(target, options);
+    const settings = {
+      version: ssh.version,
+      agentSocket: options.agentSocket,
+      connectTimeoutMs: options.connectTimeoutMs,
+      keepaliveMs: options.keepaliveMs ?? 15_000,
+      hostKeys: (of: Target) => hostKeyPolicy(of, options),
+    };
+    if (stop.aborted) return stopped(stop, 'connect');
+    let master: Master;
+    try {
+      master = startMaster(ssh.path, (socket) => masterArguments(target, socket, settings));
+    } catch (error) {
+      const why = printable((error as Error).message, 200);
+      return { is: 'transient', fault: fault('unreachable', `${peerOf(target)} cannot be tried: ${why}`) };
+    }
+    masters.add(master);
+    const { log } = master;
+    const onStop = (): void => master.end();
+    stop.addEventListener('abort', onStop, { once: true });
+    const outcome = await master.outcome;
+    stop.removeEventListener('abort', onStop);
+    if (outcome.is === 'ready' && !stop.aborted && !closed) {
+      if (policy.checking === 'off') warnOfKey(target, log.complaints(), onWarning);
+      const said = () => master.said().then(() => lastWords(log));
+      const channels = openChannels(outcome.stream, master.end, said);
+      const link = { ...channels, close: () => channels.destroy('the connection was closed here') };
+      link.onGone(() => masters.delete(master));
+      return { is: 'connected', link, description: log.description() };
+    }
+    master.end();
+    masters.delete(master);
+    if (stop.aborted) return stopped(stop, log.step());
+    if (closed) return { is: 'failed', fault: givenUp(target) };
+    const why = outcome.is === 'ended' ? outcome.why : undefined;
+    const remarks = () => identityRemarks(target, log.offered());
+    const { fault: is, chance } = await explainRefusal({ target, log, policy, why, remarks });
+    return { is: chance === 'transient' ? 'transient' : 'failed', fault: is };
+  };
+
+  return {
+    async connect(target, signal): Promise<Connected | Failed> {
+      found ??= findSsh(options.program ?? 'ssh', runProgram).then((ssh) => {
+        if (ssh.is === 'usable' && options.hostKeyChecking === 'off') onWarning(UNCHECKED);
+        return ssh;
+      });
+      const ssh = await found;
+      if (signal.aborted) return { fault: givenUp(target) };
+      if (ssh.is === 'unusable') return { fault: noSsh(target, ssh.why) };
+      const timeoutMs = target.connectTimeoutMs ?? options.connectTimeoutMs;
+      const retries = target.proxy === undefined ? RETRIES : RETRIES_BEHIND_OTHERS;
+      const made = await attempts(target, { timeoutMs, retries }, signal, (stop) => attempt(target, ssh, stop));
+      if (made.is === 'failed') return { fault: made.fault };
+      const { link, description } = made;
+      const exec: Connected['connection']['exec'] = (command, output) => startCommand(link, command, output, limits);
+      return { connection: { description, exec, close: link.close } };
+    },
+    close() {
+      closed = true;
+      for (const master of [...masters]) master.end();
+    },
+  };
+}
+
+type Usable = Extract<SshProgram, { is: 'usable' }>;
+
+const UNCHECKED = 'HOST KEYS ARE NOT CHECKED: anyone on the path can pose as these hosts (--host-key-checking off)';
+
+function stopped(stop: AbortSignal, step: Parameters<Stop>[0]): Attempt<Link> {
+  return { is: 'failed', fault: (stop.reason as Stop)(step) };
+}
+
+function noSsh(target: Target, why: string): Fault {
+  return fault(
+    'unreachable',
+    `${peerOf(target)} was not tried: the OpenSSH transport cannot be used: ${printable(why, 200)}`,
+    'Install the OpenSSH client, or say --transport ssh2, which logs in with plain keys and passwords.',
+  );
+}
+
+function warnOfKey(target: Target, lines: readonly string[], onWarning: (text: string) => void): void {
+  if (!lines.some((line) => line.includes('IDENTIFICATION HAS CHANGED'))) return;
+  onWarning(`${printable(target.address)}: The host key has CHANGED`);
+}
