@@ -6,8 +6,9 @@ import type { Io } from './io.ts';
 import { duration, wholeNumber } from './options.ts';
 import type { PasswordFlags } from './passwords.ts';
 import { absolute, defaultKnownHosts } from './paths.ts';
+import type { TransportFlags } from './transports.ts';
 
-export interface CrewFlags extends PasswordFlags {
+export interface CrewFlags extends PasswordFlags, TransportFlags {
   readonly 'private-key'?: string | undefined;
   readonly timeout?: string | undefined;
   readonly 'host-timeout': string;
@@ -30,30 +31,35 @@ export async function crewOf(
   const connectTimeoutMs = duration('timeout', flags.timeout ?? '15s');
   const hostTimeout = duration('host-timeout', flags['host-timeout']);
   // loaded here, so that help and usage errors do not wait for the SSH library
-  const [{ ssh2Transport }, { keyRing }, { passwordsOf }] = await Promise.all([
-    import('../transport/ssh2.ts'),
+  const [{ hostsOverOpenSsh, transportFor }, { keyRing }, { passwordsOf }] = await Promise.all([
+    import('./transports.ts'),
     import('../transport/identities.ts'),
     import('./passwords.ts'),
   ]);
-  const agentSocket = io.env.SSH_AUTH_SOCK;
+  const agentSocket = io.env.SSH_AUTH_SOCK || undefined;
   const keys = keyRing({
-    ...(agentSocket ? { agentSocket } : {}),
+    ...(agentSocket !== undefined && { agentSocket }),
     askPassphrase: (file) => io.prompt(`Passphrase for ${file}: `, 'hidden'),
   });
-  // Only keys that somebody named must work; those of ssh_config and the default ones are tried if they are there.
-  const named = new Set(hosts.flatMap(({ requiredKeyFile }) => requiredKeyFile ?? []));
-  await keys.require([...named]);
   const { login, ...passwords } = await passwordsOf(io, flags, hosts);
-  const knownHostsFiles = flags['known-hosts']?.map((file) => absolute(io, file)) ?? defaultKnownHosts(io);
-  const transport = ssh2Transport({
+  const means = {
     connectTimeoutMs,
     hostKeyChecking: flags['host-key-checking'] ?? 'strict',
-    knownHostsFiles,
+    knownHostsFiles: flags['known-hosts']?.map((file) => absolute(io, file)) ?? defaultKnownHosts(io),
     keys,
+    agentSocket,
     shell: io.env.SHELL || '/bin/sh',
-    password: login,
+    login,
     onWarning: on.warning,
-  });
+  };
+  const overOpenSsh = await hostsOverOpenSsh(flags, hosts, means);
+  // Only keys that somebody named must work; those of ssh_config and the default ones are tried if they are there.
+  const named = (hosts: readonly JournalHost[]) => [
+    ...new Set(hosts.flatMap(({ requiredKeyFile: file }) => file ?? [])),
+  ];
+  await keys.require(named(hosts.filter(({ host }) => !overOpenSsh.has(host))));
+  await keys.exist(named(hosts.filter(({ host }) => overOpenSsh.has(host))));
+  const transport = transportFor(overOpenSsh, means);
   return {
     transport,
     clock: clockOf(io),

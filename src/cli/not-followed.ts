@@ -1,17 +1,25 @@
-/** What ssh_config asks for and is not done here. */
+/** What ssh_config asks for and is not done here, or by ssh alone. */
 import type { Ready, Resolved } from '../transport/ssh-config/index.ts';
 
 const value = (resolved: Resolved, key: string): string | undefined => resolved.all.get(key)?.[0];
 
-/** Ways to log in, or to know a host, that ssh would have used. */
-export function unsupportedLogins(resolved: Resolved, ready: Ready): string[] {
-  const byKey = value(resolved, 'pubkeyauthentication') !== 'false';
+const byKey = (resolved: Resolved): boolean => value(resolved, 'pubkeyauthentication') !== 'false';
+
+/** Ways to log in, or to know a host, that neither transport uses. */
+export function unsupportedLogins(resolved: Resolved): string[] {
+  return byKey(resolved) ? [] : ['a login without keys (PubkeyAuthentication no)'];
+}
+
+/** Ways to log in, to know a host, or to get there, that only ssh itself has. */
+export function loginsBySsh(resolved: Resolved, ready: Ready): string[] {
   const methods = value(resolved, 'preferredauthentications')?.split(',');
-  const kerberos = value(resolved, 'gssapiauthentication') === 'yes';
   const found: string[] = ready.certificateFiles.map((file) => `the certificate ${file}`);
-  // Debian turns GSSAPI on for everyone: worth a word only where it is what the host wants
-  if (kerberos && (!byKey || methods?.includes('publickey') === false)) found.push('Kerberos (GSSAPIAuthentication)');
-  if (!byKey) found.push('a login without keys (PubkeyAuthentication no)');
+  const kerberos = value(resolved, 'gssapiauthentication') === 'yes';
+  // distributions turn GSSAPI on for everyone: that alone is nobody's wish
+  const wished = resolved.placeOf('gssapiauthentication')?.file.startsWith('/etc/ssh/') === false;
+  if (kerberos && (wished || !byKey(resolved) || methods?.includes('publickey') === false)) {
+    found.push('Kerberos (GSSAPIAuthentication)');
+  }
   if (value(resolved, 'hostbasedauthentication') === 'yes') found.push('HostbasedAuthentication');
   for (const [key, name] of [
     ['pkcs11provider', 'PKCS11Provider'],

@@ -91,6 +91,11 @@ export const connection = {
     group: CONNECTION,
     describe: 'file descriptor to read that password from',
   },
+  transport: {
+    choices: ['ssh2', 'openssh'] as const,
+    group: CONNECTION,
+    describe: 'how SSH is spoken [ssh2; openssh, by the program ssh, for hosts that need certificates and the like]',
+  },
   forks: { alias: 'f', type: 'number', requiresArg: true, default: 50, group: CONNECTION, describe: 'hosts at once' },
   timeout: {
     alias: 'T',

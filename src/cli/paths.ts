@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Io } from './io.ts';
 
@@ -7,9 +8,11 @@ export function absolute(io: Io, path: string): string {
   return path.startsWith('/') ? path : join(io.cwd, path);
 }
 
-/** The keys that are looked for when nothing names one. */
+/** The keys that are looked for when nothing names one; those of security keys, which few have, where they are. */
 export function defaultKeys(io: Io): string[] {
-  return ['id_ed25519', 'id_ecdsa', 'id_rsa'].map((name) => join(io.home, '.ssh', name));
+  const of = (name: string): string => join(io.home, '.ssh', name);
+  const secured = ['id_ecdsa_sk', 'id_ed25519_sk'].map(of).filter((file) => existsSync(file));
+  return [...['id_ed25519', 'id_ecdsa', 'id_rsa'].map(of), ...secured];
 }
 
 /** Where host keys are looked for when nothing names a file. */

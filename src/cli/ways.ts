@@ -12,7 +12,7 @@ import {
   type SshConfig,
 } from '../transport/ssh-config/index.ts';
 import type { Io } from './io.ts';
-import { notFollowed, unsupportedLogins } from './not-followed.ts';
+import { loginsBySsh, notFollowed, unsupportedLogins } from './not-followed.ts';
 import { duration, wholeNumber } from './options.ts';
 import { absolute, defaultKeys, defaultKnownHosts } from './paths.ts';
 
@@ -94,7 +94,7 @@ export function openWays(io: Io, flags: SshFlags, inventory: Inventory): Ways {
       const ready = resolved.ready();
       const proxy: WayThere | undefined =
         via === undefined ? await proxyOf(ready, file, [...path, name]) : { kind: 'jump', via };
-      const target = baseTarget(io, flags, hop.host, resolved, ready);
+      const target = baseTarget(io, flags, hop.host, { resolved, ready, file });
       const more = flags['private-key'] === undefined ? [] : [absolute(io, flags['private-key'])];
       via = {
         ...target,
@@ -131,7 +131,7 @@ export function openWays(io: Io, flags: SshFlags, inventory: Inventory): Ways {
       const named = connection.privateKeyFile ?? flags['private-key'];
       for (const text of notFollowed(resolved, flags['host-key-checking'])) note(host.name, text);
       return {
-        ...baseTarget(io, flags, host.name, resolved, ready),
+        ...baseTarget(io, flags, host.name, { resolved, ready, file: connection.sshConfigFile }),
         ...(named !== undefined && { requiredKeyFile: ready.identityFiles[0]! }),
         ...(proxy && { proxy }),
       };
@@ -183,8 +183,15 @@ function word(text: string): string {
   return `"${text.replace(/["\\]/g, '\\$&')}"`;
 }
 
+/** What ssh_config says of a host, and which file that is, if not the one of the flags. */
+interface Settled {
+  readonly resolved: Resolved;
+  readonly ready: Ready;
+  readonly file: string | undefined;
+}
+
 /** A target without its way there. */
-function baseTarget(io: Io, flags: SshFlags, name: string, resolved: Resolved, ready: Ready): Target {
+function baseTarget(io: Io, flags: SshFlags, name: string, { resolved, ready, file }: Settled): Target {
   const byKey = resolved.all.get('pubkeyauthentication')?.[0] !== 'false';
   const environment = io.env.SSH_AUTH_SOCK || undefined;
   // new keys go to the first, which must not become the one of all users
@@ -194,7 +201,9 @@ function baseTarget(io: Io, flags: SshFlags, name: string, resolved: Resolved, r
   const checking = resolved.stricthostkeychecking;
   const timeout = resolved.connecttimeout;
   const family = ({ any: undefined, inet: 4, inet6: 6 } as const)[resolved.addressfamily];
-  const unsupported = unsupportedLogins(resolved, ready);
+  const unsupported = unsupportedLogins(resolved);
+  const bySsh = loginsBySsh(resolved, ready);
+  const config = file ?? flags['ssh-config'];
   return {
     host: name,
     address: resolved.hostname,
@@ -214,6 +223,12 @@ function baseTarget(io: Io, flags: SshFlags, name: string, resolved: Resolved, r
     ...(alive > 0 && { keepalive: { everyMs: alive * 1000, missed: resolved.serveralivecountmax || 3 } }),
     ...(family !== undefined && { addressFamily: family }),
     ...(resolved.bindaddress !== undefined && { bindAddress: resolved.bindaddress }),
+    ...(ready.certificateFiles.length > 0 && { certificateFiles: ready.certificateFiles }),
+    ssh: {
+      destination: resolved.host,
+      ...(config !== undefined && { config: config === 'none' ? config : absolute(io, config) }),
+    },
+    ...(bySsh.length > 0 && { needsSsh: bySsh }),
     ...(unsupported.length > 0 && { notFollowed: unsupported }),
   };
 }

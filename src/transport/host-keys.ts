@@ -179,7 +179,7 @@ class Check implements HostKeyCheck {
         const authority =
           verdict.authority === undefined
             ? ''
-            : `; ${place(verdict.authority)} trusts a certificate authority for it, but host certificates cannot be checked here`;
+            : `; ${place(verdict.authority)} trusts a certificate authority for it, which needs --transport openssh`;
         const unknown = fault(
           'host-key',
           `Unknown host key: ${describe(key)} is not in ${searched} for ${name}${authority}`,

@@ -12,13 +12,22 @@ export interface KeyRing {
    * Throws a UsageError for one that is missing, malformed, of an unsupported type, or whose passphrase is wrong.
    */
   require(files: readonly string[]): Promise<void>;
+  /** The same for key files that ssh itself will use: they must be there. */
+  exist(files: readonly string[]): Promise<void>;
   /** What to offer a host, in order: its key files, then (unless `identitiesOnly`) the agent's other keys. Never rejects. */
   identitiesFor(wanted: Wanted): Promise<Identities>;
+  /**
+   * Identities that only ssh itself can use, and that the host may need: certificates, and a security key where it was named
+   * or nothing else is there. A phrase each, safe to print. Asks nobody for a passphrase; never rejects.
+   */
+  beyondSsh2(wanted: Wanted): Promise<readonly string[]>;
 }
 
 export interface Wanted {
   readonly identityFiles: readonly string[];
   readonly identitiesOnly: boolean;
+  /** The one of `identityFiles` that somebody asked for. */
+  readonly requiredKeyFile?: string;
   /** Absent: the agent that the ring was made with. */
   readonly agent?: { readonly kind: 'none' } | { readonly kind: 'socket'; readonly path: string };
 }
@@ -44,6 +53,8 @@ export interface SkippedIdentity {
   /** A file, or an agent's key: safe to print, like `why`. */
   readonly source: string;
   readonly why: string;
+  /** ssh itself could use it. */
+  readonly needsSsh?: true;
 }
 
 export interface KeyRingOptions {
@@ -87,6 +98,7 @@ export function keyRing({ agentSocket, askPassphrase }: KeyRingOptions): KeyRing
       const { text } = found;
       found = await once(unlocked, file, () => oneAtATime(() => ask(file, text)));
     }
+    if (found.state === 'unusable') return { source, why: found.why, ...(found.needsSsh && { needsSsh: true }) };
     if (found.state !== 'ready') return { source, why: found.state === 'locked' ? 'it is encrypted' : found.why };
     const { parsed, blob, type } = found.key;
     const sign = (data: Buffer): Buffer => parsed.sign(data, type === 'ssh-rsa' ? ALGORITHM_OF_RSA.hash : undefined);
@@ -98,6 +110,13 @@ export function keyRing({ agentSocket, askPassphrase }: KeyRingOptions): KeyRing
       for (const file of wanted) {
         const found = await fromFile(file);
         if ('why' in found) throw new UsageError(`Key file ${found.source}: ${found.why}`, 'Check --private-key.');
+      }
+    },
+    async exist(wanted) {
+      for (const file of wanted) {
+        const found = await once(files, file, () => readKeyFile(file));
+        if (found.state !== 'unusable' || found.needsSsh) continue;
+        throw new UsageError(`Key file ${printable(file)}: ${found.why}`, 'Check --private-key.');
       }
     },
     async identitiesFor({ identityFiles, identitiesOnly, agent }) {
@@ -116,6 +135,29 @@ export function keyRing({ agentSocket, askPassphrase }: KeyRingOptions): KeyRing
       }
       const passedOver = [...skipped, ...beside.filter((one) => one !== undefined), ...(others?.skipped ?? [])];
       return { usable: [...usable.values()], skipped: passedOver };
+    },
+    async beyondSsh2({ identityFiles, identitiesOnly, requiredKeyFile, agent }) {
+      const beside = await Promise.all(
+        identityFiles.map((file) => once(certificates, file, () => certificateBeside(file))),
+      );
+      const held = identitiesOnly ? { usable: [], skipped: [] } : await listAgent(agent);
+      const own = await Promise.all(
+        identityFiles.map(async (file) => ({ file, found: await once(files, file, () => readKeyFile(file)) })),
+      );
+      const certified = [
+        ...beside.flatMap((one) => (one === undefined ? [] : `the certificate ${one.source}`)),
+        ...held.skipped.flatMap(({ source, why }) => (/-cert-v0/.test(why) ? `a certificate in the ${source}` : [])),
+      ];
+      const other =
+        held.usable.length > 0 || own.some(({ found }) => found.state === 'ready' || found.state === 'locked');
+      const secured = own.flatMap(({ file, found }) => {
+        const only = found.state === 'unusable' && found.needsSsh && (!other || file === requiredKeyFile);
+        return only ? `the security key ${printable(file)}` : [];
+      });
+      const plugged = held.skipped.flatMap(({ source, why, needsSsh }) =>
+        needsSsh && !other && !/-cert-v0/.test(why) ? `a security key in the ${source}` : [],
+      );
+      return [...certified, ...secured, ...plugged];
     },
   };
 }
@@ -137,7 +179,7 @@ async function agentIdentities(agent: Agent): Promise<Identities> {
       const source = `agent (${printable(identity.comment, 60)})`;
       const key = SUPPORTED.has(identity.type) ? ssh2.utils.parseKey(identity.blob) : new Error();
       if (key instanceof Error) {
-        skipped.push({ source, why: unsupportedType(identity.type) });
+        skipped.push({ source, ...unsupportedType(identity.type) });
         continue;
       }
       const described = describe(identity.type, identity.blob, source);

@@ -13,7 +13,7 @@ export type KeyFile =
   /** Only the public key is here; an agent may hold the private one. `why`: what is missing otherwise. */
   | { readonly state: 'public'; readonly blob: Buffer; readonly why: string }
   /** `why` completes the sentence "this key was skipped: …". */
-  | { readonly state: 'unusable'; readonly why: string };
+  | { readonly state: 'unusable'; readonly why: string; readonly needsSsh?: true };
 
 export interface PrivateKey {
   /** For ssh2. Its `sign` is ours: see `fastSigner`. */
@@ -38,7 +38,8 @@ export async function readKeyFile(file: string): Promise<KeyFile> {
   const exposed = await exposure(file);
   if (exposed !== undefined) return unusable(exposed);
   const envelope = openSshEnvelope(text);
-  if (envelope !== undefined && !SUPPORTED.has(envelope.type)) return unusable(unsupportedType(envelope.type));
+  if (envelope !== undefined && !SUPPORTED.has(envelope.type))
+    return { state: 'unusable', ...unsupportedType(envelope.type) };
   if (envelope?.encrypted || /^(Proc-Type: 4,ENCRYPTED|-----BEGIN ENCRYPTED PRIVATE KEY-----)/m.test(text)) {
     return { state: 'locked', blob: envelope?.blob ?? (await publicHalf(file)), text };
   }
@@ -50,15 +51,15 @@ export function unlock(text: string, passphrase: string): KeyFile {
   return parse(text, passphrase);
 }
 
-/** Why ssh2 cannot use an identity of this type, for a person to read. */
-export function unsupportedType(type: string): string {
+/** Why ssh2 cannot use an identity of this type, for a person to read, and whether ssh itself can. */
+export function unsupportedType(type: string): { why: string; needsSsh?: true } {
   const name = printable(type, 60);
-  if (type.includes('-cert-v0')) return `${CERTIFICATES} (${name})`;
-  if (type.startsWith('sk-')) return `security keys need the OpenSSH transport, which is not there yet (${name})`;
-  return `keys of type ${name} are not supported`;
+  if (type.includes('-cert-v0')) return { why: `${CERTIFICATES} (${name})`, needsSsh: true };
+  if (type.startsWith('sk-')) return { why: `security keys need --transport openssh (${name})`, needsSsh: true };
+  return { why: `keys of type ${name} are not supported` };
 }
 
-const CERTIFICATES = 'certificates need the OpenSSH transport, which is not there yet';
+const CERTIFICATES = 'certificates need --transport openssh';
 
 /** Why the certificate beside a key file is passed over; `undefined`: there is none. */
 export async function certificateBeside(file: string): Promise<{ source: string; why: string } | undefined> {
@@ -90,7 +91,7 @@ function parse(text: string, passphrase: string | undefined): KeyFile {
     const pem = /BEGIN (ENCRYPTED )?PRIVATE KEY/.test(text) ? fromPkcs8(text, passphrase) : text;
     const parsed = ssh2.utils.parseKey(pem, pem === text ? passphrase : undefined);
     if (parsed instanceof Error || !parsed.isPrivateKey()) return unusable(failed);
-    if (!SUPPORTED.has(parsed.type)) return unusable(unsupportedType(parsed.type));
+    if (!SUPPORTED.has(parsed.type)) return { state: 'unusable', ...unsupportedType(parsed.type) };
     parsed.sign = fastSigner(parsed);
     return { state: 'ready', key: { parsed, blob: parsed.getPublicSSH(), type: parsed.type } };
   } catch {

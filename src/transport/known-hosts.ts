@@ -79,6 +79,13 @@ export class KnownHosts {
     return [...new Set(plainOnly(lines).map((line) => line.type))];
   }
 
+  /** The authority trusted for this host, where no key of its own is known. */
+  onlyAuthority(host: HostAddress): KnownHost | undefined {
+    const { exact, withoutPort } = this.#find(host);
+    const lines = [...exact, ...withoutPort];
+    return plainOnly(lines).length > 0 ? undefined : lines.find((line) => line.marker === 'cert-authority');
+  }
+
   /**
    * As ssh decides: revoked before all else; an equal key is known; any other plain key means changed, of whatever
    * type. For a port other than 22 an equal key filed without the port is good too, a different one there means nothing.

@@ -95,15 +95,17 @@ const NEVER: readonly Option[] = [
   ['NoHostAuthenticationForLocalhost', 'no'],
 ];
 
-function hostKeyOptions({ checking, files, hashNames }: HostKeyPolicy): Option[] {
+function hostKeyOptions({ checking, files, hashNames, revokedFile }: HostKeyPolicy): Option[] {
   const paths = files.length === 0 ? 'none' : files.map((file) => quoted(literal(file))).join(' ');
   const hash: Option = ['HashKnownHosts', hashNames ? 'yes' : 'no'];
+  const revoked: Option = ['RevokedHostKeys', revokedFile === undefined ? 'none' : literal(revokedFile)];
   if (checking === 'off') {
     // ssh would file every key that it did not check; a revoked one is refused all the same
     return [
       ['StrictHostKeyChecking', 'no'],
       ['UserKnownHostsFile', '/dev/null'],
       ['GlobalKnownHostsFile', paths, 'as it is'],
+      revoked,
     ];
   }
   return [
@@ -111,6 +113,7 @@ function hostKeyOptions({ checking, files, hashNames }: HostKeyPolicy): Option[]
     ['UserKnownHostsFile', paths, 'as it is'],
     ['GlobalKnownHostsFile', 'none'],
     hash,
+    revoked,
   ];
 }
 

@@ -46,7 +46,8 @@ export async function explainRefusal(refused: Refused): Promise<Failure> {
     return lasting(fault('unreachable', `${peer} was not tried: ssh does not take its settings: ${said}`, FILE_HINT));
   }
   if (target.proxy !== undefined && log.hostKey() === undefined) return onTheWay(target, lines);
-  if (find(/^Host key verification failed/) !== undefined) return lasting(hostKeyFault(refused, lines));
+  if (isRevoked(log) || find(/^Host key verification failed/) !== undefined)
+    return lasting(hostKeyFault(refused, lines));
   const denied = find(/Permission denied(?: \((.*)\))?\.?$|Too many authentication failures|^No more authentication/);
   if (denied !== undefined) return lasting(await authFault(refused, denied));
   const connecting = find(/^ssh: .*|connect to (?:host|address) .*|^(?:kex_exchange_identification|read|write): .*/);
@@ -68,6 +69,10 @@ export function lastWords(log: SshLog): string | undefined {
   return said === undefined ? undefined : printable(said, 200);
 }
 
+export function isRevoked(log: SshLog): boolean {
+  return log.complaints().some((line) => /REVOKED HOST KEY|marked as revoked|revoked by file/i.test(line));
+}
+
 const FILE_HINT = 'Correct the file, or name another with -F.';
 const HOSTILE_HINT = 'Treat this host as hostile until you know why.';
 
@@ -75,15 +80,24 @@ const HOSTILE_HINT = 'Treat this host as hostile until you know why.';
 function onTheWay({ proxy, ...target }: Target, lines: readonly string[]): Failure {
   const telling = lines.filter((line) => !/^(?:kex_exchange_identification|Connection closed by UNKNOWN)/.test(line));
   const said = printable(telling.slice(-3).join('; ') || lines.at(-1) || 'it said nothing', 400);
-  const failed = (is: Fault): Failure => ({ fault: is, chance: is.kind === 'unreachable' ? 'transient' : 'lasting' });
+  const all = lines.join('\n');
+  const failed = (is: Fault, chance: Failure['chance'] = 'lasting'): Failure => ({ fault: is, chance });
   if (proxy?.kind !== 'jump') {
-    return failed(fault('unreachable', `${peerOf(target)} closed the connection: the ProxyCommand ended: ${said}`));
+    const message = `${peerOf(target)} closed the connection: the ProxyCommand ended: ${said}`;
+    return failed(fault('unreachable', message), 'transient');
+  }
+  const refused = /open failed: ([^\n]*)/.exec(all)?.[1];
+  if (refused !== undefined) {
+    const rule = /prohibited/.test(refused) ? ' (the jump host does not allow it: AllowTcpForwarding, PermitOpen)' : '';
+    const chance = /resource shortage/.test(refused) ? 'transient' : 'lasting';
+    const peer = peerOf({ ...target, proxy });
+    return failed(fault('unreachable', `${peer} cannot be reached: ${printable(refused, 200)}${rule}`), chance);
   }
   const message = `The jump host ${printable(proxy.via.host, 120)} cannot be used: ${said}`;
-  const all = lines.join('\n');
   if (/Host key verification failed/.test(all)) return failed(fault('host-key', message));
   if (/Permission denied|Too many authentication failures/.test(all)) return failed(fault('auth', message));
-  return failed(fault('unreachable', message));
+  const lasting = /Connection refused|No route to host|resolve hostname|timed out/.test(all);
+  return failed(fault('unreachable', message), lasting ? 'lasting' : 'transient');
 }
 
 function hostKeyFault({ target, log, policy }: Refused, lines: readonly string[]): Fault {
@@ -91,7 +105,7 @@ function hostKeyFault({ target, log, policy }: Refused, lines: readonly string[]
   const presented = key === undefined ? 'a key' : `${key.type} ${key.fingerprint}`;
   const name = printable(knownHostsName(knownAs(target)));
   const all = lines.join('\n');
-  if (/REVOKED HOST KEY|marked as revoked|revoked by file/i.test(all)) {
+  if (isRevoked(log)) {
     return fault(
       'host-key',
       `The host presented a REVOKED host key: ${presented}`,
@@ -124,7 +138,7 @@ function hostKeyFault({ target, log, policy }: Refused, lines: readonly string[]
   if (!/No \S+ host key is known|you have requested strict checking/.test(all)) {
     return fault(
       'host-key',
-      `ssh refuses the host key ${presented}: ${printable(lines.at(-1) ?? '', 200)}`,
+      `ssh refuses the host key ${presented}: ${printable(lines.slice(-2).join('; '), 300)}`,
       HOSTILE_HINT,
     );
   }

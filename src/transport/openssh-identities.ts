@@ -24,11 +24,12 @@ async function ofCertificate(file: string, user: string): Promise<string | undef
   return why && `certificate ${printable(file)}: ${why}`;
 }
 
-/** A key that the agent holds is offered in spite of its file. */
+/** ssh offers the public half of an encrypted key, and cannot sign with it unless the agent holds it. */
 async function ofKey(file: string, offered: readonly OfferedKey[]): Promise<string | undefined> {
-  if (offered.some(({ source }) => source === printable(file))) return undefined;
+  if (offered.some(({ source, held }) => held && source === printable(file))) return undefined;
   const found = await readKeyFile(file);
-  if (found.state === 'unusable' && found.why !== 'no such file') return `skipped ${printable(file)}: ${found.why}`;
+  if (found.state === 'unusable' && !found.needsSsh && found.why !== 'no such file')
+    return `skipped ${printable(file)}: ${found.why}`;
   if (found.state !== 'locked') return undefined;
-  return `skipped ${printable(file)}: it is encrypted, and ssh is not asked for passphrases here: add it to the agent`;
+  return `${printable(file)}: it is encrypted, and ssh is not asked for passphrases here: add it to the agent`;
 }

@@ -35,6 +35,8 @@ export interface OfferedKey {
   /** Type, short fingerprint and source, as for ssh2. Safe to print. */
   readonly label: string;
   readonly source: string;
+  /** The agent has it. */
+  readonly held: boolean;
 }
 
 const MAX_LINE = 2_000;
@@ -68,7 +70,7 @@ export function sshLog(): SshLog {
   const debug = (line: string): void => {
     const next = STEPS.find(([pattern]) => pattern.test(line))?.[1];
     if (next !== undefined) step = next;
-    const server = /^Server host key: (\S+) (\S+)/.exec(line);
+    const server = /^Server host (?:key|certificate): (\S+) ([^\s,]+)/.exec(line);
     if (server) hostKey = { type: printable(server[1]!, 60), fingerprint: printable(server[2]!, 60) };
     const authority = /^Server host certificate: .* CA (\S+) (\S+)/.exec(line);
     if (authority) hostAuthority = printable(`${authority[1]} ${authority[2]}`, 130);
@@ -122,9 +124,10 @@ const METHODS = [
 /** `/path or comment TYPE SHA256:… explicit agent` → a label like those of ssh2's identities. */
 function keyOf(text: string): OfferedKey {
   const [, source = text, type = 'key', print = ''] = /^(.*) (\S+) (SHA256:\S+)/.exec(text) ?? [];
-  const from = / agent\b/.test(text.slice(text.indexOf(print) + print.length)) ? `agent (${source})` : source;
+  const held = / agent\b/.test(text.slice(text.indexOf(print) + print.length));
+  const from = held ? `agent (${source})` : source;
   const label = `${KEY_TYPES[type] ?? type} ${print.slice(0, 'SHA256:'.length + 8)}… from ${from}`;
-  return { label: printable(label, 300), source: printable(source, 300) };
+  return { label: printable(label, 300), source: printable(source, 300), held };
 }
 
 /** The names that ssh prints for people, by those of the protocol. */

@@ -32,7 +32,7 @@ shift
 exec 3<&- "$@"`;
 
 /** ssh puts 18 characters to the name while it makes the socket, and a name has 107 at most. */
-const MAX_DIR = 107 - 18 - '/s'.length - '/fleetmask-XXXXXX'.length;
+const MAX_DIR = 107 - 18 - '/s'.length - '/fleetmask-ssh-XXXXXX'.length;
 /** Asked even when ssh did not say that it is ready. */
 const LOOK_EVERY_MS = 250;
 const KILL_AFTER_MS = 2_000;
@@ -43,7 +43,7 @@ const LAST_WORDS_MS = 500;
 /** `argumentsFor` is given the path of the socket to be. */
 export function startMaster(program: string, argumentsFor: (socket: string) => readonly string[]): Master {
   const base = tmpdir();
-  const dir = mkdtempSync(join(base.length <= MAX_DIR ? base : '/tmp', 'fleetmask-'));
+  const dir = mkdtempSync(join(base.length <= MAX_DIR ? base : '/tmp', 'fleetmask-ssh-'));
   const socket = join(dir, 's');
   const log = sshLog();
   const child = spawn('/bin/sh', ['-c', WATCHED, 'sh', dir, program, ...argumentsFor(socket)], {

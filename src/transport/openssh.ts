@@ -5,7 +5,7 @@ import { type CommandLink, startCommand } from './exec.ts';
 import { type HostKeyDefaults, hostKeyPolicy } from './host-key-policy.ts';
 import { masterArguments } from './openssh-arguments.ts';
 import { openChannels } from './openssh-channels.ts';
-import { explainRefusal, lastWords } from './openssh-failure.ts';
+import { explainRefusal, isRevoked, lastWords } from './openssh-failure.ts';
 import { identityRemarks } from './openssh-identities.ts';
 import { type Master, startMaster } from './openssh-master.ts';
 import { findSsh, type SshProgram } from './openssh-program.ts';
@@ -29,7 +29,7 @@ export interface OpenSshOptions extends HostKeyDefaults {
 }
 
 const RETRIES = 2;
-const RETRIES_BEHIND_OTHERS = 6;
+const RETRIES_AT_BASTIONS = 6;
 /** Each logs in to its bastion on its own, and sshd drops logins beyond its MaxStartups. */
 const BEHIND_OTHERS_AT_ONCE = 8;
 /** Logins cost both sides most of their CPU; more at once would only make each of them late. */
@@ -85,7 +85,9 @@ export function opensshTransport(options: OpenSshOptions): Transport {
     stop.addEventListener('abort', onStop, { once: true });
     const outcome = await master.outcome;
     stop.removeEventListener('abort', onStop);
-    if (outcome.is === 'ready' && !stop.aborted && !closed) {
+    // which StrictHostKeyChecking=no lets pass with a warning
+    const revoked = policy.checking === 'off' && isRevoked(log);
+    if (outcome.is === 'ready' && !stop.aborted && !closed && !revoked) {
       if (policy.checking === 'off') warnOfKey(target, log.complaints(), onWarning);
       const said = () => master.said().then(() => lastWords(log));
       const channels = openChannels(outcome.stream, master.end, said);
@@ -113,7 +115,7 @@ export function opensshTransport(options: OpenSshOptions): Transport {
       if (signal.aborted) return { fault: givenUp(target) };
       if (ssh.is === 'unusable') return { fault: noSsh(target, ssh.why) };
       const timeoutMs = target.connectTimeoutMs ?? options.connectTimeoutMs;
-      const retries = target.proxy === undefined ? RETRIES : RETRIES_BEHIND_OTHERS;
+      const retries = target.proxy?.kind === 'jump' ? RETRIES_AT_BASTIONS : RETRIES;
       const made = await attempts(target, { timeoutMs, retries }, signal, (stop) => attempt(target, ssh, stop));
       if (made.is === 'failed') return { fault: made.fault };
       const { link, description } = made;

@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import { type Fault, fault, printable, type Target } from '../model/index.ts';
+import { type Fault, printable, type Target } from '../model/index.ts';
 import { attempts, givenUp, type Stopper, unlessAborted } from './attempts.ts';
 import { openBastions } from './bastions.ts';
 import { startCommand } from './exec.ts';
@@ -130,11 +130,13 @@ function hostKeysByPolicy(defaults: HostKeyDefaults, onWarning: (text: string) =
 }
 
 /** What ssh might have done that is not done here, where that may be the reason. */
-function withNotFollowed(found: Fault, { notFollowed = [], proxy }: Target): Fault {
+function withNotFollowed(found: Fault, { notFollowed = [], needsSsh = [], proxy }: Target): Fault {
   const mayBeWhy = found.kind === 'auth' || found.kind === 'host-key' || proxy?.kind === 'command';
-  if (notFollowed.length === 0 || !mayBeWhy) return found;
-  const asked = printable(notFollowed.join(', '), 400);
-  return fault(found.kind, `${found.message}; ssh_config asks for ${asked}, which is not supported`, found.hint);
+  if (!mayBeWhy) return found;
+  const asked = (what: readonly string[], but: string): string =>
+    what.length === 0 ? '' : `; ssh_config asks for ${printable(what.join(', '), 400)}, which ${but}`;
+  const more = asked(notFollowed, 'is not supported') + asked(needsSsh, 'needs --transport openssh');
+  return more === '' ? found : { ...found, message: `${found.message}${more}` };
 }
 
 function once(action: () => void): () => void {

@@ -125,9 +125,7 @@ describe('key files', () => {
     execFileSync('ssh-keygen', ['-q', '-s', authority, '-I', 'alice', '-n', 'alice', `${signed}.pub`]);
     const { usable, skipped } = await keyRing({}).identitiesFor(only(signed));
     expect(usable).toHaveLength(1);
-    expect(skipped).toEqual([
-      { source: `${signed}-cert.pub`, why: 'certificates need the OpenSSH transport, which is not there yet' },
-    ]);
+    expect(skipped).toEqual([{ source: `${signed}-cert.pub`, why: 'certificates need --transport openssh' }]);
   });
 
   it('of security keys are named as such', async () => {
@@ -143,9 +141,7 @@ describe('key files', () => {
     const text = Buffer.concat([Buffer.from('openssh-key-v1\0'), ...body, count, field(blob), field('')]);
     const pem = `-----BEGIN OPENSSH PRIVATE KEY-----\n${text.toString('base64')}\n-----END OPENSSH PRIVATE KEY-----\n`;
     const { skipped } = await keyRing({}).identitiesFor(only(files.write('sk', pem)));
-    expect(skipped[0]?.why).toBe(
-      'security keys need the OpenSSH transport, which is not there yet (sk-ssh-ed25519@openssh.com)',
-    );
+    expect(skipped[0]?.why).toBe('security keys need --transport openssh (sk-ssh-ed25519@openssh.com)');
   });
 
   it('that were asked for by name are an error of the run when they cannot be used', async () => {
@@ -227,8 +223,8 @@ describe('the agent', () => {
       identitiesOnly: false,
     });
     expect(skipped.map(({ why }) => why)).toEqual([
-      'certificates need the OpenSSH transport, which is not there yet (ssh-ed25519-cert-v01@openssh.com)',
-      'security keys need the OpenSSH transport, which is not there yet (sk-ssh-ed25519@openssh.com)',
+      'certificates need --transport openssh (ssh-ed25519-cert-v01@openssh.com)',
+      'security keys need --transport openssh (sk-ssh-ed25519@openssh.com)',
       'keys of type ssh-dss are not supported',
     ]);
     expect(skipped[0]?.source).toBe('agent (\\x1b[1m)');

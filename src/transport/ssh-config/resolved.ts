@@ -47,6 +47,8 @@ export interface Resolved {
   readonly all: ReadonlyMap<string, readonly string[]>;
   /** What is set for this host and not acted upon here. */
   readonly unsupported: readonly Unsupported[];
+  /** Where a setting was made; `undefined`: nowhere, it is the default. */
+  placeOf(key: string): Place | undefined;
   /** Paths, commands and bastions ready for use. Throws a UsageError where a value cannot be used. */
   ready(): Ready;
 }
@@ -166,6 +168,7 @@ export function toResolved(all: Values, settings: Settings, question: Question, 
       value: values.join(' '),
       ...place,
     })),
+    placeOf: (key) => settings.values.get(key)?.place,
     ready: () => ready(all, settings, question, workingDirectory),
   };
 }
