@@ -244,7 +244,11 @@ describe('--rollback fleet', () => {
     }
   });
 
-  it.each([0, 1, 2])('that is killed with %i hosts put back can be finished by `rollback`', async (settled) => {
+  it.each([
+    [0, 'rollback', 0],
+    [1, 'recover', 5],
+    [2, 'rollback', 0],
+  ] as const)('that is killed with %i hosts put back is finished by `%s`', async (settled, command, code) => {
     const hosts = ['deb-web1', 'el-app1', 'deb-db1', 'el-stuck1'];
     const before = await dumps(hosts);
     const alice = person();
@@ -264,8 +268,8 @@ describe('--rollback fleet', () => {
     await expect.poll(reached, { timeout: 15_000, interval: 5 }).toBe(true);
     child.kill('SIGKILL');
     await ended;
-    const back = await alice.run('rollback', 'last', '-y', '--known-hosts', fleet.knownHostsPath, '-o', 'json');
-    expect(back.code, back.stderr).toBe(0);
+    const back = await alice.run(command, 'last', '-y', '--known-hosts', fleet.knownHostsPath, '-o', 'json');
+    expect(back.code, back.stderr).toBe(code);
     expect(await dumps(hosts)).toEqual(before);
     const states = [...stateOfRun(recordsOf(alice)).hosts.values()].map(({ kind }) => kind);
     expect(states).toEqual(hosts.map(() => 'restored'));
