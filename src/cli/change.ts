@@ -10,6 +10,7 @@ import { parseShare } from '../run/share.ts';
 import { parseWaves, waveSizes } from '../run/waves.ts';
 import type { CrewFlags } from './crew.ts';
 import type { Io } from './io.ts';
+import { assertWayBack, type LockoutFlags } from './lockout.ts';
 import { visitOnRecord } from './on-record.ts';
 import { openPlanFile } from './plan-file.ts';
 import { newRun, type RunFlags, stateDir, visitFleet } from './run.ts';
@@ -17,7 +18,7 @@ import type { OutputFlags } from './screen.ts';
 import { type SelectionFlags, targetsOf, type WayInFlags } from './targets.ts';
 
 /** How a run goes through its hosts. */
-export interface CourseFlags extends RunFlags {
+export interface CourseFlags extends RunFlags, LockoutFlags {
   readonly rollback: 'host' | 'fleet' | 'none';
   readonly waves?: string | undefined;
   readonly 'max-fail'?: string | undefined;
@@ -28,9 +29,9 @@ export interface ChangeFlags extends SelectionFlags, WayInFlags, CrewFlags, Outp
   readonly units?: readonly string[] | undefined;
   readonly check?: boolean | undefined;
   readonly yes?: boolean | undefined;
-  readonly 'confirm-within'?: string | undefined;
   readonly 'with-triggers'?: boolean | undefined;
   readonly 'allow-absent'?: boolean | undefined;
+  readonly 'allow-lockout'?: boolean | undefined;
   readonly 'kill-leftovers'?: boolean | undefined;
   readonly 'no-start-probe'?: boolean | undefined;
 }
@@ -59,6 +60,7 @@ export function askOf(verb: Ask['verb'], flags: ChangeFlags): Ask {
     allowAbsent: flags['allow-absent'] ?? false,
     killLeftovers: flags['kill-leftovers'] ?? false,
     startProbe: !flags['no-start-probe'],
+    allowLockout: flags['allow-lockout'] ?? false,
   };
 }
 
@@ -99,6 +101,7 @@ export async function dryRun(io: Io, verb: Ask['verb'], flags: ChangeFlags, out?
 export async function carryOut(io: Io, verb: Ask['verb'], flags: ChangeFlags): Promise<number> {
   const course = courseOf(flags);
   if (flags.check) return dryRun(io, verb, flags);
+  assertWayBack({ allowLockout: flags['allow-lockout'] ?? false }, flags);
   if (flags['confirm-within'] !== undefined) throw new UsageError('--confirm-within is not there yet');
   const ask = askOf(verb, flags);
   if (flags.limit === undefined && flags.nodes === undefined) {
@@ -131,7 +134,8 @@ export interface ChangeOfFleet {
 }
 
 /** Does what is asked to every host, on record. */
-export function change(io: Io, { ask, hosts, course, saved, flags }: ChangeOfFleet): Promise<number> {
+export async function change(io: Io, { ask, hosts, course, saved, flags }: ChangeOfFleet): Promise<number> {
+  assertWayBack(ask, flags);
   const queries = ask.units.map(parseQuery);
   const run = {
     ...newRun(io, ask.verb, ask.units, { ...flags, now: ask.now, runtime: ask.runtime }),

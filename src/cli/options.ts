@@ -209,6 +209,11 @@ export const masking = {
     group: CHANGE,
     describe: 'do not prove the mask by an attempt to start the unit',
   },
+  'allow-lockout': {
+    type: 'boolean',
+    group: CHANGE,
+    describe: 'also mask what a way into the host depends on; only with --confirm-within',
+  },
 } as const satisfies Record<string, Options>;
 
 /** For commands that work on an earlier run. */

@@ -1,3 +1,4 @@
+import type { Dependence } from './dependence.ts';
 import type { Receipt } from './receipt.ts';
 
 /** What a probe found on one host. Already parsed and bounded; text may still hold anything printable. */
@@ -14,6 +15,8 @@ export interface Facts {
   readonly units: readonly UnitFacts[];
   /** Units that stop with those, or can start them. */
   readonly related: readonly RelatedFacts[];
+  /** Null where that was not asked. */
+  readonly dependence: Dependence | null;
   /** Everything on disk under the units' names, highest rank first. */
   readonly paths: readonly PathFact[];
   /** What earlier runs left on the host to be undone by; empty where that was not asked, or is not ours to read. */

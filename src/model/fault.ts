@@ -46,6 +46,8 @@ export interface Fault {
   /** One sentence about this host. Host-supplied text in it has passed `printable`. */
   readonly message: string;
   readonly hint: string;
+  /** Of `protected`: the units from the one asked for to the one that the session or the boot needs, each needing the one before. */
+  readonly chain?: readonly string[];
   /** Of `host-key`: a key that nobody has vouched for yet, so that those of all hosts can be shown together. */
   readonly hostKey?: UnknownHostKey;
 }
@@ -58,8 +60,8 @@ export interface UnknownHostKey {
   readonly line: string;
 }
 
-export function fault(kind: FaultKind, message: string, hint: string = HINTS[kind]): Fault {
-  return { kind, message, hint };
+export function fault(kind: FaultKind, message: string, hint: string = HINTS[kind], chain?: readonly string[]): Fault {
+  return { kind, message, hint, ...(chain && { chain }) };
 }
 
 /** An operator's mistake (flags, inventory, plan file): the run ends with exit 2, nothing was touched. */

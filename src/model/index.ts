@@ -1,3 +1,4 @@
+export * from './dependence.ts';
 export * from './evidence.ts';
 export * from './facts.ts';
 export * from './fault.ts';

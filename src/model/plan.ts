@@ -15,6 +15,8 @@ export interface Ask {
   readonly allowAbsent: boolean;
   readonly killLeftovers: boolean;
   readonly startProbe: boolean;
+  /** Also mask a way into the host, or what such a way depends on: only where the host puts itself back unless it is confirmed. */
+  readonly allowLockout: boolean;
 }
 
 /** What would be done to one host, or was. Pure data: the journal keeps it as the record of the prior state. */

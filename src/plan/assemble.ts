@@ -17,7 +17,7 @@ import {
   stateOf,
   type UnitPlan,
 } from '../model/index.ts';
-import { isBootUnit } from './guard.ts';
+import { type Guarded, guard } from './guard.ts';
 import { hasOwnFile, isConnection, notesOn } from './notes.ts';
 import { type Meant, type Query, resolve } from './resolve.ts';
 import { triggersOf, withTriggers } from './triggers.ts';
@@ -61,13 +61,18 @@ export function assemble(ask: Ask, queries: readonly Query[], facts: Facts): Pla
   const closure = ask.withTriggers ? withTriggers(asked, facts) : { kind: 'units' as const, units: asked };
   if (closure.kind === 'unseen') return refuse(fault('bad-reply', `${closure.name} can start it, and was not shown`));
   const meant = closure.units;
-  const units = meant.map((unit) => unitPlan(ask, unit, meant, facts));
-  const obstacle = meant.map((unit) => obstacleTo(ask, unit, facts)).find((found) => found !== null);
-  if (obstacle) return refuse(obstacle, units);
-
   const steps = meant.map((unit) =>
     ask.verb === 'mask' ? maskSteps(ask, unit, facts) : unmaskSteps(ask, unit, facts),
   );
+  const guarded = meant.map((unit, index) =>
+    ask.verb === 'mask' && !isDone(steps[index]!) ? guard(endangered(unit), ask, facts) : FREE,
+  );
+  const units = meant.map((unit, index) => unitPlan(ask, unit, meant, facts, guarded[index]!.notes));
+  const obstacle = meant
+    .map((unit, index) => guarded[index]!.fault ?? obstacleTo(ask, unit, facts))
+    .find((found) => found !== null);
+  if (obstacle) return refuse(obstacle, units);
+
   if (steps.every((step) => isDone(step))) return { kind: 'no-op', units };
   if (facts.privilege.kind === 'none') {
     const { why, hint } = facts.privilege;
@@ -93,10 +98,18 @@ export function systemdFault({ systemd }: Facts): Fault | null {
   }
 }
 
-function unitPlan(ask: Ask, each: Meant, meant: readonly Meant[], facts: Facts): UnitPlan {
+/** What needs no guard: an unmask cuts nothing, nor does what is as asked. */
+const FREE: Guarded = { fault: null, notes: [] };
+
+/** Instances with a file of their own are neither masked nor stopped with their template. */
+function endangered({ unit, facts, instances }: Meant) {
+  return { unit, facts, instances: instances.filter((instance) => !hasOwnFile(instance)) };
+}
+
+function unitPlan(ask: Ask, each: Meant, meant: readonly Meant[], facts: Facts, warnings: readonly string[]): UnitPlan {
   const { asked, unit, facts: shown } = each;
   const triggers = triggersOf(each, facts, new Set(meant.map((other) => other.unit)));
-  const notes = ask.verb === 'mask' ? notesOn(ask, each, meant) : [];
+  const notes = ask.verb === 'mask' ? [...warnings, ...notesOn(ask, each, meant)] : [];
   return { asked, unit, shownAs: shown.id, before: stateOf(shown), triggers, steps: [], notes };
 }
 
@@ -107,9 +120,6 @@ function obstacleTo(ask: Ask, { unit, facts: shown, instances }: Meant, facts: F
     const elsewhere = lying.find((path) => isMask(path) && !removable(path, ask));
     if (shown.load !== 'masked' || !elsewhere) return null;
     return fault('masked-elsewhere', `${unit} is masked by ${elsewhere.path}, which this unmask would not remove`);
-  }
-  if ([unit, ...shown.names].some(isBootUnit) || shown.perpetual) {
-    return fault('protected', `the host needs ${unit} to boot or to run at all`);
   }
   if (unit.endsWith('.scope') || unit.endsWith('.device') || shown.transient) {
     return fault('ineffective', `${unit} is transient: a mask does not hold it, and it could not be put back`);

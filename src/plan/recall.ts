@@ -140,5 +140,6 @@ export function askFrom({ meta, change }: Receipt): Ask {
     killLeftovers: change.killLeftovers,
     startProbe: change.attempts.length > 0,
     withTriggers: false,
+    allowLockout: false,
   };
 }

@@ -12,6 +12,7 @@
 # shellcheck disable=SC2086 # lists are words, and globbing is off
 # shellcheck disable=SC3013 # dash, bash and busybox know -ef
 # shellcheck disable=SC2044 # control groups have no spaces in their paths
+# shellcheck disable=SC2034 # some variables are for guard.sh
 
 privilege=${1-none}
 refusal=${2-}
@@ -30,6 +31,8 @@ unit_properties='-pId -pNames -pLoadState -pActiveState -pSubState -pResult -pUn
 -pTriggeredBy -pTriggers -pAccept -pTimersMonotonic -pRequiredBy -pRequisiteOf -pBoundBy -pConsistsOf'
 
 related_properties='-pId -pLoadState -pActiveState -pSubState -pTriggeredBy -pRequiredBy -pRequisiteOf -pBoundBy -pConsistsOf'
+
+guard_properties='-pNames -pMainPID -pTriggers -pListen'
 
 # Every systemctl is bounded in time, speaks English, asks nothing, pages nothing, and neither hears our stdin (fd 0) nor
 # keeps our lock (fd 9) or our answers' way out (fd 3), for it may outlive us. Only ever called in $(…), whose process it
@@ -88,7 +91,7 @@ unique() {
 
 # show KIND PROPERTIES… -- NAMES…: records `KIND key=value`, empty values left out, a bare `KIND` after each unit.
 # For the caller: all $names, all $relations, all $wakers, what is $masked beyond doubt, what is $running, and what sockets
-# ($woken) would start.
+# ($woken) would start. From all calls together: what listening sockets have $triggered, and the $main_pids.
 show() {
   show_kind=$1
   shift
@@ -105,6 +108,7 @@ show() {
         [ "$load $can" != 'masked no' ] || masked="$masked$id "
         case $active in inactive | failed | '') ;; *) running="$running$id " ;; esac
         [ "$accept" != no ] || woken="$woken $wakes"
+        case $id:$active in *.socket:active) triggered="$triggered $wakes" ;; esac
         id='' load='' can='' active='' accept='' wakes=''
         ;;
       *=) ;;
@@ -118,6 +122,8 @@ show() {
           Names=*) names="$names ${line#*=}" ;;
           TriggeredBy=*) relations="$relations ${line#*=}" wakers="$wakers ${line#*=}" ;;
           RequiredBy=* | RequisiteOf=* | BoundBy=* | ConsistsOf=*) relations="$relations ${line#*=}" ;;
+          MainPID=0 | MainPID=*[!0-9]*) ;;
+          MainPID=*) main_pids="$main_pids ${line#*=}" ;;
           Accept=*) accept=${line#*=} ;;
           Triggers=*) wakes=${line#*=} ;;
         esac
@@ -186,10 +192,10 @@ follow() {
   done
 }
 
-# related KNOWN TODO: who stops with the units or can start them, and who stops with those, up to a bound.
+# related KIND KNOWN TODO: who stops with the units or can start them, and who stops with those, up to a bound.
 related() {
-  known=" $1 "
-  todo=$2
+  known=" $2 "
+  todo=$3
   rounds=0
   while [ "$rounds" -lt 8 ]; do
     rounds=$((rounds + 1))
@@ -201,14 +207,14 @@ related() {
       fresh="$fresh $name"
     done
     [ -n "$fresh" ] || return 0
-    show related $related_properties -- $fresh
+    show "$1" $related_properties $guarded -- $fresh
     todo=$relations
   done
 }
 
 # probe name=NAME… look=NAME…: what this host is, and what it has under these names. `look` is for templates, which
 # have files but are never loaded. `clock=yes` asks for the time as well, `receipts=all` or `receipts=RUN` for receipts,
-# `triggers=yes` for all about what can start the units. Changes nothing.
+# `triggers=yes` for all about what can start the units, `guard=yes` (with guard.sh) for what a mask must not cut. Changes nothing.
 probe() {
   os=$root/etc/os-release
   [ -r "$os" ] || os=$root/usr/lib/os-release
@@ -233,13 +239,16 @@ probe() {
   expand $wanted
   follow
   [ -n "$expanded" ] || return 0
-  show unit $unit_properties -- $expanded
+  guarded='' triggered='' main_pids=''
+  [ "$guard" != yes ] || guarded=$guard_properties
+  show unit $unit_properties $guarded -- $expanded
   todo=$relations shown=$names
   [ "$triggers" != yes ] || show_triggers
   unique $shown $looks
   probed=$uniq
   paths $probed
-  related "$probed" "$todo"
+  related related "$probed" "$todo"
+  [ "$guard" != yes ] || tell_guard
 }
 
 # What runs have left here to be undone by: `log RUN LINE`; `fence RUN SEQ`, the last of its requests that was taken;
@@ -290,7 +299,7 @@ show_triggers() {
       if is_unit_name "$name"; then fresh="$fresh $name"; fi
     done
     [ -n "$fresh" ] || return 0
-    show unit $unit_properties -- $fresh
+    show unit $unit_properties $guarded -- $fresh
     todo="$todo $relations" shown="$shown $names"
   done
 }
@@ -320,12 +329,13 @@ ask_manager() {
 # A changing request, read into lists.
 parse() {
   run='' where=etc stop_timeout=60 kill=no meta=- wanted='' links='' removes='' stops='' reads='' looks='' attempts='' groups=''
-  starts='' halts='' lifts='' clock='' receipts_of='' triggers=''
+  starts='' halts='' lifts='' clock='' receipts_of='' triggers='' guard=''
   for word in "$@"; do
     text=${word#*=}
     case $word in
       name=*) wanted="$wanted $text" ;;
       clock=*) clock=$text ;;
+      guard=*) guard=$text ;;
       receipts=*) receipts_of=$text ;;
       triggers=*) triggers=$text ;;
       run=*) run=$text ;;

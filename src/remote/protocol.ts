@@ -19,19 +19,26 @@ import {
 const MAX_LINE = 64 * 1024;
 const MAX_RECORDS = 20_000;
 
-let cached: string | undefined;
+const parts = new Map<string, string>();
 
 /**
  * The remote program as it is sent: without comments and indentation, which the host would read one byte at a time
- * (bash does, from a pipe).
+ * (bash does, from a pipe), and without the part that is not wished for.
  */
-export function program(): string {
-  cached ??= readFileSync(new URL('./fleetmask.sh', import.meta.url), 'utf8')
-    .split('\n')
-    .map((line) => line.trimStart())
-    .filter((line) => line !== '' && !line.startsWith('#'))
-    .join('\n');
-  return cached;
+export function program(wishes: readonly Wish[] = []): string {
+  return wishes.includes('guard=yes') ? `${part('fleetmask.sh')}\n${part('guard.sh')}` : part('fleetmask.sh');
+}
+
+function part(file: string): string {
+  const text =
+    parts.get(file) ??
+    readFileSync(new URL(`./${file}`, import.meta.url), 'utf8')
+      .split('\n')
+      .map((line) => line.trimStart())
+      .filter((line) => line !== '' && !line.startsWith('#'))
+      .join('\n');
+  parts.set(file, text);
+  return text;
 }
 
 /** 96 random bits: nothing that a host prints by itself looks like a record. */
@@ -45,6 +52,8 @@ export type Wish =
   | 'clock=yes'
   /** All about what can start the units, as of the units themselves. */
   | 'triggers=yes'
+  /** What a mask must not cut. */
+  | 'guard=yes'
   /** The receipts of all runs, or of one with what the host answered it. */
   | 'receipts=all'
   | `receipts=${string}`;

@@ -2,7 +2,6 @@
 import {
   type Evidence,
   type Facts,
-  isUnitName,
   type Leftovers,
   type Os,
   type PathFact,
@@ -14,6 +13,8 @@ import {
   type Systemd,
   type UnitFacts,
 } from '../model/index.ts';
+import { blocks, keyValue, texts, unitNames } from './blocks.ts';
+import { dependenceFrom } from './dependence.ts';
 import type { HostRecord } from './protocol.ts';
 import { hintFor } from './refusals.ts';
 
@@ -29,6 +30,7 @@ export function factsFrom(records: readonly HostRecord[]): Omit<Facts, 'receipts
     systemd: systemdFrom(host.get('systemd'), records),
     units: unitsFrom(records),
     related: relatedFrom(records),
+    dependence: dependenceFrom(records),
     paths: pathsFrom(records),
   };
 }
@@ -43,15 +45,6 @@ export function evidenceFrom(records: readonly HostRecord[]): Evidence {
     foreign: texts(records, 'foreign').map((text) => printable(text)),
     receipt: !records.some((record) => record.kind === 'receipt' && record.text === 'none'),
   };
-}
-
-function texts(records: readonly HostRecord[], kind: string): string[] {
-  return records.filter((record) => record.kind === kind).map((record) => record.text);
-}
-
-function keyValue(text: string): [string, string] {
-  const equals = text.indexOf('=');
-  return equals < 0 ? [text, ''] : [text.slice(0, equals), text.slice(equals + 1)];
 }
 
 function secondsFrom(text: string | undefined): number | null {
@@ -112,29 +105,6 @@ function failedToShow(records: readonly HostRecord[]): boolean {
   return failed && !records.some(({ kind, text }) => kind === 'unit' && text.startsWith('Id='));
 }
 
-/** Blocks of key=value, each closed by a bare record; a key may come several times. The same unit under two names is one unit. */
-function blocks(records: readonly HostRecord[], kind: string): Map<string, string>[] {
-  const found: Map<string, string>[] = [];
-  let block = new Map<string, string>();
-  for (const { text } of records.filter((record) => record.kind === kind)) {
-    if (text === '') {
-      if (block.size > 0) found.push(block);
-      block = new Map();
-    } else {
-      const [key, value] = keyValue(text);
-      const before = block.get(key);
-      block.set(key, before === undefined ? value : `${before} ${value}`);
-    }
-  }
-  const ids = new Set<string>();
-  return found.filter((fields) => {
-    const id = fields.get('Id');
-    if (id === undefined || !isUnitName(id) || ids.has(id)) return false;
-    ids.add(id);
-    return true;
-  });
-}
-
 function unitsFrom(records: readonly HostRecord[]): UnitFacts[] {
   return blocks(records, 'unit').map((fields) => {
     const text = (key: string) => printable(fields.get(key) ?? '', 4096);
@@ -170,10 +140,6 @@ function relatedFrom(records: readonly HostRecord[]): RelatedFacts[] {
     active: printable(fields.get('ActiveState') ?? '', 40),
     triggeredBy: unitNames(fields.get('TriggeredBy')),
   }));
-}
-
-function unitNames(text: string | undefined): string[] {
-  return (text ?? '').split(' ').filter(isUnitName);
 }
 
 /** `path null PATH`, `path link PATH TARGET` … */

@@ -64,7 +64,7 @@ export async function openSession(
   const shell = await startShell(connection, escalation, (chunk) => channel.hear(chunk), deadline);
   if (shell.kind === 'fault') return shell;
   channel.attach(shell.value);
-  const opening = `${program()}\n${firstRequest(nonce, SEQ.probe, names, wishes)}`;
+  const opening = `${program(wishes)}\n${firstRequest(nonce, SEQ.probe, names, wishes)}`;
   const probed = await channel.ask(opening, new Answer(nonce, SEQ.probe), deadline);
   if (probed.kind === 'fault') return probed;
 

@@ -13,6 +13,7 @@ import { assemble } from '../plan/assemble.ts';
 import { asRead, judge, refusalOf, unread } from '../plan/judge.ts';
 import { observe } from '../plan/observe.ts';
 import { namesToProbe, type Query } from '../plan/resolve.ts';
+import type { Wish } from '../remote/protocol.ts';
 import { type Reply, SEQ, type Session } from '../remote/session.ts';
 import type { JournalHost } from './journal.ts';
 import { bind, type Planned, staleness } from './saved-plan.ts';
@@ -47,8 +48,11 @@ export function plan(
 }
 
 /** With what the probe has to tell besides, for this ask. */
-function wishing(crew: Crew, { withTriggers }: Ask): Crew {
-  return withTriggers ? { ...crew, wishes: [...(crew.wishes ?? []), 'triggers=yes'] } : crew;
+function wishing(crew: Crew, { verb, withTriggers }: Ask): Crew {
+  const wishes: Wish[] = [...(crew.wishes ?? [])];
+  if (verb === 'mask') wishes.push('guard=yes');
+  if (withTriggers) wishes.push('triggers=yes');
+  return { ...crew, wishes };
 }
 
 /** Reads, and changes nothing. */

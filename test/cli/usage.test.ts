@@ -39,6 +39,7 @@ const NEVER: readonly (readonly [args: string, says: RegExp])[] = [
   [`mask cron -i ${HOSTS} -l all -y --private-key /no/such/key`, /\/no\/such\/key/],
   [`mask cron -i ${HOSTS} -l all -y --port 70000`, /--port/],
   [`mask cron -i ${HOSTS} -l all -y --kill-leftovers`, /--now/],
+  [`mask ssh -i ${HOSTS} -l all -y --allow-lockout`, /--allow-lockout goes with --confirm-within/],
   [`mask cron -i ${HOSTS} -l all -y -o yaml`, /yaml|Invalid/],
   ['plan frob cron', /mask or unmask/],
   [`plan unmask v* -i ${HOSTS}`, /not a unit name/],

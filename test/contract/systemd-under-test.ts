@@ -124,7 +124,7 @@ export async function converse(host: SystemdUnderTest, names: readonly string[],
       });
       void ended.then(() => reject(new Error(`the program ended: ${complaints}`)));
     });
-    if (turn === 'probe') child.stdin.write(`${program()}\n${firstRequest(nonce, seq, names)}`);
+    if (turn === 'probe') child.stdin.write(`${program(['guard=yes'])}\n${firstRequest(nonce, seq, names)}`);
     else child.stdin.write(requestLine(nonce, seq, turn[0] as 'apply', turn.slice(1)));
     await answered;
     child.stdout.removeAllListeners('data');

@@ -21,7 +21,10 @@ function summary(plan: Plan): Record<string, unknown> {
   const triggers = plan.units.flatMap((unit) => unit.triggers);
   const notes = plan.units.flatMap((unit) => unit.notes);
   const common = { kind: plan.kind, units, triggers, notes };
-  if (plan.kind === 'refusal') return { ...common, fault: plan.fault.kind, message: plan.fault.message };
+  if (plan.kind === 'refusal') {
+    const { kind: fault, message, chain } = plan.fault;
+    return { ...common, fault, message, chain };
+  }
   if (plan.kind === 'no-op') return common;
   const { change, prior } = plan;
   return {
@@ -42,6 +45,7 @@ describe('a plan for', () => {
         allowAbsent: false,
         killLeftovers: false,
         startProbe: true,
+        allowLockout: false,
         ...ask,
       };
       const plan = assemble(whole, whole.units.map(parseQuery), factsOf(host));

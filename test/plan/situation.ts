@@ -1,5 +1,13 @@
 /** A host in a few words → the facts that a probe of it would find. */
-import type { Facts, PathFact, RelatedFacts, UnitFacts } from '../../src/model/index.ts';
+import type {
+  Dependence,
+  Facts,
+  Need,
+  PathFact,
+  RelatedFacts,
+  SessionFacts,
+  UnitFacts,
+} from '../../src/model/index.ts';
 
 /** What is said of a unit; the rest is as for an ordinary installed service that is not running. */
 export interface UnitWords {
@@ -30,6 +38,19 @@ export interface Situation {
   readonly paths?: Readonly<Record<string, string>>;
   /** Name → active state, and what can start it. */
   readonly related?: Readonly<Record<string, string>>;
+  /** Who depends on whom; with `session`, what the host tells before a mask. */
+  readonly depends?: Readonly<Record<string, DependenceWords | null>>;
+  readonly session?: Partial<SessionFacts>;
+}
+
+/** Of a unit, which runs unless it is said that it does not. */
+export interface DependenceWords extends Partial<Record<Need, readonly string[]>> {
+  readonly active?: string;
+  readonly names?: readonly string[];
+  readonly pid?: number;
+  readonly listens?: readonly { readonly address: string | null; readonly port: number }[];
+  readonly triggeredBy?: readonly string[];
+  readonly triggers?: readonly string[];
 }
 
 export function factsOf(situation: Situation): Facts {
@@ -41,6 +62,8 @@ export function factsOf(situation: Situation): Facts {
     units = {},
     paths = {},
     related = {},
+    depends,
+    session,
   } = situation;
   return {
     os: { id: os, idLike: like, version: null, name: os },
@@ -56,6 +79,7 @@ export function factsOf(situation: Situation): Facts {
           : { kind: 'running', version: systemd, state: 'running' },
     units: Object.entries(units).map(([id, words]) => unitOf(id, words ?? {})),
     related: Object.entries(related).map(([id, words]) => relatedOf(id, words)),
+    dependence: depends || session ? dependenceOf(depends ?? {}, session ?? {}) : null,
     paths: Object.entries(paths).map(([path, kind]) => pathOf(path, kind)),
     receipts: [],
   };
@@ -91,6 +115,28 @@ function relatedOf(id: string, words: string): RelatedFacts {
   const [active = '', ...triggeredBy] = words.split(/ <- | /);
   const masked = active === 'masked';
   return { id, load: masked ? 'masked' : 'loaded', active: masked ? 'inactive' : active, triggeredBy };
+}
+
+export function dependenceOf(
+  depends: Readonly<Record<string, DependenceWords | null>>,
+  session: Partial<SessionFacts>,
+): Dependence {
+  const nobody: SessionFacts = { processes: [], server: null, listeners: [], network: null, logins: [] };
+  return {
+    units: Object.entries(depends).map(([id, words]) => ({
+      id,
+      names: [id, ...(words?.names ?? [])],
+      active: words?.active ?? 'active',
+      mainPid: words?.pid ?? 0,
+      listens: words?.listens ?? [],
+      dependents: (['Requires', 'Requisite', 'BindsTo', 'PartOf'] as const).flatMap((by) =>
+        (words?.[by] ?? []).map((unit) => ({ unit, by })),
+      ),
+      triggeredBy: words?.triggeredBy ?? [],
+      triggers: words?.triggers ?? [],
+    })),
+    session: { ...nobody, ...session },
+  };
 }
 
 function pathOf(path: string, kind: string): PathFact {

@@ -25,6 +25,7 @@ const ASK: Ask = {
   allowAbsent: false,
   killLeftovers: false,
   startProbe: true,
+  allowLockout: false,
 };
 
 let fleet: Fleet;

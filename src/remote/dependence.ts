@@ -1,0 +1,70 @@
+/** Records → what a mask must not cut. As strict as records.ts: what has not the expected form is dropped. */
+import { type Dependence, type Endpoint, isUnitName, printable, type SessionFacts } from '../model/index.ts';
+import { blocks, texts, unitNames } from './blocks.ts';
+import type { HostRecord } from './protocol.ts';
+
+/** By the property that a unit has, the one of its dependents that makes them so. */
+const NEEDS = [
+  ['RequiredBy', 'Requires'],
+  ['RequisiteOf', 'Requisite'],
+  ['BoundBy', 'BindsTo'],
+  ['ConsistsOf', 'PartOf'],
+] as const;
+
+/** Null where the host told nothing of its session, as when it was not asked. */
+export function dependenceFrom(records: readonly HostRecord[]): Dependence | null {
+  const session = texts(records, 'session').map((text) => text.split(' '));
+  if (session.length === 0) return null;
+  const units = ['unit', 'related', 'beyond'].flatMap((kind) => blocks(records, kind));
+  return { units: units.map(unitFrom), session: sessionFrom(session) };
+}
+
+function unitFrom(fields: ReadonlyMap<string, string>): Dependence['units'][number] {
+  const id = fields.get('Id') ?? '';
+  return {
+    id,
+    names: [...new Set([id, ...unitNames(fields.get('Names'))])],
+    active: printable(fields.get('ActiveState') ?? '', 40),
+    mainPid: wholeNumber(fields.get('MainPID')) ?? 0,
+    listens: (fields.get('Listen') ?? '').split(/(?<=\)) /).flatMap(endpointFrom),
+    dependents: NEEDS.flatMap(([property, by]) => unitNames(fields.get(property)).map((unit) => ({ unit, by }))),
+    triggeredBy: unitNames(fields.get('TriggeredBy')),
+    triggers: unitNames(fields.get('Triggers')),
+  };
+}
+
+/** `[::]:22 (Stream)`, `127.0.0.1:22 (Stream)`; sockets that are not TCP have no port. */
+function endpointFrom(text: string): Endpoint[] {
+  const match = /^(?:\[([0-9a-f:.]+)\](?:%\w+)?|([0-9.]+)):(\d+) \(Stream\)$/.exec(text);
+  const port = wholeNumber(match?.[3]);
+  if (match === null || port === null) return [];
+  const address = match[1] ?? match[2] ?? '';
+  return [{ address: address === '::' || address === '0.0.0.0' ? null : address, port }];
+}
+
+function sessionFrom(records: readonly (readonly string[])[]): SessionFacts {
+  const of = (kind: string) => records.filter(([first]) => first === kind).map(([, ...words]) => words);
+  const [server] = of('server').flatMap(([address = '', text]) => {
+    const port = wholeNumber(text);
+    return port !== null && /^[0-9A-Fa-f:.]+(?:%[\w.-]+)?$/.test(address) ? [{ address, port }] : [];
+  });
+  const [name] = of('interface').flatMap(([word = '']) => (/^[\w.:-]{1,15}$/.test(word) ? [word] : []));
+  const owners = of('owner').flatMap(([unit = '']) => (isUnitName(unit) ? [unit] : []));
+  return {
+    processes: of('process').flatMap(([text, unit = '', ...words]) => {
+      const pid = wholeNumber(text);
+      return pid === null ? [] : [{ pid, unit: isUnitName(unit) ? unit : null, name: printable(words.join(' '), 40) }];
+    }),
+    server: server ?? null,
+    listeners: of('listener').flatMap(([text]) => wholeNumber(text) ?? []),
+    network: name === undefined ? null : { interface: name, owners },
+    logins: of('login').map(([database = '', ...sources]) => ({
+      database: printable(database, 20),
+      sources: sources.filter((source) => /^\w{1,20}$/.test(source)),
+    })),
+  };
+}
+
+function wholeNumber(text: string | undefined): number | null {
+  return text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : null;
+}

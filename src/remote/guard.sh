@@ -1,0 +1,137 @@
+# shellcheck shell=sh
+# guard.sh: what this session, and the way to this host, depend on. The part of the remote program that only a mask needs:
+# it is sent after fleetmask.sh, whose variables and functions it uses, and to nobody else.
+#
+# shellcheck disable=SC2154 # variables of fleetmask.sh
+# shellcheck disable=SC2086 # lists are words, and globbing is off
+
+# As far as it bears on the units in $known. Costs no process unless one of those might be the listener, the network or the
+# directory of accounts.
+tell_guard() {
+  related beyond "$known" "$triggered"
+  tell_session
+  [ -z "$address" ] || rec "session server $address $port"
+  case $known in *'NetworkManager'* | *'networkd'* | *' networking.'* | *' ifup@'*) tell_network ;; esac
+  case $known in *' sssd'* | *' nslcd'* | *' winbind'*) tell_logins ;; esac
+}
+
+# The processes from this program up to where the session comes from, each with its unit; and the server's end of the
+# connection. sudo takes SSH_CONNECTION away from us, but has it itself.
+tell_session() {
+  served=no connection=${SSH_CONNECTION-} up=$$
+  while [ "$up" -gt 1 ] && [ -r "$root/proc/$up/status" ]; do
+    process='' parent=0
+    while read -r key text; do
+      case $key in
+        Name:) process=$text ;;
+        PPid:) parent=$text && break ;;
+      esac
+    done <"$root/proc/$up/status"
+    unit_of "$up"
+    case $holder in user@*) ;; *.service) served=yes ;; esac
+    rec "session process $up ${holder:--} $process"
+    if [ -z "$connection" ] && [ -r "$root/proc/$up/environ" ]; then
+      # the shells drop the NULs between the variables
+      while IFS= read -r line || [ -n "$line" ]; do
+        case $line in *SSH_CONNECTION=*) connection=${line##*SSH_CONNECTION=} && break ;; esac
+      done <"$root/proc/$up/environ"
+    fi
+    up=$parent
+  done
+  set -- $connection
+  address=${3-} port=${4-}
+  port=${port%%[!0-9]*}
+  if [ "$served$port" = no ] || [ "$served" = yes ]; then return 0; fi
+  find_listener
+}
+
+# Into $holder: the innermost unit of a process. The units of a user's own manager are not the system's.
+unit_of() {
+  holder='' within=''
+  [ -r "$root/proc/$1/cgroup" ] || return 0
+  while IFS= read -r line; do
+    case $line in
+      0::/?*) within=${line#0::} ;;
+      *:name=systemd:/?*) within=${within:-${line#*:name=systemd:}} ;;
+    esac
+  done <"$root/proc/$1/cgroup"
+  case $within in
+    */user@*.service/*)
+      before=${within%%/user@*}
+      within=${within#"$before"/}
+      within=/${within%%/*}
+      ;;
+  esac
+  while [ -n "$within" ]; do
+    part=${within##*/}
+    within=${within%/*}
+    case $part in
+      *.service | *.scope | *.socket)
+        if is_unit_name "$part"; then holder=$part; fi
+        return 0
+        ;;
+    esac
+  done
+}
+
+# The session came by a socket, or its listener was started anew since. Which of the units' main processes listens there?
+find_listener() {
+  [ -n "$main_pids" ] || return 0
+  listening=$(exec grep -hE ":$(printf %04X "$port") 0+:0000 0A " "$root/proc/net/tcp" "$root/proc/net/tcp6" 2>/dev/null)
+  [ -n "$listening" ] || return 0
+  descriptors=
+  set +f
+  for pid in $main_pids; do
+    for path in "$root/proc/$pid/fd"/*; do descriptors="$descriptors $path"; done
+  done
+  set -f
+  descriptors=$(exec ls -l $descriptors 2>/dev/null)
+  rest=$listening$nl
+  while [ -n "$rest" ]; do
+    line=${rest%%"$nl"*}
+    rest=${rest#*"$nl"}
+    set -- $line
+    target=" -> socket:[${10-}]"
+    case $descriptors in
+      *"$target"*)
+        before=${descriptors%%"$target"*}
+        before=${before##*/proc/}
+        rec "session listener ${before%%/*}"
+        ;;
+    esac
+  done
+}
+
+# The interface that has the server's address, and who set it up.
+tell_network() {
+  [ -n "$address" ] || return 0
+  # shellcheck disable=SC2046 # words
+  set -- $(exec ip -o address show to "${address%%"%"*}" 2>/dev/null)
+  index=${1-} interface=${2-}
+  index=${index%:}
+  case $index$interface in '' | *[!A-Za-z0-9:._-]*) return 0 ;; esac
+  rec "session interface $interface"
+  if [ -r "$root/run/systemd/netif/links/$index" ]; then
+    while read -r line; do
+      case $line in ADMIN_STATE=conf* | ADMIN_STATE=failed) rec 'session owner systemd-networkd.service' ;; esac
+    done <"$root/run/systemd/netif/links/$index"
+  fi
+  if [ -r "$root/run/NetworkManager/devices/$index" ]; then
+    while read -r line; do
+      case $line in managed=true | managed=1) rec 'session owner NetworkManager.service' ;; esac
+    done <"$root/run/NetworkManager/devices/$index"
+  fi
+  if [ -r "$root/run/network/ifstate" ]; then
+    while read -r line; do
+      case $line in "$interface="*) rec 'session owner networking.service' && rec "session owner ifup@$interface.service" ;; esac
+    done <"$root/run/network/ifstate"
+  fi
+}
+
+# Where accounts and the rules of sudo come from.
+tell_logins() {
+  [ -r "$root/etc/nsswitch.conf" ] || return 0
+  while read -r key text; do
+    case $key in passwd: | group: | shadow: | sudoers:) rec "session login ${key%:} ${text%%#*}" ;; esac
+  done <"$root/etc/nsswitch.conf"
+}
