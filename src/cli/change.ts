@@ -30,6 +30,7 @@ export interface ChangeFlags extends SelectionFlags, WayInFlags, CrewFlags, Outp
   readonly check?: boolean | undefined;
   readonly yes?: boolean | undefined;
   readonly 'with-triggers'?: boolean | undefined;
+  readonly 'local-units'?: 'refuse' | 'displace' | undefined;
   readonly 'allow-absent'?: boolean | undefined;
   readonly 'allow-lockout'?: boolean | undefined;
   readonly 'kill-leftovers'?: boolean | undefined;
@@ -57,6 +58,7 @@ export function askOf(verb: Ask['verb'], flags: ChangeFlags): Ask {
     now: flags.now ?? false,
     runtime: flags.runtime ?? false,
     withTriggers: flags['with-triggers'] ?? false,
+    localUnits: flags['local-units'] ?? 'refuse',
     allowAbsent: flags['allow-absent'] ?? false,
     killLeftovers: flags['kill-leftovers'] ?? false,
     startProbe: !flags['no-start-probe'],

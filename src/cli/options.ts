@@ -198,6 +198,12 @@ export const masking = {
     group: CHANGE,
     describe: 'also mask (and with --now stop) the sockets, timers and paths that can start it',
   },
+  'local-units': {
+    choices: ['refuse', 'displace'] as const,
+    default: 'refuse' as const,
+    group: CHANGE,
+    describe: 'a unit file in /etc/systemd/system: refuse the host, or move the file aside until the rollback',
+  },
   'allow-absent': { type: 'boolean', group: CHANGE, describe: 'mask a unit that is not installed (yet)' },
   'kill-leftovers': {
     type: 'boolean',

@@ -80,8 +80,11 @@ export interface RelatedFacts {
 }
 
 /** A directory entry under a unit's name. `null`: a link to /dev/null; `empty`: a file without content, a mask too. */
-export type PathFact = { readonly path: string } & (
-  | { readonly kind: 'null' | 'file' | 'empty' | 'other' }
+export type PathFact = {
+  readonly path: string;
+} /** `displaced`: where the unit file lies that a run moved aside for it. */ & (
+  | { readonly kind: 'null'; readonly displaced?: string }
+  | { readonly kind: 'file' | 'empty' | 'other' }
   | { readonly kind: 'link'; readonly target: string }
 );
 

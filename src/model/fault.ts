@@ -16,7 +16,8 @@ const HINTS = {
   'no-systemd': 'This host was not booted with systemd; a mask would prove nothing here.',
   'no-unit': 'Name the unit literally (NAME.service), or use --allow-absent to mask it before it is installed.',
   'ambiguous-unit': 'Name the unit you mean literally, one per run.',
-  'local-unit': 'A mask cannot shadow a unit file of the administrator; move it away by hand first.',
+  'local-unit':
+    'A mask cannot shadow a unit file of the administrator; --local-units displace moves it aside until a rollback.',
   protected: 'The host needs this unit to boot or to be reached; fleetmask does not mask it.',
   ineffective: 'Something outranks or outlives a mask of this unit; deal with that first.',
   'masked-elsewhere': 'Remove what masks the unit by hand; it is not a link that systemctl unmask would remove.',

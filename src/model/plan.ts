@@ -12,6 +12,8 @@ export interface Ask {
   readonly runtime: boolean;
   /** Also mask, and stop, what can start the units. */
   readonly withTriggers: boolean;
+  /** What becomes of a unit file in /etc/systemd/system, where the mask has to be. */
+  readonly localUnits: 'refuse' | 'displace';
   readonly allowAbsent: boolean;
   readonly killLeftovers: boolean;
   readonly startProbe: boolean;
@@ -45,6 +47,8 @@ export interface Change {
   readonly where: 'etc' | 'run';
   readonly links: readonly string[];
   readonly removes: readonly string[];
+  /** Unit files that make room for a link; the host keeps them, inode and all, under a hidden name beside it. */
+  readonly displaces: readonly string[];
   readonly stops: readonly string[];
   /** Units that are to be found masked, and whose start is then attempted. */
   readonly attempts: readonly string[];

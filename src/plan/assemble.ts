@@ -1,7 +1,6 @@
 /** Facts → plan. Pure: the same for a dry run and for the run itself. */
 import {
   type Ask,
-  baseOf,
   type Change,
   dirOf,
   type Facts,
@@ -18,25 +17,17 @@ import {
   type UnitPlan,
 } from '../model/index.ts';
 import { type Guarded, guard } from './guard.ts';
+import { ABOVE_ETC, ETC, inTheWay, isMask, localFault, pathsOf, RUN } from './lying.ts';
 import { hasOwnFile, isConnection, notesOn } from './notes.ts';
 import { type Meant, type Query, resolve } from './resolve.ts';
 import { triggersOf, withTriggers } from './triggers.ts';
-
-const ETC = '/etc/systemd/system';
-const RUN = '/run/systemd/system';
-/** Directories that outrank /etc/systemd/system: a mask below them has no effect, exit 0 all the same. */
-const ABOVE_ETC = [
-  '/etc/systemd/system.control',
-  '/run/systemd/system.control',
-  '/run/systemd/transient',
-  '/run/systemd/generator.early',
-];
 
 /** What is to be done for one unit; empty lists mean that it is as asked. */
 interface UnitSteps {
   readonly meant: Meant;
   readonly links: readonly string[];
   readonly removes: readonly string[];
+  readonly displaces: readonly string[];
   readonly stops: readonly string[];
   readonly groups: readonly string[];
   /** Right on disk, but systemd has not read it yet. */
@@ -117,6 +108,11 @@ function unitPlan(ask: Ask, each: Meant, meant: readonly Meant[], facts: Facts, 
 function obstacleTo(ask: Ask, { unit, facts: shown, instances }: Meant, facts: Facts): Fault | null {
   const lying = pathsOf(unit, facts);
   if (ask.verb === 'unmask') {
+    const displacing = lying.find((path) => path.kind === 'null' && removable(path, ask) && path.displaced);
+    if (displacing?.kind === 'null') {
+      const hint = `Put the run back that moved it there (its number is in the name): fleetmask rollback RUN`;
+      return fault('local-unit', `the unit file of ${unit} lies in ${displacing.displaced}`, hint);
+    }
     const elsewhere = lying.find((path) => isMask(path) && !removable(path, ask));
     if (shown.load !== 'masked' || !elsewhere) return null;
     return fault('masked-elsewhere', `${unit} is masked by ${elsewhere.path}, which this unmask would not remove`);
@@ -126,26 +122,12 @@ function obstacleTo(ask: Ask, { unit, facts: shown, instances }: Meant, facts: F
   }
   const above = lying.find((path) => ABOVE_ETC.includes(dirOf(path.path)) && !isMask(path));
   if (above) return fault('ineffective', `${above.path} outranks a mask of ${unit}`);
-  const local = lying.find(
-    (path) => !isMask(path) && (dirOf(path.path) === ETC || (ask.runtime && dirOf(path.path) === RUN)),
-  );
-  if (local) {
-    const what = local.kind === 'link' ? `a link to ${local.target}` : 'a unit file of the administrator';
-    return fault('local-unit', `${local.path} is ${what}`);
-  }
+  const local = localFault(ask, lying);
+  if (local) return local;
   if (ask.now && [shown, ...instances].some((each) => each.refuseManualStop && isRunning(each.active))) {
     return fault('stop-refused', `${unit} is running and has RefuseManualStop=yes`);
   }
   return null;
-}
-
-/** What lies on disk under the unit's own name. */
-function pathsOf(unit: string, { paths }: Facts): PathFact[] {
-  return paths.filter((path) => baseOf(path.path) === unit);
-}
-
-function isMask(path: PathFact): boolean {
-  return path.kind === 'null' || path.kind === 'empty';
 }
 
 /** Links in /etc and /run, or in /run alone; a vendor's empty file or link is not ours to take away. */
@@ -156,14 +138,17 @@ function removable(path: PathFact, ask: Ask): boolean {
 
 function maskSteps(ask: Ask, meant: Meant, facts: Facts): UnitSteps {
   const dir = ask.runtime ? RUN : ETC;
-  const masks = pathsOf(meant.unit, facts).filter(isMask);
+  const lying = pathsOf(meant.unit, facts);
+  const masks = lying.filter(isMask);
+  const local = inTheWay(ask, lying);
   // A mask that outlives a boot serves for one that does not; not the other way round.
   const lasting = masks.some((path) => ask.runtime || dirOf(path.path) !== RUN);
   const every = [meant.facts, ...meant.instances.filter((instance) => !hasOwnFile(instance))];
   return {
     meant,
-    links: lasting ? [] : [`${dir}/${meant.unit}`],
+    links: lasting || local !== undefined ? [] : [`${dir}/${meant.unit}`],
     removes: [],
+    displaces: local === undefined ? [] : [local],
     stops: ask.now ? every.filter((unit) => isRunning(unit.active)).map((unit) => unit.id) : [],
     groups: ask.now ? every.map((unit) => unit.controlGroup).filter((group) => group !== '') : [],
     reload: meant.facts.load !== 'masked',
@@ -174,15 +159,16 @@ function unmaskSteps(ask: Ask, meant: Meant, facts: Facts): UnitSteps {
   const removes = pathsOf(meant.unit, facts)
     .filter((path) => removable(path, ask))
     .map((path) => path.path);
-  return { meant, links: [], removes, stops: [], groups: [], reload: false };
+  return { meant, links: [], removes, displaces: [], stops: [], groups: [], reload: false };
 }
 
 /** The steps as an operator reads them; the reload is the host's, and stands with each unit that needs it. */
 function wordsFor(step: UnitSteps, ask: Ask): string[] {
   if (isDone(step)) return [];
-  const { meant, links, removes, stops, groups } = step;
+  const { meant, links, removes, displaces, stops, groups } = step;
   return [
     ...links.map((path) => `link in ${dirOf(path) === RUN ? '/run' : '/etc'}`),
+    ...displaces.map((path) => `put a link in the place of ${path}`),
     ...removes.map((path) => `unlink in ${dirOf(path) === RUN ? '/run' : '/etc'}`),
     ...stops.map((stop) => (stop === meant.unit ? 'stop' : `stop ${stop}`)),
     'reload',
@@ -191,8 +177,8 @@ function wordsFor(step: UnitSteps, ask: Ask): string[] {
   ];
 }
 
-function isDone({ links, removes, stops, groups, reload }: UnitSteps): boolean {
-  return links.length + removes.length + stops.length + groups.length === 0 && !reload;
+function isDone({ links, removes, displaces, stops, groups, reload }: UnitSteps): boolean {
+  return links.length + removes.length + displaces.length + stops.length + groups.length === 0 && !reload;
 }
 
 function changeOf(ask: Ask, steps: readonly UnitSteps[]): Change {
@@ -203,6 +189,7 @@ function changeOf(ask: Ask, steps: readonly UnitSteps[]): Change {
     where: ask.runtime ? 'run' : 'etc',
     links: all((step) => step.links),
     removes: all((step) => step.removes),
+    displaces: all((step) => step.displaces),
     // first those that would start the others again
     stops: [...stops.filter(isTrigger), ...stops.filter((unit) => !isTrigger(unit))],
     groups: all((step) => step.groups),

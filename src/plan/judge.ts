@@ -85,7 +85,7 @@ const TIMED_OUT: readonly StepResult['status'][] = [124, 137, 143];
 
 function stepFault({ steps, units }: Evidence, change: Change): Fault | null {
   const failed = (prefix: string) => steps.find(({ name, status }) => name.startsWith(prefix) && status !== 0);
-  const write = failed('link:') ?? failed('remove:');
+  const write = failed('link:') ?? failed('remove:') ?? failed('displace:');
   if (write)
     return fault('write-failed', said(write) || `cannot write ${write.name.slice(write.name.indexOf(':') + 1)}`);
   const running = units.filter((unit) => change.stops.includes(unit.id) && isRunning(unit.active));
@@ -161,7 +161,10 @@ export function judgeUndo(change: Change, prior: Prior, evidence: Evidence): Fau
   const refused = refusalOf(evidence);
   if (refused) return refused.kind === 'locked' ? refused : fault('not-restored', refused.message);
   const [foreign] = evidence.foreign;
-  if (foreign) return fault('not-restored', `${foreign} was made anew by somebody else and was left alone`);
+  if (foreign) {
+    const aside = change.displaces.includes(foreign) ? '; what was there before lies beside it, hidden, as …orig' : '';
+    return fault('not-restored', `${foreign} was made anew by somebody else and was left alone${aside}`);
+  }
   const masks = new Set(evidence.paths.filter((path) => path.kind === 'null').map((path) => path.path));
   const stays = change.links.find((path) => masks.has(path));
   if (stays)
@@ -171,6 +174,11 @@ export function judgeUndo(change: Change, prior: Prior, evidence: Evidence): Fau
     );
   const gone = change.removes.find((path) => !masks.has(path));
   if (gone) return fault('not-restored', `${gone} is not back`);
+  const lying = new Set(
+    evidence.paths.filter(({ kind }) => kind === 'file' || kind === 'link').map(({ path }) => path),
+  );
+  const lost = change.displaces.find((path) => !lying.has(path));
+  if (lost) return fault('not-restored', `the unit file ${lost} is not back`);
   for (const state of prior.states) {
     const difference = differenceTo(
       state,
@@ -191,7 +199,7 @@ function differenceTo(state: Prior['states'][number], now: UnitFacts | undefined
   if (state.file !== '' && now.file !== state.file) return `${state.id} was ${state.file} and is ${now.file}`;
   // what started it before may have started it again
   const woken = now.triggeredBy.some((name) => prior.states.some(({ id, active }) => id === name && stays(active)));
-  if (stays(now.active) && !stays(state.active) && woken) return null;
+  if (stays(now.active) && !stays(state.active) && woken && now.load !== 'masked') return null;
   if (stays(state.active) !== stays(now.active)) return `${state.id} was ${state.active} and is ${now.active}`;
   return null;
 }

@@ -141,6 +141,7 @@ paths() {
       if [ -L "$path" ]; then
         if [ "$path" -ef /dev/null ]; then
           rec "path null $dir/$name"
+          tell_displaced
         else
           rec_lines "path link $dir/$name" "$(readlink "$path")"
         fi
@@ -151,6 +152,15 @@ paths() {
       fi
     done
   done
+}
+
+# What a run moved aside for this link.
+tell_displaced() {
+  set +f
+  for original in "$root$dir/.$name".fleetmask-*.orig; do
+    if [ -e "$original" ] || [ -L "$original" ]; then rec_lines "displaced $dir/$name" "${original#"$root"}"; fi
+  done
+  set -f
 }
 
 # Into $expanded: a pattern (php*-fpm.service) stands for the unit files that match it; a pattern of instances
@@ -328,7 +338,7 @@ ask_manager() {
 
 # A changing request, read into lists.
 parse() {
-  run='' where=etc stop_timeout=60 kill=no meta=- wanted='' links='' removes='' stops='' reads='' looks='' attempts='' groups=''
+  run='' where=etc stop_timeout=60 kill=no meta=- wanted='' links='' removes='' displaces='' stops='' reads='' looks='' attempts='' groups=''
   starts='' halts='' lifts='' clock='' receipts_of='' triggers='' guard=''
   for word in "$@"; do
     text=${word#*=}
@@ -345,6 +355,7 @@ parse() {
       meta=*) meta=$text ;;
       link=*) links="$links $text" ;;
       remove=*) removes="$removes $text" ;;
+      displace=*) displaces="$displaces $text" ;;
       stop=*) stops="$stops $text" ;;
       look=*) looks="$looks $text" ;;
       read=*) reads="$reads $text" ;;
@@ -463,7 +474,30 @@ change_links() {
     made="$made $root$path"
     changed=yes
   done
+  for path in $displaces; do
+    displace || return 1
+    made="$made $root$path"
+    changed=yes
+  done
   [ -z "$made" ] || stat -c 'linked %n %i.%Z' $made >>"$receipt/log"
+}
+
+# Puts a link in the place of a unit file, at once, and keeps the file's own inode under a hidden name, which systemd takes
+# for no unit. The receipt is on disk before that, for a power cut leaves no other way to know.
+displace() {
+  aside=${path%/*}/.${path##*/}.fleetmask-$run
+  note "displacing $path $aside $(stat -c %i "$root$path")" || return 1
+  sync "$receipt/log" 2>/dev/null
+  step "displace:$path" swap "$root$path" "$root$aside" && return 0
+  problem=$said failed=no
+  replace "$path" "$aside"
+  said=$problem
+  [ "$failed" = no ] || changed=yes
+  return 1
+}
+
+swap() {
+  ! [ -d "$1" ] && ln "$1" "$2.orig" && ln -s /dev/null "$2.new" && mv -f "$2.new" "$1"
 }
 
 # What the receipt does not say is not done.
@@ -638,6 +672,7 @@ restore_links() {
   while read -r what path text; do
     case $what in
       linking) restore_absence ;;
+      displacing) replace "$path" $text ;;
       removing) [ -L "$root$path" ] || step "relink:$path" ln -s "$text" "$root$path" || failed=yes ;;
     esac
   done <"$receipt/log"
@@ -645,6 +680,13 @@ restore_links() {
 
 restore_absence() {
   { [ -L "$root$path" ] && [ "$root$path" -ef /dev/null ]; } || return 0
+  find_ours
+  [ "$ours" != no ] || return 0
+  if is_foreign; then leave_alone; else step "unlink:$path" rm -f "$root$path" || failed=yes; fi
+}
+
+# Into $ours: what identifies the link that this run made at $path; `unknown` where it did not come to note that.
+find_ours() {
   ours=unknown
   while read -r key named identity; do
     case $key in
@@ -652,12 +694,36 @@ restore_absence() {
       linked) [ "$named" != "$root$path" ] || ours=$identity ;;
     esac
   done <"$receipt/log"
-  case $ours in
-    unknown) ;;
-    no) return 0 ;;
-    *) [ "$ours" = "$(stat -c %i.%Z "$root$path")" ] || { rec "foreign $path"; failed=yes; return 0; } ;;
-  esac
-  step "unlink:$path" rm -f "$root$path" || failed=yes
+}
+
+is_foreign() {
+  [ "$ours" != unknown ] && [ "$ours" != "$(stat -c %i.%Z "$root$path")" ]
+}
+
+leave_alone() {
+  rec "foreign $path"
+  failed=yes
+}
+
+# replace PATH ASIDE INODE: undoes as much of a displacement as was done. Wherever it was cut off, the file has its own
+# name, or the hidden one, or both.
+replace() {
+  path=$1
+  original=$root$2.orig
+  [ ! -L "$root$2.new" ] || step "remove:$2.new" rm -f "$root$2.new" || failed=yes
+  inode=$(stat -c %i "$original" 2>/dev/null) || return 0
+  if [ "$inode" != "${3-$inode}" ]; then
+    leave_alone
+  elif [ -L "$root$path" ] && [ "$root$path" -ef /dev/null ]; then
+    find_ours
+    if is_foreign; then leave_alone; else step "replace:$path" mv -f "$original" "$root$path" || failed=yes; fi
+  elif [ "$inode" = "$(stat -c %i "$root$path" 2>/dev/null)" ]; then
+    step "remove:$2.orig" rm -f "$original" || failed=yes
+  elif [ -e "$root$path" ] || [ -L "$root$path" ]; then
+    leave_alone
+  else
+    step "replace:$path" mv -f "$original" "$root$path" || failed=yes
+  fi
 }
 
 # A socket that was active when systemd read a mask of it is closed, and active in name: it listens when it is started anew.

@@ -84,6 +84,7 @@ export function applyWords(change: Change, prior: Prior, context: RequestContext
     `kill=${change.killLeftovers ? 'yes' : 'no'}`,
     ...change.links.map((path) => `link=${path}`),
     ...change.removes.map((path) => `remove=${path}`),
+    ...change.displaces.map((path) => `displace=${path}`),
     ...change.stops.map((unit) => `stop=${unit}`),
     ...change.groups.map((group) => `group=${group}`),
     ...change.reads.map((unit) => `read=${unit}`),
@@ -146,10 +147,12 @@ function wasRunning(active: string): boolean {
   return active === 'active' || active === 'reloading' || active === 'activating' || active === 'refreshing';
 }
 
-/** A unit that ran under a mask can start again only while that mask is off. */
+/** A unit that ran under a mask, or waited to start what is under one, can start again only while that mask is off. */
 function heldRunning(mask: string, { states }: Prior): boolean {
   const name = baseOf(mask);
-  return states.some(({ id, active }) => wasRunning(active) && (id === name || templateOf(id) === name));
+  return states.some(
+    ({ id, active }) => wasRunning(active) && (id === name || templateOf(id) === name || isTrigger(id)),
+  );
 }
 
 function unique(words: readonly string[]): string[] {

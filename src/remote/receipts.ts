@@ -53,6 +53,7 @@ function requested(words: readonly string[]): Pick<Receipt, 'meta' | 'change' | 
     where: all('where')[0] === 'run' ? 'run' : 'etc',
     links: paths('link'),
     removes: paths('remove'),
+    displaces: paths('displace'),
     stops: units('stop'),
     attempts: units('try'),
     groups: all('group').filter((group) => /^\/[\x21-\x26\x28-\x7e]+$/.test(group)),

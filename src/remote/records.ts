@@ -144,11 +144,14 @@ function relatedFrom(records: readonly HostRecord[]): RelatedFacts[] {
 
 /** `path null PATH`, `path link PATH TARGET` … */
 function pathsFrom(records: readonly HostRecord[]): PathFact[] {
+  const displaced = new Map(texts(records, 'displaced').map((text) => text.split(' ', 2) as [string, string]));
   return texts(records, 'path').flatMap((text): PathFact[] => {
     const [kind = '', path = '', ...target] = text.split(' ');
     if (!/^\/[A-Za-z0-9:_.\\@/-]+$/.test(path) || path.includes('/../')) return [];
     if (kind === 'link') return [{ kind, path, target: printable(target.join(' '), 4096) }];
-    return kind === 'null' || kind === 'file' || kind === 'empty' || kind === 'other' ? [{ kind, path }] : [];
+    const original = displaced.get(path);
+    if (kind === 'null') return [{ kind, path, ...(original && { displaced: printable(original, 4096) }) }];
+    return kind === 'file' || kind === 'empty' || kind === 'other' ? [{ kind, path }] : [];
   });
 }
 

@@ -106,7 +106,14 @@ async function fleetmask(lab: Lab, host: LabHost, port: number, scratch: string)
       run: `bench-${process.hrtime.bigint()}`,
       ask: {
         ...{ verb: 'mask', units: [UNIT], now: true, runtime: false },
-        ...{ withTriggers: false, allowAbsent: false, killLeftovers: false, startProbe: true, allowLockout: false },
+        ...{
+          withTriggers: false,
+          localUnits: 'refuse',
+          allowAbsent: false,
+          killLeftovers: false,
+          startProbe: true,
+          allowLockout: false,
+        },
       },
       queries: [parseQuery(UNIT)],
       meta: {},

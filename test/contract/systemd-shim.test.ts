@@ -3,6 +3,7 @@ import { SHELLS } from '../demo/shells.ts';
 import { SimulatedHost } from '../demo/simulated-host.ts';
 import { systemdContract } from './systemd.contract.ts';
 import { systemdProgramContract } from './systemd-program.contract.ts';
+import { systemdTriggersContract } from './systemd-triggers.contract.ts';
 
 const VERSIONS = ['247.3-7+deb11u7', '252-46.el9_5.2', '257.7-1-arch'];
 
@@ -19,5 +20,6 @@ for (const [index, shell] of SHELLS.entries()) {
     afterAll(() => Promise.all(hosts.map((host) => host.dispose())));
     systemdContract(open);
     systemdProgramContract(open);
+    systemdTriggersContract(open);
   });
 }

@@ -91,6 +91,7 @@ describe.each(SHELLS)('under $name', (shell) => {
       where: 'etc',
       links: [LINK],
       removes: [],
+      displaces: [],
       stops: [UNIT],
       attempts: [UNIT],
       groups: [],

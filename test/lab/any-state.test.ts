@@ -30,7 +30,7 @@ const ENABLED = '[Install]\nWantedBy=multi-user.target';
 /** A unit with all that hangs on it, in a state that an administrator could have left it in. */
 function stateFrom(roll: ReturnType<typeof dice>, id: string): State {
   const name = `any-${id}.service`;
-  const dir = roll('/usr/lib/systemd/system', '/usr/lib/systemd/system', '/run/systemd/system');
+  const dir = roll('/usr/lib/systemd/system', '/usr/lib/systemd/system', '/run/systemd/system', '/etc/systemd/system');
   const life = roll('runs', 'runs', 'idle', 'failed', 'remains');
   const enabled = roll('enable', 'enable --runtime', 'disable');
   const masks = roll([], [], [], ['/etc'], ['/run'], ['/etc', '/run']).filter((mask) => !dir.startsWith(mask));
@@ -79,7 +79,11 @@ describeLab('undo', (lab) => {
     const roll = dice(SEED);
     for (let round = 0; round < ROUNDS; round += 1) {
       const verb = roll('mask', 'mask', 'mask', 'unmask');
-      const flags = [...(verb === 'mask' ? [roll('', ' --now', ' --now')] : []), roll('', '', ' --runtime')].join('');
+      const flags = [
+        ...(verb === 'mask' ? [roll('', ' --now', ' --now'), roll('', ' --with-triggers')] : []),
+        ...(verb === 'mask' ? [roll('', ' --local-units displace')] : []),
+        roll('', '', ' --runtime'),
+      ].join('');
       const states = new Map(hosts.map((host) => [host, stateFrom(roll, `${SEED}-${round}`)]));
       const seen = await Promise.all(
         hosts.map(async (host) => {

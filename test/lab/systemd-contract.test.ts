@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { systemdContract } from '../contract/systemd.contract.ts';
 import { systemdProgramContract } from '../contract/systemd-program.contract.ts';
+import { systemdTriggersContract } from '../contract/systemd-triggers.contract.ts';
 import { run, type SystemdUnderTest } from '../contract/systemd-under-test.ts';
 import { describeKinds } from './given.ts';
 import type { LabHost } from './host.ts';
@@ -16,7 +17,7 @@ for cgroup in /sys/fs/cgroup/system.slice/fm-*/cgroup.procs; do
   [ ! -e "$cgroup" ] || while read -r pid; do kill -s KILL "$pid"; done <"$cgroup"
 done
 for dir in /etc /run /usr/lib; do
-  find "$dir/systemd" -name 'fm-*' -prune -exec rm -rf {} +
+  find "$dir/systemd" '(' -name 'fm-*' -o -name '.fm-*' ')' -prune -exec rm -rf {} +
 done
 rm -rf /opt/fm-* /run/fleetmask /var/lib/fleetmask
 systemctl reset-failed`;
@@ -47,4 +48,5 @@ describeKinds('systemd', (lab, kind) => {
   // The look-alikes run the systemd of their suite.
   if (kind.layer === undefined) systemdContract(open);
   systemdProgramContract(open);
+  systemdTriggersContract(open);
 });

@@ -104,6 +104,15 @@ describeLab('with --with-triggers', (lab) => {
     }
   });
 
+  it('a timer whose service had been masked before waits again, and the service is masked again', async () => {
+    await masksAndPutsBack(operator, hosts, {
+      given: `${unit('asleep.service', daemon())} ${unit('asleep.timer', '[Timer]\nOnCalendar=yearly')}
+        ${reload} systemctl start asleep.timer; ln -s /dev/null /etc/systemd/system/asleep.service; ${reload}`,
+      ask: 'mask asleep --now --with-triggers',
+      compared: ['asleep.service', 'asleep.timer'],
+    });
+  });
+
   it('a template of connections, by the socket of its name', async () => {
     await onEach(
       (host) => `${unit('talk.socket', socket(host, 'Accept=yes'))}

@@ -42,6 +42,7 @@ describe('a plan for', () => {
         now: false,
         runtime: false,
         withTriggers: false,
+        localUnits: 'refuse',
         allowAbsent: false,
         killLeftovers: false,
         startProbe: true,

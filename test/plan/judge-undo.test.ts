@@ -7,6 +7,7 @@ const CHANGE: Change = {
   where: 'etc',
   links: ['/etc/systemd/system/slow.service'],
   removes: [],
+  displaces: [],
   stops: ['slow.service'],
   attempts: ['slow.service'],
   groups: [],
@@ -72,4 +73,24 @@ it('a unit that what triggers it has started again is as it was, unless that had
   };
   expect(judgeUndo(CHANGE, withSocket('active'), seen('active'))).toBeNull();
   expect(judgeUndo(CHANGE, withSocket('inactive'), seen('active'))?.kind).toBe('not-restored');
+});
+
+describe('a unit file that was moved aside', () => {
+  const path = '/etc/systemd/system/slow.service';
+  const change: Change = { ...CHANGE, links: [], displaces: [path] };
+  const lying = (kind: 'null' | 'file' | undefined): Evidence => ({
+    ...evidence('active'),
+    paths: kind === undefined ? [] : [{ kind, path }],
+  });
+
+  it('is back when a file lies there, and not when nothing does, or the link still', () => {
+    expect(judgeUndo(change, prior('active'), lying('file'))).toBeNull();
+    expect(judgeUndo(change, prior('active'), lying('null'))?.message).toBe(`the unit file ${path} is not back`);
+    expect(judgeUndo(change, prior('active'), lying(undefined))?.kind).toBe('not-restored');
+  });
+
+  it('is left where it lies when somebody put another in its place, and the fault says so', () => {
+    const { message } = judgeUndo(change, prior('active'), { ...lying('file'), foreign: [path] })!;
+    expect(message).toMatch(/made anew by somebody else and was left alone; what was there before lies beside it/);
+  });
 });

@@ -141,6 +141,8 @@ export function dependenceOf(
 
 function pathOf(path: string, kind: string): PathFact {
   if (kind.startsWith('-> ')) return { path, kind: 'link', target: kind.slice(3) };
+  const displaced = /^null, displaced (\S+)$/.exec(kind)?.[1];
+  if (displaced !== undefined) return { path, kind: 'null', displaced };
   if (kind === 'null' || kind === 'file' || kind === 'empty' || kind === 'other') return { path, kind };
   throw new Error(`${path}: not a kind of path: ${kind}`);
 }

@@ -3,7 +3,15 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bootstrap } from '../../src/remote/escalate.ts';
 import { passwordCommand } from '../../src/remote/password-dialogue.ts';
-import { Answer, applyWords, firstRequest, newNonce, program, requestLine } from '../../src/remote/protocol.ts';
+import {
+  Answer,
+  applyWords,
+  firstRequest,
+  newNonce,
+  program,
+  requestLine,
+  undoWords,
+} from '../../src/remote/protocol.ts';
 
 const NONCE = '0123456789abcdef01234567';
 
@@ -68,6 +76,7 @@ describe('a request', () => {
     where: 'etc',
     links: ['/etc/systemd/system/dev-disk-by\\x2did.mount'],
     removes: [],
+    displaces: [],
     stops: ['a@b.service'],
     attempts: [],
     groups: ['/system.slice/a\\x2db.service'],
@@ -89,6 +98,17 @@ describe('a request', () => {
     expect(line).toContain('link=/etc/systemd/system/dev-disk-by\\x2did.mount');
     expect(line).toContain('stop-timeout=9');
     expect(line).not.toContain('$(id)');
+  });
+
+  it('takes a mask from before the run off for what ran under it, and for what waits to start that', () => {
+    const mask = '/etc/systemd/system/a.service';
+    const state = (id: string, active: string) => ({ id, load: 'masked', file: 'masked', active });
+    const words = (...states: ReturnType<typeof state>[]) =>
+      undoWords(change, { ...prior, states, masks: [mask] }, [], { run: 'r-1', meta: {}, stopTimeout: 9 });
+    expect(words(state('a.service', 'active'))).toContain(`lift=${mask}`);
+    expect(words(state('a.service', 'inactive'), state('wake.timer', 'active'))).toContain(`lift=${mask}`);
+    expect(words(state('a.service', 'inactive'), state('b.service', 'active'))).not.toContain(`lift=${mask}`);
+    expect(words(state('a.service', 'inactive'), state('wake.timer', 'inactive'))).not.toContain(`lift=${mask}`);
   });
 
   it('cannot be made of words that would end early or begin another', () => {

@@ -22,6 +22,7 @@ const ASK: Ask = {
   now: true,
   runtime: false,
   withTriggers: false,
+  localUnits: 'refuse',
   allowAbsent: false,
   killLeftovers: false,
   startProbe: true,
