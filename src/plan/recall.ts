@@ -58,9 +58,9 @@ export function find(deed: Deed, receipt: Receipt | undefined, facts: Facts): Fi
 }
 
 /** What systemd has read may be gone from the disk: that holds no longer than until it reads again. */
-function onDisk({ links, removes }: Change, { paths }: Facts): Fault | null {
+function onDisk({ links, removes, displaces }: Change, { paths }: Facts): Fault | null {
   const masks = new Set(paths.filter(({ kind }) => kind === 'null').map(({ path }) => path));
-  const gone = links.find((path) => !masks.has(path));
+  const gone = [...links, ...displaces].find((path) => !masks.has(path));
   if (gone !== undefined) return fault('ineffective', `${gone} is gone`);
   const back = removes.find((path) => masks.has(path));
   return back === undefined ? null : fault('masked-elsewhere', `${back} is back`);
@@ -110,7 +110,7 @@ export function wayBack(
 
 /** The units of a change of which no plan is at hand: under the names that were linked, or else tried or stopped. */
 export function unitsFrom({ change, prior }: Pick<Deed, 'change' | 'prior'>, asked: readonly string[]): UnitPlan[] {
-  const linked = [...change.links, ...change.removes].map(baseOf);
+  const linked = [...change.links, ...change.displaces, ...change.removes].map(baseOf);
   const shown = (unit: string) => (isTemplate(unit) ? witnessOf(unit) : unit);
   const covered = new Set(linked.map(shown));
   const others = [...change.attempts, ...(change.attempts.length === 0 ? change.stops : [])].filter(
@@ -129,7 +129,7 @@ export function unitsFrom({ change, prior }: Pick<Deed, 'change' | 'prior'>, ask
 
 /** What the run asked of this host, as its receipt tells. */
 export function askFrom({ meta, change }: Receipt): Ask {
-  const masks = change.links.length > 0 || change.attempts.length > 0;
+  const masks = change.links.length + change.displaces.length > 0 || change.attempts.length > 0;
   return {
     verb:
       meta.command === 'unmask' || (meta.command !== 'mask' && !masks && change.removes.length > 0) ? 'unmask' : 'mask',
@@ -141,5 +141,6 @@ export function askFrom({ meta, change }: Receipt): Ask {
     startProbe: change.attempts.length > 0,
     withTriggers: false,
     allowLockout: false,
+    localUnits: change.displaces.length > 0 ? 'displace' : 'refuse',
   };
 }

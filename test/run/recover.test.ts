@@ -22,7 +22,14 @@ import { type Moment, Mortal } from './mortal.ts';
 
 const ASK: Ask = {
   ...{ verb: 'mask', units: ['cron'], now: true, runtime: false },
-  ...{ allowAbsent: false, killLeftovers: false, startProbe: true, allowLockout: false, withTriggers: false },
+  ...{
+    allowAbsent: false,
+    killLeftovers: false,
+    startProbe: true,
+    allowLockout: false,
+    withTriggers: false,
+    localUnits: 'refuse',
+  },
 };
 /** With a unit that stops, and depends on nothing; and with one that does not stop in time, so that the run undoes it. */
 const GOOD = 'deb-db1';

@@ -9,7 +9,14 @@ import { factsOf, type Situation } from '../plan/situation.ts';
 
 const ASK: Ask = {
   ...{ verb: 'mask', units: ['cron.service'], now: true, runtime: false },
-  ...{ withTriggers: false, allowAbsent: false, killLeftovers: false, startProbe: true, allowLockout: false },
+  ...{
+    withTriggers: false,
+    localUnits: 'refuse',
+    allowAbsent: false,
+    killLeftovers: false,
+    startProbe: true,
+    allowLockout: false,
+  },
 };
 const HOST: Situation = {
   units: { 'cron.service': { active: 'active', file: 'enabled' } },
