@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, readFile, stat, unlink } from 'node:fs/promises';
+import { mkdir, open, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { printable } from '../model/index.ts';
 import { type HostAddress, hashedName, KnownHosts, keyTypeOf, knownHostsName, type Objection } from './known-hosts.ts';
+import { underLock } from './lock-file.ts';
 
 export interface KnownHostsRecorder {
   /**
@@ -19,9 +19,6 @@ interface Pending {
   readonly key: Buffer;
   readonly settle: (against: Objection | undefined) => void;
 }
-
-const LOCK_RETRY_MS = 20;
-const LOCK_PATIENCE_MS = 5_000;
 
 /** Hosts that come while a write is under way share the next one: one lock and one fsync for all of them. */
 export function knownHostsRecorder(
@@ -61,7 +58,7 @@ async function append(file: string | undefined, batch: readonly Pending[], hashN
   if (file === undefined) throw new Error('no known_hosts file');
   if (file === '/dev/null') return []; // the usual way to say that nothing is to be remembered
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  return await locked(`${file}.lock`, async () => {
+  return await underLock(`${file}.lock`, async () => {
     const text = await readFile(file, 'utf8').catch(() => '');
     const now = new KnownHosts();
     now.addFile(file, text);
@@ -92,29 +89,5 @@ async function appendDurably(file: string, lines: string): Promise<void> {
     await handle.sync();
   } finally {
     await handle.close();
-  }
-}
-
-/** Runs alone among processes that use this lock file. One that stands unchanged for 5 s was left behind: it is taken over. */
-async function locked<T>(lock: string, work: () => Promise<T>): Promise<T> {
-  let held: FileHandle | undefined;
-  let seen: number | undefined;
-  for (let waited = 0; held === undefined; waited += LOCK_RETRY_MS) {
-    try {
-      held = await open(lock, 'wx', 0o600);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      const born = (await stat(lock).catch(() => undefined))?.mtimeMs;
-      if (born !== seen) waited = 0;
-      seen = born;
-      if (waited > LOCK_PATIENCE_MS) await unlink(lock).catch(() => undefined);
-      else await pause(LOCK_RETRY_MS);
-    }
-  }
-  try {
-    return await work();
-  } finally {
-    await held.close();
-    await unlink(lock).catch(() => undefined);
   }
 }
