@@ -104,7 +104,32 @@ function fromPkcs8(text: string, passphrase: string | undefined): string {
   const key = createPrivateKey(passphrase === undefined ? text : { key: text, passphrase });
   if (key.asymmetricKeyType === 'rsa') return key.export({ type: 'pkcs1', format: 'pem' }).toString();
   if (key.asymmetricKeyType === 'ec') return key.export({ type: 'sec1', format: 'pem' }).toString();
+  if (key.asymmetricKeyType === 'ed25519') return openSshForm(key);
   throw new Error('no other form of this key is known to ssh2');
+}
+
+/** An Ed25519 key as ssh-keygen writes it (PROTOCOL.key), in clear. */
+function openSshForm(key: KeyObject): string {
+  const { x = '', d = '' } = key.export({ format: 'jwk' });
+  const [open, secret] = [Buffer.from(x, 'base64url'), Buffer.from(d, 'base64url')];
+  const text = (content: Buffer | string): Buffer => {
+    const body = Buffer.from(content as string);
+    return Buffer.concat([number(body.length), body]);
+  };
+  const number = (value: number): Buffer => {
+    const bytes = Buffer.alloc(4);
+    bytes.writeUInt32BE(value);
+    return bytes;
+  };
+  const type = text('ssh-ed25519');
+  const twice = Buffer.alloc(8); // by which a wrong passphrase would show
+  const body = Buffer.concat([twice, type, text(open), text(Buffer.concat([secret, open])), text('')]);
+  const padding = Buffer.from([1, 2, 3, 4, 5, 6, 7]).subarray(0, (8 - (body.length % 8)) % 8);
+  const file = Buffer.concat([
+    ...[Buffer.from(OPENSSH_MAGIC, 'latin1'), text('none'), text('none'), text(''), number(1)],
+    ...[text(Buffer.concat([type, text(open)])), text(Buffer.concat([body, padding]))],
+  ]);
+  return `-----BEGIN OPENSSH PRIVATE KEY-----\n${file.toString('base64')}\n-----END OPENSSH PRIVATE KEY-----\n`;
 }
 
 /**
@@ -131,13 +156,14 @@ function hashOf(type: string, algo: string | undefined): string | undefined {
   return undefined;
 }
 
+const OPENSSH_MAGIC = 'openssh-key-v1\0';
+
 /** OpenSSH's own format (PROTOCOL.key) tells the public key, and so the type, even when it is encrypted. */
 function openSshEnvelope(text: string): { type: string; blob: Buffer; encrypted: boolean } | undefined {
   const body = /-----BEGIN OPENSSH PRIVATE KEY-----([\s\S]+?)-----END/.exec(text)?.[1];
   const data = Buffer.from(body ?? '', 'base64');
-  const magic = 'openssh-key-v1\0';
-  if (data.toString('latin1', 0, magic.length) !== magic) return undefined;
-  let at = magic.length;
+  if (data.toString('latin1', 0, OPENSSH_MAGIC.length) !== OPENSSH_MAGIC) return undefined;
+  let at = OPENSSH_MAGIC.length;
   const field = (): Buffer => {
     const length = data.readUInt32BE(at);
     at += 4 + length;
