@@ -4,6 +4,8 @@ import { printable } from '../model/index.ts';
 import { destroyLater, type Wire } from './wire.ts';
 
 const STDERR_KEPT = 1024;
+/** What shells end with where the program is not there, or is none. */
+const NO_PROGRAM: ReadonlySet<number> = new Set([126, 127]);
 /** How long output may follow the end of the command, when something that it started holds its pipes open. */
 const DRAIN_MS = 250;
 /** How long a command may ignore that its connection has ended. */
@@ -17,6 +19,7 @@ export function commandWire(shell: string, command: string): Wire {
   const child = spawn(shell, ['-c', `exec ${command}`], { stdio: 'pipe', detached: true });
   let stderr = '';
   let why: string | undefined;
+  let chance: 'transient' | 'lasting' = 'transient';
 
   const stream = new Duplex({
     read() {
@@ -51,9 +54,14 @@ export function commandWire(shell: string, command: string): Wire {
   });
   for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe.on('error', () => undefined);
   child.stdout.on('end', () => setTimeout(() => ended('closed its output'), DRAIN_MS).unref());
-  child.on('error', (error) => ended(`cannot be run: ${printable(error.message, 200)}`));
-  const told = (code: number | null, signal: string | null): void =>
+  child.on('error', (error) => {
+    chance = 'lasting';
+    ended(`cannot be run: ${printable(error.message, 200)}`);
+  });
+  const told = (code: number | null, signal: string | null): void => {
+    if (code !== null && NO_PROGRAM.has(code)) chance = 'lasting';
     ended(code === null ? `was ended by ${signal}` : `ended with exit code ${code}`);
+  };
   child.on('exit', (code, signal) => setTimeout(() => told(code, signal), DRAIN_MS).unref());
   child.on('close', told);
 
@@ -67,5 +75,6 @@ export function commandWire(shell: string, command: string): Wire {
       destroyLater(() => stream.destroy());
     },
     why: () => why,
+    chance: () => chance,
   };
 }

@@ -77,7 +77,8 @@ export function dial(options: Dial): Promise<Dialled> {
     const why = wire.why();
     // A bastion that is lost takes all with it; a command may also have ended because the host hung up.
     if (why !== undefined && (wire.kind === 'jump' || (step === 'greeting' && hello.dropped().by === 'silence'))) {
-      return { is: 'transient', fault: fault('unreachable', `${peer} cannot be reached: ${why}`) };
+      const is = wire.chance?.() === 'lasting' ? 'failed' : 'transient';
+      return { is, fault: fault('unreachable', `${peer} cannot be reached: ${why}`) };
     }
     if (error?.level === 'client-authentication') return { is: 'failed', fault: login.refusal(undefined) };
     // ssh2 gives a level to what breaks the protocol or the connection, and none to a disconnect by the server.

@@ -15,6 +15,8 @@ export interface Wire {
   finish(): void;
   /** Why it ended, where that is known by other means than the stream. Safe to print. */
   why(): string | undefined;
+  /** Whether it may end otherwise another time. Absent: it may. */
+  chance?(): 'transient' | 'lasting';
 }
 
 /** How long the goodbye may take to leave. */

@@ -52,6 +52,19 @@ describe('a ProxyCommand', () => {
     expect(shell.message).toMatch(/cannot be run: .*ENOENT/);
   });
 
+  it('that is no program is run once, and one that fails is tried again', async () => {
+    for (const [code, runs] of [
+      [126, 1],
+      [127, 1],
+      [1, 3],
+    ]) {
+      const log = files.path(`runs-${code}`);
+      const fault = faultOf(await connectTo({ port: 1 }, by(`sh -c 'echo run >>${log}; echo why >&2; exit ${code}'`)));
+      expect(fault.message).toMatch(new RegExp(`exit code ${code}: why`));
+      expect(files.read(`runs-${code}`).split('run')).toHaveLength(runs! + 1);
+    }
+  });
+
   it('that says nothing is given up at the deadline, and ended', async () => {
     const pid = files.path('sleeper');
     const command = `sh -c 'trap "touch ${pid}; exit" HUP; sleep 60 & wait'`;
