@@ -37,8 +37,11 @@ export interface SessionFacts {
   readonly server: { readonly address: string; readonly port: number } | null;
   /** Main processes of units that listen there; looked for only where the processes do not lead to one. */
   readonly listeners: readonly number[];
-  /** The interface that has the server's address, and the units that set it up; looked for only when one of those may be hit. */
-  readonly network: { readonly interface: string; readonly owners: readonly string[] } | null;
+  /**
+   * The interface that has the server's address, the one by which answers leave, and the units that set them up; looked for only
+   * when such a unit may be hit.
+   */
+  readonly networks: readonly { readonly interface: string; readonly owners: readonly string[] }[];
   /** Of nsswitch.conf, only when a directory's daemon may be hit: `passwd` → `files`, `sss`. */
   readonly logins: readonly { readonly database: string; readonly sources: readonly string[] }[];
 }

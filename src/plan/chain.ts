@@ -42,7 +42,7 @@ export function chainToSession(from: readonly string[], { units, session }: Depe
 }
 
 /** How this session hangs on the very unit; null when it does not. */
-function tieOf(unit: UnitDependence, { processes, server, listeners, network, logins }: SessionFacts): string | null {
+function tieOf(unit: UnitDependence, { processes, server, listeners, networks, logins }: SessionFacts): string | null {
   // its monitor may have been moved to the session's scope: then it is known by its number
   const process =
     processes.find((each) => each.unit !== null && unit.names.includes(each.unit)) ??
@@ -55,9 +55,8 @@ function tieOf(unit: UnitDependence, { processes, server, listeners, network, lo
     (isRunning(unit.active) &&
       unit.listens.some((end) => end.port === server?.port && answersAt(end.address, server.address)));
   if (server && listens) return `which listens on port ${server.port}, by which this session came`;
-  if (network && unit.names.some((name) => network.owners.includes(name))) {
-    return `which set up ${network.interface}, by which this session came`;
-  }
+  const network = networks.find(({ owners }) => unit.names.some((name) => owners.includes(name)));
+  if (network) return `which set up ${network.interface}, by which this session came`;
   const login =
     isRunning(unit.active) && logins.find(({ sources }) => sources.some((source) => servesLogins(unit.id, source)));
   return login ? `which nsswitch.conf names for ${login.database}` : null;

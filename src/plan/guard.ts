@@ -86,9 +86,11 @@ function inUse({ facts, instances }: Endangered): boolean {
 function elsewhere(target: Endangered, { dependence }: Facts): string | null {
   const { unit } = target;
   if (dependence === null) return null;
-  const { network, logins } = dependence.session;
-  if (network && network.owners.length > 0 && /^(?:NetworkManager|systemd-networkd|networking|ifup@.*)\./.test(unit)) {
-    return `${network.interface}, by which this session came, was set up by ${network.owners[0]}`;
+  const { networks, logins } = dependence.session;
+  const others = networks.flatMap(({ owners }) => owners.slice(0, 1));
+  const known = networks.length > 0 && others.length === networks.length;
+  if (known && /^(?:NetworkManager|systemd-networkd|networking|ifup@.*)\./.test(unit)) {
+    return `${networks[0]!.interface}, by which this session came, was set up by ${others[0]}`;
   }
   const serves = ['sss', 'ldap', 'winbind'].find((source) => servesLogins(unit, source));
   return serves !== undefined && logins.length > 0 ? `nsswitch.conf does not name ${serves}` : null;

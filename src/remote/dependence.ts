@@ -48,8 +48,8 @@ function sessionFrom(records: readonly (readonly string[])[]): SessionFacts {
     const port = wholeNumber(text);
     return port !== null && /^[0-9A-Fa-f:.]+(?:%[\w.-]+)?$/.test(address) ? [{ address, port }] : [];
   });
-  const [name] = of('interface').flatMap(([word = '']) => (/^[\w.:-]{1,15}$/.test(word) ? [word] : []));
-  const owners = of('owner').flatMap(([unit = '']) => (isUnitName(unit) ? [unit] : []));
+  const interfaces = of('interface').flatMap(([word = '']) => (/^[\w.:-]{1,15}$/.test(word) ? [word] : []));
+  const owners = of('owner');
   return {
     processes: of('process').flatMap(([text, unit = '', ...words]) => {
       const pid = wholeNumber(text);
@@ -57,7 +57,10 @@ function sessionFrom(records: readonly (readonly string[])[]): SessionFacts {
     }),
     server: server ?? null,
     listeners: of('listener').flatMap(([text]) => wholeNumber(text) ?? []),
-    network: name === undefined ? null : { interface: name, owners },
+    networks: interfaces.map((name) => ({
+      interface: name,
+      owners: owners.flatMap(([of, unit = '']) => (of === name && isUnitName(unit) ? [unit] : [])),
+    })),
     logins: of('login').map(([database = '', ...sources]) => ({
       database: printable(database, 20),
       sources: sources.filter((source) => /^\w{1,20}$/.test(source)),

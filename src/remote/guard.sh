@@ -39,7 +39,7 @@ tell_session() {
     up=$parent
   done
   set -- $connection
-  address=${3-} port=${4-}
+  client=${1-} address=${3-} port=${4-}
   port=${port%%[!0-9]*}
   if [ "$served$port" = no ] || [ "$served" = yes ]; then return 0; fi
   find_listener
@@ -102,28 +102,40 @@ find_listener() {
   done
 }
 
-# The interface that has the server's address, and who set it up.
+# The interface that has the server's address, the one by which answers leave, and who set them up.
 tell_network() {
   [ -n "$address" ] || return 0
+  interfaces=' '
   # shellcheck disable=SC2046 # words
   set -- $(exec ip -o address show to "${address%%"%"*}" 2>/dev/null)
-  index=${1-} interface=${2-}
-  index=${index%:}
-  case $index$interface in '' | *[!A-Za-z0-9:._-]*) return 0 ;; esac
-  rec "session interface $interface"
-  if [ -r "$root/run/systemd/netif/links/$index" ]; then
+  tell_interface "${2-}"
+  # shellcheck disable=SC2046 # words
+  set -- $(exec ip -o route get "${client%%"%"*}" 2>/dev/null)
+  while [ $# -gt 1 ]; do
+    if [ "$1" = dev ]; then tell_interface "$2"; fi
+    shift
+  done
+}
+
+tell_interface() {
+  case $1 in '' | . | .. | *[!A-Za-z0-9:._-]*) return 0 ;; esac
+  case $interfaces in *" $1 "*) return 0 ;; esac
+  interfaces="$interfaces$1 "
+  rec "session interface $1"
+  first_line "$root/sys/class/net/$1/ifindex"
+  if [ -r "$root/run/systemd/netif/links/$value" ]; then
     while read -r line; do
-      case $line in ADMIN_STATE=conf* | ADMIN_STATE=failed) rec 'session owner systemd-networkd.service' ;; esac
-    done <"$root/run/systemd/netif/links/$index"
+      case $line in ADMIN_STATE=conf* | ADMIN_STATE=failed) rec "session owner $1 systemd-networkd.service" ;; esac
+    done <"$root/run/systemd/netif/links/$value"
   fi
-  if [ -r "$root/run/NetworkManager/devices/$index" ]; then
+  if [ -r "$root/run/NetworkManager/devices/$value" ]; then
     while read -r line; do
-      case $line in managed=true | managed=1) rec 'session owner NetworkManager.service' ;; esac
-    done <"$root/run/NetworkManager/devices/$index"
+      case $line in managed=true | managed=1) rec "session owner $1 NetworkManager.service" ;; esac
+    done <"$root/run/NetworkManager/devices/$value"
   fi
   if [ -r "$root/run/network/ifstate" ]; then
     while read -r line; do
-      case $line in "$interface="*) rec 'session owner networking.service' && rec "session owner ifup@$interface.service" ;; esac
+      case $line in "$1="*) rec "session owner $1 networking.service" && rec "session owner $1 ifup@$1.service" ;; esac
     done <"$root/run/network/ifstate"
   fi
 }

@@ -145,22 +145,38 @@ printf '${status}' >status; printf '${cgroup.join('\\n')}\\n' >cgroup; printf '$
   it('who set up the interface is told when such a unit might be hit', async () => {
     // busybox has an `ip` of its own, which no shim can replace
     const [address, index, name] = sh.name === 'busybox' ? ['127.0.0.1', 1, 'lo'] : ['10.0.0.2', 7, 'eth0.5'];
-    const env = `export SSH_CONNECTION="10.0.0.1 5 ${address} 22"`;
+    const from = (client: string) => `export SSH_CONNECTION="${client} 5 ${address} 22"`;
     const files = {
-      '/shim/ip': `#!/bin/sh\n[ "$*" = "-o address show to ${address}" ] && echo "${index}: ${name}    inet ${address}/24 scope global ${name}"\n`,
+      '/shim/ip': `#!/bin/sh
+case "$*" in
+  "-o address show to ${address}") echo "${index}: ${name}    inet ${address}/24 scope global ${name}" ;;
+  "-o route get 10.0.0.1") echo "10.0.0.1 via 10.0.0.9 dev eth7 src ${address}" ;;
+  "-o route get 127.0.0.1") echo "local 127.0.0.1 dev ${name} src 127.0.0.1" ;;
+esac
+`,
+      [`/sys/class/net/${name}/ifindex`]: `${index}\n`,
       [`/run/systemd/netif/links/${index}`]: 'ADMIN_STATE=configured\nOPER_STATE=routable\n',
       [`/run/NetworkManager/devices/${index}`]: '[device]\nmanaged=false\n',
       '/run/network/ifstate': `eth7=eth7\n${name}=${name}\n`,
     };
     const owners = ['systemd-networkd.service', 'networking.service', `ifup@${name}.service`];
-    const facts = [`interface ${name}`, ...owners.map((owner) => `owner ${owner}`)];
-    const hit = await told(['systemd-networkd.service'], [shell(), SSHD], files, env);
-    expect(hit.session.slice(3)).toEqual(facts.map((fact) => `session ${fact}`));
-    const spared = await told(['fm-a.service'], [shell(), SSHD], files, env);
-    expect(spared.session).toHaveLength(3);
-    const elsewhere = 'export SSH_CONNECTION="10.0.0.1 5 192.0.2.77 22"';
-    const unknown = await told(['systemd-networkd.service'], [shell(), SSHD], files, elsewhere);
-    expect(unknown.session, 'an address that no interface has').toHaveLength(3);
+    const facts = [`interface ${name}`, ...owners.map((owner) => `owner ${name} ${owner}`)];
+    const ask = async (unit: string, env: string) => (await told([unit], [shell(), SSHD], files, env)).session.slice(3);
+    const session = facts.map((fact) => `session ${fact}`);
+    expect(await ask('systemd-networkd.service', from('127.0.0.1'))).toEqual(session);
+    expect(await ask('fm-a.service', from('127.0.0.1'))).toEqual([]);
+    if (sh.name === 'busybox') return;
+    const way = [
+      'session interface eth7',
+      'session owner eth7 networking.service',
+      'session owner eth7 ifup@eth7.service',
+    ];
+    expect(await ask('systemd-networkd.service', from('10.0.0.1')), 'answers leave elsewhere').toEqual([
+      ...session,
+      ...way,
+    ]);
+    const nowhere = 'export SSH_CONNECTION="192.0.2.7 5 192.0.2.77 22"';
+    expect(await ask('systemd-networkd.service', nowhere), 'an address that no interface has').toEqual([]);
   });
 
   it('where accounts come from is told when the daemon behind them might be hit', async () => {

@@ -64,6 +64,23 @@ describeLab('a mask is refused', (lab) => {
     await Promise.all(hosts.map((host) => sh(host, `rm -r /etc/systemd/system/*.target.requires; ${RELOAD}`)));
   });
 
+  it('for a reason: a host on which it is masked by hand does not boot', async () => {
+    await Promise.all(
+      hosts.map(async (host) => {
+        await sh(
+          host,
+          `${unit('needed.service', daemon())} mkdir -p /etc/systemd/system/multi-user.target.requires
+          ln -s /usr/lib/systemd/system/needed.service /etc/systemd/system/multi-user.target.requires/
+          ln -s /dev/null /etc/systemd/system/needed.service; sync`,
+        );
+        await host.powerCut();
+        await expect(host.boot()).rejects.toThrow('Failed to isolate default target');
+        await host.reset();
+        await reloadMark(host);
+      }),
+    );
+  });
+
   it.each([
     ['dbus.socket', /^dbus\.socket ← \S+ \(Requires\) ← boot$/],
     ['dbus.service', /boot/],

@@ -121,7 +121,7 @@ export function dependenceOf(
   depends: Readonly<Record<string, DependenceWords | null>>,
   session: Partial<SessionFacts>,
 ): Dependence {
-  const nobody: SessionFacts = { processes: [], server: null, listeners: [], network: null, logins: [] };
+  const nobody: SessionFacts = { processes: [], server: null, listeners: [], networks: [], logins: [] };
   return {
     units: Object.entries(depends).map(([id, words]) => ({
       id,
