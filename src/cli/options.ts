@@ -233,6 +233,11 @@ export const takingOver = {
 
 export const recovery = {
   undo: { type: 'boolean', group: CHANGE, describe: 'put the hosts in doubt back, also where the change is whole' },
+  'from-hosts': {
+    type: 'boolean',
+    group: SELECTION,
+    describe: 'go by the receipts on the hosts of -i and -l, without a journal; without a run: show them',
+  },
   ...takingOver,
 } as const satisfies Record<string, Options>;
 

@@ -129,6 +129,7 @@ export function metaOf(run: RunInfo): Record<string, string> {
     started: run.startedAt,
     command: run.command,
     units: run.units.join(' '),
+    ...(run.now ? { now: 'yes' } : {}),
     ...(run.reason === null ? {} : { reason: run.reason }),
     ...(run.ticket === null ? {} : { ticket: run.ticket }),
   };

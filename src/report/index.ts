@@ -3,9 +3,11 @@ export { type HostCard, hostCard } from './host-card.ts';
 export { jsonSink, ndjsonSink, visibleJson } from './json-sinks.ts';
 export {
   inventoryTable,
+  type ReceiptRow,
   type RunProgress,
   type RunRecord,
   type RunSummary,
+  receiptsTable,
   runDetails,
   runsTable,
 } from './listings.ts';

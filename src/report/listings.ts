@@ -1,5 +1,6 @@
 import type { Host, HostReport, Report, RunInfo } from '../model/index.ts';
-import { countOutcomes } from './explain.ts';
+import { countOutcomes, explain, failuresOf } from './explain.ts';
+import { labelHosts } from './hosts.ts';
 import type { Screen } from './output.ts';
 import { renderReport } from './results.ts';
 import { type Column, renderTable } from './table.ts';
@@ -58,6 +59,34 @@ function minute(time: string): string {
 function commandLine(run: RunInfo): string {
   return [run.command, ...run.units, ...(run.now ? ['--now'] : []), ...(run.runtime ? ['--runtime'] : [])].join(' ');
 }
+
+/** A run as the receipts tell of it, and where they are. */
+export interface ReceiptRow {
+  readonly run: RunInfo;
+  readonly hosts: readonly string[];
+}
+
+/** `recover --from-hosts`: what runs left on the hosts; then the hosts that could not be asked. */
+export function receiptsTable(
+  rows: readonly ReceiptRow[],
+  unread: readonly HostReport[],
+  screen: Screen,
+  { verbose }: { readonly verbose: boolean },
+): string {
+  const table = renderTable(RECEIPT_COLUMNS, rows, screen) || 'no receipts\n';
+  return [table, explain(failuresOf(unread), screen, verbose ? 'all' : 'some')]
+    .filter((part) => part !== '')
+    .join('\n');
+}
+
+const RECEIPT_COLUMNS: readonly Column<ReceiptRow>[] = [
+  { title: 'run', of: ({ run }) => run.id, as: 'word', min: 12 },
+  { title: 'started', of: ({ run }) => minute(run.startedAt), as: 'text', rank: 0, min: 10 },
+  { title: 'command', of: ({ run }) => commandLine(run), as: 'text', rank: 3, min: 10 },
+  { title: 'by', of: ({ run }) => run.actor, as: 'name', min: 8 },
+  { title: 'why', of: ({ run }) => [run.ticket, run.reason].filter(Boolean).join(': '), as: 'text', rank: 1, min: 8 },
+  { title: 'on', of: ({ hosts }) => labelHosts(hosts), as: 'name', min: 8 },
+];
 
 /** What a journal tells about one run, host by host. */
 export interface RunRecord {

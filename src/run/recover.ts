@@ -3,7 +3,7 @@
  * is put back. The undo goes out also where nothing was changed: it has a higher number than any request before it, so that
  * none of those does anything any more, however late it arrives.
  */
-import { type Facts, type Fault, fault, type HostReport } from '../model/index.ts';
+import { type Facts, type Fault, fault, type HostReport, type Receipt } from '../model/index.ts';
 import { unread } from '../plan/judge.ts';
 import { type Deed, find, namesOf, wayBack } from '../plan/recall.ts';
 import type { Session } from '../remote/session.ts';
@@ -34,6 +34,24 @@ export async function recoverHost(host: JournalHost, doubt: Doubt, job: UndoJob,
   const report = met === undefined ? outOfReach(visited, doubt) : visited;
   await record(job.journal, { type: 'settled', at: crew.clock.date(), report });
   return report;
+}
+
+/** What runs left on a host. Where it cannot be read the report has a fault. */
+export function readReceipts(
+  host: JournalHost,
+  crew: Crew,
+  found: (receipts: readonly Receipt[]) => void,
+): Promise<HostReport> {
+  const wishes = [...(crew.wishes ?? []), 'receipts=all' as const];
+  return visit(host, { ...crew, wishes }, [], async ({ facts }) => {
+    if (facts.privilege.kind === 'none') {
+      const { why, hint } = facts.privilege;
+      const problem = fault('no-privilege', `its receipts are for root alone: ${why}`, hint);
+      return { outcome: 'refused', units: [], fault: problem };
+    }
+    found(facts.receipts);
+    return { outcome: 'unchanged', units: [], fault: null };
+  });
 }
 
 async function settled(host: JournalHost, doubt: Doubt, job: UndoJob, crew: Crew, session: Session): Promise<Ending> {

@@ -191,3 +191,78 @@ describe('a run that may still be at work', () => {
     expect(taken.code, taken.stderr).toBe(0);
   });
 });
+
+describe('where the journal is lost', () => {
+  const fromHosts = (who: Operator, ...args: string[]) => who.run('recover', '--from-hosts', ...args, ...at());
+  let bob: Operator;
+  beforeEach(() => {
+    bob = operator({ actor: 'bob@laptop' });
+    return async () => {
+      if (existsSync(bob.stateDir)) await bob.run('rollback', 'last', '-y', ...known());
+      bob.dispose();
+    };
+  });
+
+  it('the hosts tell which runs left receipts, who began them, and why', async () => {
+    const none = await fromHosts(bob);
+    expect([none.code, none.stdout]).toEqual([0, 'no receipts\n']);
+    const { report } = await mask();
+    const list = await fromHosts(bob);
+    expect(list.code).toBe(0);
+    expect(list.stdout).toMatch(new RegExp(`${report.run.id}.*mask cron.*alice@bastion.*OPS-7.*deb-web1 \\(\\+2`));
+    const json = JSON.parse((await fromHosts(bob, '-o', 'json')).stdout);
+    expect(json).toMatchObject({
+      schema: 'fleetmask.receipts/1',
+      receipts: [
+        { id: report.run.id, command: 'mask', units: ['cron'], now: true, actor: 'alice@bastion', ticket: 'OPS-7' },
+      ],
+      unread: [],
+    });
+    expect(existsSync(bob.stateDir), 'nothing is written here').toBe(false);
+  });
+
+  it('a run is settled by its receipts, with a journal of its own that a rollback can go by', async () => {
+    const { report } = await mask();
+    const run = await fromHosts(bob, report.run.id.slice(0, 15), '-l', 'all', '-y', '-o', 'json');
+    expect(run.code, run.stderr).toBe(0);
+    expect(run.stderr).toContain('note: 3 of 3 hosts hold a receipt');
+    expect(run.report).toMatchObject({ run: { id: report.run.id, actor: 'bob@laptop' }, totals: { masked: 3 } });
+    expect(run.on('el-app1').units).toMatchObject([
+      { asked: 'cron', unit: 'crond.service', before: { active: 'active' } },
+    ]);
+    const back = await bob.run('rollback', 'last', '-y', ...known(), '-o', 'json');
+    expect(back.report.totals).toEqual({ restored: 3 });
+    expect(await dumps()).toEqual(before);
+  });
+
+  it('a run is put back with --undo, some hosts first and the others later', async () => {
+    const { report } = await mask();
+    const one = await fromHosts(bob, 'last', '-l', 'el-app1', '--undo', '-y', '-o', 'json');
+    expect([one.code, one.report.totals]).toEqual([5, { 'rolled-back': 1 }]);
+    const rest = await fromHosts(bob, report.run.id, '-l', 'all', '--undo', '-y', '-o', 'json');
+    expect([rest.code, rest.report.totals]).toEqual([5, { 'rolled-back': 2 }]);
+    expect(await dumps()).toEqual(before);
+    const gone = await fromHosts(bob, 'last', '-l', 'all', '-y');
+    expect(gone).toMatchObject({ code: 2, stderr: expect.stringContaining('no host holds a receipt') });
+  });
+
+  it('the machine that has the journal may go by the hosts as well', async () => {
+    await mask();
+    cutBefore(({ type }) => type === 'settled');
+    const run = await fromHosts(alice, 'last', '-l', 'all', '-y', '-o', 'json');
+    expect([run.code, run.report.totals]).toEqual([0, { masked: 3 }]);
+    expect(hostsInDoubt(stateOfRun(records()))).toEqual([]);
+  });
+
+  it('a host that cannot be asked is named, and no limit is a mistake', async () => {
+    const { report } = await mask();
+    const wrongPort = ['-i', 'deb-web1,', '--port', '1', '-o', 'json'];
+    const run = await bob.run('recover', '--from-hosts', ...wrongPort, ...known());
+    expect([run.code, JSON.parse(run.stdout).unread]).toMatchObject([
+      4,
+      [{ host: 'deb-web1', outcome: 'unreachable' }],
+    ]);
+    const all = await fromHosts(bob, report.run.id, '-y');
+    expect(all).toMatchObject({ code: 2, stderr: expect.stringContaining('-l all') });
+  });
+});

@@ -1,0 +1,66 @@
+/** Settling the hosts that a run left in doubt, and telling how all of its hosts stand. */
+import type { HostReport, RunInfo } from '../model/index.ts';
+import { doubtOn, hostsInDoubt, reportOn } from '../run/doubt.ts';
+import { totalsOf } from '../run/fleet.ts';
+import { type Journal, type JournalHost, type RunState, readJournal, stateOfRun } from '../run/journal.ts';
+import { recoverHost } from '../run/recover.ts';
+import type { CrewFlags } from './crew.ts';
+import type { Io } from './io.ts';
+import { consent as agree, metaOf, stateDir, visitFleet } from './run.ts';
+import type { OutputFlags } from './screen.ts';
+
+export interface Recovery {
+  /** The run as its journal, or its receipts, tell of it. */
+  readonly run: RunInfo;
+  readonly hosts: readonly JournalHost[];
+  readonly flags: CrewFlags & OutputFlags & { readonly yes?: boolean | undefined; readonly undo?: boolean | undefined };
+  /** The journal, claimed for this process, and what it says; no journal where there is nothing left to do. */
+  open(): Promise<{ readonly journal?: Journal; readonly state: RunState }>;
+  /** Reports on hosts that have turned out to be none of the run's. */
+  readonly others?: ReadonlyMap<string, HostReport>;
+}
+
+/** Returns the exit code. */
+export async function recoverHosts(io: Io, recovery: Recovery): Promise<number> {
+  const { flags, hosts, others } = recovery;
+  const { waves: _, ...earlier } = recovery.run;
+  const run: RunInfo = { ...earlier, command: 'recover', actor: io.actor, startedAt: io.date().toISOString() };
+  let state: RunState;
+  let journal: Journal | undefined;
+  const left = () => hostsInDoubt(stateOfRun(readJournal(stateDir(io), run.id)));
+  try {
+    return await visitFleet(io, {
+      run,
+      hosts,
+      flags,
+      prepare: async () => {
+        ({ journal, state } = await recovery.open());
+        if (journal === undefined) return;
+        const doubtful = hosts.filter(({ host }) => doubtOn(host, state, 'settle') !== null);
+        if (doubtful.length > 0) await agree(io, run, doubtful, flags.yes);
+        const names = doubtful.map(({ host }) => host);
+        await journal.commit({ type: 'recovery', at: run.startedAt, actor: run.actor, hosts: names });
+      },
+      work: async (host, crew) => {
+        const other = others?.get(host.host);
+        if (other !== undefined) return other;
+        const doubt = doubtOn(host.host, state, flags.undo ? 'put-back' : 'settle');
+        if (doubt !== null)
+          return recoverHost(host, doubt, { run: run.id, meta: metaOf(run), journal: journal! }, crew);
+        const report = reportOn(host, state);
+        if (journal !== undefined && state.hosts.get(host.host)?.report === null) {
+          await journal.commit({ type: 'settled', at: run.startedAt, report });
+        }
+        return report;
+      },
+      inDoubt: left,
+      finish: async (reports, exitCode) => {
+        if (journal === undefined) return;
+        const at = io.date().toISOString();
+        await journal.commit({ type: 'finished', at, totals: totalsOf(reports), exitCode, inDoubt: left().length });
+      },
+    });
+  } finally {
+    await journal?.close();
+  }
+}
