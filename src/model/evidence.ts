@@ -16,9 +16,18 @@ export interface Evidence {
   readonly receipt: boolean;
 }
 
-export interface Refusal {
-  readonly kind: 'locked' | 'fenced' | 'write' | 'malformed';
-  readonly text: string;
+export type Refusal =
+  | { readonly kind: 'fenced' | 'write' | 'malformed'; readonly text: string }
+  | { readonly kind: 'locked'; readonly text: string; readonly holder: LockHolder };
+
+/** The run that is at work on the host. */
+export interface LockHolder {
+  readonly run: string;
+  /** As in receipts. */
+  readonly meta: Readonly<Record<string, string>>;
+  /** Seconds since 1970, and since then, both by the host's clock; null where it cannot tell. */
+  readonly since: number | null;
+  readonly seconds: number;
 }
 
 export interface StepResult {

@@ -18,3 +18,13 @@ export interface Receipt {
   /** What the host answered when the change had ended; null when it has not, or only the receipts of all runs were asked for. */
   readonly result: Evidence | null;
 }
+
+/** Whose mask holds a unit, as reports tell it. Null where the receipt does not say. */
+export interface UnitReceipt {
+  readonly run: string;
+  readonly actor: string | null;
+  /** By the clock of the controller, RFC 3339. */
+  readonly startedAt: string | null;
+  readonly reason: string | null;
+  readonly ticket: string | null;
+}

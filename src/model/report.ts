@@ -1,5 +1,6 @@
 import type { Os, UnitState } from './facts.ts';
 import type { Fault } from './fault.ts';
+import type { UnitReceipt } from './receipt.ts';
 
 /** How a host ended. Exactly one each; see the exit codes in src/cli/exit.ts. */
 export type Outcome =
@@ -35,6 +36,8 @@ export interface UnitReport {
   /** Processes that are left in its control group, this session's own included. */
   readonly leftovers: number;
   readonly notes: readonly string[];
+  /** `status` only: whose mask it is; null where no run's, or where it takes root to know. */
+  readonly receipt?: UnitReceipt | null;
 }
 
 export interface HostReport {

@@ -15,6 +15,7 @@ import {
   type UnitPlan,
   type UnitReport,
 } from '../model/index.ts';
+import { sayLock } from './holders.ts';
 
 export interface Verdict {
   readonly units: readonly UnitReport[];
@@ -70,7 +71,7 @@ export function refusalOf({ refused }: Evidence): Fault | null {
     case undefined:
       return null;
     case 'locked':
-      return fault('locked', `another run is at work on this host: ${refused.text}`);
+      return fault('locked', sayLock(refused.holder));
     case 'fenced':
       return fault('stale-plan', `the host has seen a newer request of this run (${refused.text})`);
     case 'write':

@@ -1,6 +1,7 @@
 /** Facts → what is true of the units now; for `status`. */
 import { type Facts, type Fault, isRunning, type Outcome, stateOf, type UnitReport } from '../model/index.ts';
 import { systemdFault } from './assemble.ts';
+import { holderOf, sayHolder } from './holders.ts';
 import { type Query, resolve } from './resolve.ts';
 import { triggersOf } from './triggers.ts';
 
@@ -10,8 +11,8 @@ export interface Observation {
   readonly fault: Fault | null;
 }
 
-/** Masked means that systemd has read the mask: a link on disk that it has not read yet stops nobody. */
-export function observe(queries: readonly Query[], facts: Facts): Observation {
+/** `now`: RFC 3339. Masked means that systemd has read the mask: a link on disk that it has not read yet stops nobody. */
+export function observe(queries: readonly Query[], facts: Facts, now: string): Observation {
   const unusable = systemdFault(facts);
   if (unusable) return { outcome: 'refused', units: [], fault: unusable };
   const units: UnitReport[] = [];
@@ -22,7 +23,9 @@ export function observe(queries: readonly Query[], facts: Facts): Observation {
       const { asked, unit, facts: shown, instances } = meant;
       const state = stateOf(shown);
       const running = instances.filter((instance) => isRunning(instance.active)).map(({ id }) => id);
+      const receipt = holderOf(unit, facts.receipts);
       const notes = [
+        ...(receipt ? [sayHolder(receipt, now)] : []),
         ...(shown.load === 'masked' && isRunning(shown.active) ? ['masked, and still running'] : []),
         ...(shown.load !== 'masked' && shown.file.startsWith('masked')
           ? ['masked on disk only: systemd has not read it']
@@ -40,6 +43,7 @@ export function observe(queries: readonly Query[], facts: Facts): Observation {
         steps: [],
         leftovers: 0,
         notes,
+        receipt,
       });
     }
   }

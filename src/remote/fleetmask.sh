@@ -399,7 +399,8 @@ begin() {
     holder=0 holder_run='' holder_meta=''
     read -r holder holder_run holder_meta <"$state/lock"
     if ! { [ "$verb" = undo ] && [ "$holder_run" = "$run" ] && [ "$holder" -gt 1 ] && kill -s KILL "$holder" && flock -w 10 9; }; then
-      refuse "locked $holder_run $holder_meta"
+      since=$(stat -c %Y "$state/lock")
+      refuse "locked ${holder_run:--} ${holder_meta:--} $since $(($(date +%s) - ${since:-0}))"
       return 1
     fi
   fi
@@ -459,7 +460,7 @@ apply() {
 change_links() {
   for path in $removes; do
     { [ -L "$root$path" ] && [ "$root$path" -ef /dev/null ]; } || continue
-    note "removing $path $(readlink "$root$path")" || return 1
+    note "removing $path $(readlink "$root$path")" && take "$path" || return 1
     step "remove:$path" rm -f "$root$path" || return 1
     changed=yes
   done
@@ -664,6 +665,8 @@ undo() {
   if [ "$failed" = no ]; then
     rm -rf "$receipt"
     rmdir "$receipts" 2>/dev/null
+    # Fences hold as long as a request of theirs may still lie unread somewhere: a program that hangs for a week is dead.
+    find "$state" -maxdepth 1 -name '*.seq' -mtime +7 -exec rm -f {} +
   fi
   exec 9>&-
 }
@@ -673,9 +676,37 @@ restore_links() {
     case $what in
       linking) restore_absence ;;
       displacing) replace "$path" $text ;;
-      removing) [ -L "$root$path" ] || step "relink:$path" ln -s "$text" "$root$path" || failed=yes ;;
+      removing)
+        if [ ! -L "$root$path" ]; then
+          if step "relink:$path" ln -s "$text" "$root$path"; then hand_back; else failed=yes; fi
+        fi
+        ;;
     esac
   done <"$receipt/log"
+}
+
+# take PATH: a link is about to go. It may be an earlier run's own, and that run's again when it is back: $receipt says which.
+take() {
+  stat -c 'taking %n %i.%Z' "$root$1" >>"$receipt/log"
+}
+
+# Link $path is back, a new one: whose receipt has the one that was taken learns of it, or could not be undone any more.
+hand_back() {
+  taken=
+  while read -r key named identity; do
+    case $key in taking) [ "$named" != "$root$path" ] || taken=$identity ;; esac
+  done <"$receipt/log"
+  [ -n "$taken" ] || return 0
+  set +f
+  for other in "$root"/var/lib/fleetmask/*/log "$root"/run/fleetmask/runs/*/log; do
+    [ -w "$other" ] || continue
+    held=
+    while read -r key named identity; do
+      case $key in linked) [ "$named" != "$root$path" ] || held=$identity ;; esac
+    done <"$other"
+    [ "$held" != "$taken" ] || stat -c 'linked %n %i.%Z' "$root$path" >>"$other"
+  done
+  set -f
 }
 
 restore_absence() {
@@ -787,7 +818,7 @@ lift() {
   [ -w "$receipt/log" ] || return 0
   for path in $lifts; do
     { [ -L "$root$path" ] && [ "$root$path" -ef /dev/null ]; } || continue
-    note "removing $path $(readlink "$root$path")" || return 0
+    note "removing $path $(readlink "$root$path")" && take "$path" || return 0
     step "lift:$path" rm -f "$root$path" && lifted="$lifted $path"
   done
   [ -z "$lifted" ] || step reload ctl daemon-reload

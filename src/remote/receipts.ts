@@ -1,13 +1,6 @@
 /** Records of receipts → receipts. A receipt holds the request that made it, word for word, and what became of its links. */
-import {
-  type Change,
-  isUnitName,
-  type Prior,
-  type PriorState,
-  printable,
-  type Receipt,
-  type UnitState,
-} from '../model/index.ts';
+import { type Change, isUnitName, type Prior, type PriorState, type Receipt, type UnitState } from '../model/index.ts';
+import { metaFrom } from './meta.ts';
 import type { HostRecord } from './protocol.ts';
 import { evidenceFrom } from './records.ts';
 
@@ -87,21 +80,6 @@ function stateFrom(text: string): PriorState[] {
   const [id = '', load = '', file = '', active = ''] = text.split(',');
   const state: UnitState = { load, file, active };
   return isUnitName(id) && Object.values(state).every((word) => /^[A-Za-z0-9-]*$/.test(word)) ? [{ id, ...state }] : [];
-}
-
-/** `key=value&…`, percent-encoded; see `encoded` in protocol.ts. */
-export function metaFrom(text: string): Record<string, string> {
-  const meta: Record<string, string> = {};
-  for (const pair of text.split('&')) {
-    const [key = '', value] = pair.split('=');
-    if (!/^[a-z]{1,20}$/.test(key) || value === undefined) continue;
-    try {
-      meta[key] = printable(decodeURIComponent(value), 1000);
-    } catch {
-      meta[key] = printable(value, 1000);
-    }
-  }
-  return meta;
 }
 
 /** Null when the answer is not whole: the host was cut off while it worked or wrote. */

@@ -3,6 +3,7 @@ import {
   type Evidence,
   type Facts,
   type Leftovers,
+  type LockHolder,
   type Os,
   type PathFact,
   type Privilege,
@@ -15,6 +16,7 @@ import {
 } from '../model/index.ts';
 import { blocks, keyValue, texts, unitNames } from './blocks.ts';
 import { dependenceFrom } from './dependence.ts';
+import { metaFrom } from './meta.ts';
 import type { HostRecord } from './protocol.ts';
 import { hintFor } from './refusals.ts';
 
@@ -159,7 +161,18 @@ function refusalFrom([first, ...rest]: readonly string[]): Refusal | null {
   if (first === undefined) return null;
   const [kind = '', ...words] = first.split(' ');
   const text = printable([words.join(' '), ...rest].join(' '));
-  return kind === 'locked' || kind === 'fenced' || kind === 'write' ? { kind, text } : { kind: 'malformed', text };
+  if (kind === 'locked') return { kind, text, holder: holderFrom(words) };
+  return kind === 'fenced' || kind === 'write' ? { kind, text } : { kind: 'malformed', text };
+}
+
+/** `RUN META SINCE SECONDS`; what the holder had not yet written is `-`. */
+function holderFrom([run = '-', meta = '-', since = '', seconds = '']: readonly string[]): LockHolder {
+  return {
+    run: printable(run, 80),
+    meta: metaFrom(meta),
+    since: secondsFrom(since),
+    seconds: Math.max(0, secondsFrom(seconds) ?? 0),
+  };
 }
 
 function stepsFrom(records: readonly HostRecord[]): StepResult[] {

@@ -10,6 +10,7 @@ import {
   type UnitReport,
 } from '../model/index.ts';
 import { assemble } from '../plan/assemble.ts';
+import { tellHolders } from '../plan/holders.ts';
 import { asRead, judge, refusalOf, unread } from '../plan/judge.ts';
 import { observe } from '../plan/observe.ts';
 import { namesToProbe, type Query } from '../plan/resolve.ts';
@@ -43,13 +44,14 @@ export function plan(
   return visit(host, wishing(crew, ask), namesToProbe(queries), async ({ facts }) => {
     const plan = assemble(ask, queries, facts);
     planned(bind(plan, facts));
-    return plan.kind === 'change' ? { outcome: 'planned', units: unread(plan.units), fault: null } : unchanging(plan);
+    const told = tellHolders(plan, facts, crew.clock.date());
+    return told.kind === 'change' ? { outcome: 'planned', units: unread(told.units), fault: null } : unchanging(told);
   });
 }
 
 /** With what the probe has to tell besides, for this ask. */
 function wishing(crew: Crew, { verb, withTriggers }: Ask): Crew {
-  const wishes: Wish[] = [...(crew.wishes ?? [])];
+  const wishes: Wish[] = [...(crew.wishes ?? []), 'receipts=all'];
   if (verb === 'mask') wishes.push('guard=yes');
   if (withTriggers) wishes.push('triggers=yes');
   return { ...crew, wishes };
@@ -57,7 +59,8 @@ function wishing(crew: Crew, { verb, withTriggers }: Ask): Crew {
 
 /** Reads, and changes nothing. */
 export function status(host: JournalHost, queries: readonly Query[], crew: Crew): Promise<HostReport> {
-  return visit(host, crew, namesToProbe(queries), async ({ facts }) => observe(queries, facts));
+  const asking: Crew = { ...crew, wishes: [...(crew.wishes ?? []), 'receipts=all'] };
+  return visit(host, asking, namesToProbe(queries), async ({ facts }) => observe(queries, facts, crew.clock.date()));
 }
 
 function unchanging(plan: Exclude<Plan, { kind: 'change' }>): Ending {
@@ -73,9 +76,10 @@ export async function settle(host: JournalHost, job: Job, crew: Crew): Promise<H
     wishing(crew, job.ask),
     namesToProbe(job.queries),
     async (session, deadline, until) => {
-      const plan = assemble(job.ask, job.queries, session.facts);
+      const assembled = assemble(job.ask, job.queries, session.facts);
       const planned = job.saved?.get(host.host);
-      const stale = planned && staleness(planned, plan, session.facts);
+      const stale = planned && staleness(planned, assembled, session.facts);
+      const plan = tellHolders(assembled, session.facts, crew.clock.date());
       if (stale) return { outcome: 'refused', units: unread(plan.units), fault: stale };
       if (plan.kind !== 'change') return unchanging(plan);
       const stopped = job.stopped?.() ?? null;

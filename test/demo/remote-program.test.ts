@@ -1,5 +1,5 @@
 /** The remote program on a simulated host: receipts, locks, and what it leaves alone. What it does to units is in the contract. */
-import { readdir, readFile, rename, symlink } from 'node:fs/promises';
+import { readdir, readFile, rename, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Change, Prior } from '../../src/model/index.ts';
@@ -138,7 +138,7 @@ describe.each(SHELLS)('under $name', (shell) => {
 flock 9; echo "$$ r0 by=alice" >&9; echo held; read -r _`);
     await new Promise((resolve) => holder.stdout.once('data', resolve));
     const [, told] = await converse(host, [UNIT], mask());
-    expect(told?.rest).toEqual(['refused locked r0 by=alice']);
+    expect(told?.rest).toEqual([expect.stringMatching(/^refused locked r0 by=alice \d{10} \d+$/)]);
     holder.stdin.end();
     await new Promise((resolve) => holder.once('close', resolve));
     const [, , again] = await converse(host, [UNIT], ['probe'], mask());
@@ -161,6 +161,53 @@ flock 9; echo "$$ r0 by=alice" >&9; echo held; read -r _`);
     expect(undone?.rest).toContain(`foreign ${LINK}`);
     expect((await dump(host.dir))[LINK]).toBe('link /dev/null');
     expect(await readdir(onHost(receipts))).toEqual(['r1']);
+  });
+
+  it('a link that a second run took away and put back is the first run’s again', async () => {
+    const remove: Turn = ['apply', 'run=r2', 'where=etc', 'stop-timeout=1', 'meta=-', `remove=${LINK}`, `read=${UNIT}`];
+    const holds = ({ rest = [] }: Partial<Told> = {}) => rest.filter((record) => record.startsWith('holds '));
+    const [, , first, , second, , third] = await converse(
+      host,
+      [UNIT],
+      mask(),
+      ['probe', 'receipts=all'],
+      remove,
+      ['probe', 'receipts=all'],
+      ['undo', 'run=r2', 'where=etc', 'stop-timeout=1', 'meta=-', `read=${UNIT}`],
+      ['probe', 'receipts=all'],
+      undo(),
+    );
+    expect([holds(first), holds(second), holds(third)]).toEqual([[`holds r1 ${LINK}`], [], [`holds r1 ${LINK}`]]);
+    expect(await dump(host.dir)).toEqual(before);
+  });
+
+  it('a link that a second run lifted to start what ran under it is the first run’s again', async () => {
+    const linkOnly: Turn = ['apply', 'run=r1', 'where=etc', 'stop-timeout=1', 'meta=-', `link=${LINK}`, `read=${UNIT}`];
+    const stopOnly: Turn = ['apply', 'run=r2', 'where=etc', 'stop-timeout=1', 'meta=-', `stop=${UNIT}`, `read=${UNIT}`];
+    const [, , , restarted, undone] = await converse(host, [UNIT], linkOnly, stopOnly, undo('r2', `lift=${LINK}`), [
+      'undo',
+      'run=r1',
+      'where=etc',
+      'stop-timeout=1',
+      'meta=-',
+      `read=${UNIT}`,
+    ]);
+    expect(restarted?.steps).toMatchObject({ [`lift:${LINK}`]: '0', start: '0', [`relink:${LINK}`]: '0' });
+    expect(undone?.steps).toMatchObject({ [`unlink:${LINK}`]: '0' });
+    expect(await dump(host.dir)).toEqual(before);
+  });
+
+  it('old fences go with a receipt, this run’s and young ones stay', async () => {
+    const fences = async () => (await readdir(onHost('run/fleetmask'))).filter((name) => name.endsWith('.seq')).sort();
+    await converse(host, [UNIT], mask());
+    for (const [name, days] of Object.entries({ old: 9, young: 2 })) {
+      const file = onHost(`run/fleetmask/${name}.seq`);
+      await writeFile(file, '2\n');
+      const then = Date.now() / 1000 - days * 86_400;
+      await utimes(file, then, then);
+    }
+    await converse(host, [UNIT], ['probe'], undo());
+    expect(await fences()).toEqual(['r1.seq', 'young.seq']);
   });
 
   it('a mask that was there is not made again, and stays', async () => {

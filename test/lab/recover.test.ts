@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { Operator, type Run, runOf } from './fleetmask.ts';
 import { describeLab } from './given.ts';
 import { changes, type Dumps, daemon, dumps, HELD, hold, property, sh, unit, until } from './inside.ts';
@@ -26,6 +26,8 @@ describeLab('a run whose controller is killed', (lab) => {
   beforeAll(async () => {
     hosts = await Promise.all(['debian11', 'debian12', 'arch-like'].map((kind) => lab.host(kind)));
   });
+  // a test that failed half-way would keep the lock for the next ones
+  afterEach(() => Promise.all(hosts.map((host) => host.exec('touch /run/let-go'))));
   afterAll(() => operator.forget());
 
   function start(argv: readonly string[]): { child: ChildProcess; ended: Promise<Run> } {
@@ -80,7 +82,8 @@ describeLab('a run whose controller is killed', (lab) => {
     const bob = new Operator(lab);
     const at = ['-i', lab.inventory, '-l', hosts.map(({ name }) => name).join(','), ...known()];
     const list = JSON.parse((await bob.run(['recover', '--from-hosts', ...at])).stdout);
-    expect(list.receipts).toMatchObject([{ id: run.id, ticket: 'OPS-7', hosts: hosts.map(({ name }) => name).sort() }]);
+    expect(list.receipts).toMatchObject([{ id: run.id, ticket: 'OPS-7' }]);
+    expect(list.receipts[0].hosts.sort()).toEqual(hosts.map(({ name }) => name).sort());
     const recovered = await bob.run(['recover', '--from-hosts', 'last', '-y', ...at]);
     expect(recovered.exitCode).toBe(5);
     expect(hosts.map((host) => recovered.on(host).outcome)).toEqual(['masked', 'rolled-back', 'rolled-back']);

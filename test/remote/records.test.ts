@@ -198,9 +198,10 @@ describe('evidence', () => {
   });
 
   it('tells a refusal, leftovers, foreign links and a missing receipt', () => {
-    expect(evidenceFrom(records('refused locked r-1 actor=alice')).refused).toEqual({
+    expect(evidenceFrom(records('refused locked r-1 actor=al%20ice 1700000000 61')).refused).toEqual({
       kind: 'locked',
-      text: 'r-1 actor=alice',
+      text: 'r-1 actor=al%20ice 1700000000 61',
+      holder: { run: 'r-1', meta: { actor: 'al ice' }, since: 1_700_000_000, seconds: 61 },
     });
     expect(evidenceFrom(records('left 3 1 /system.slice/a.service')).left).toEqual([
       { all: 3, own: 1, group: '/system.slice/a.service' },

@@ -1,0 +1,129 @@
+/** What runs leave on the hosts for others to know: whose mask it is, and who is at work. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type Fleet, startFleet } from '../../src/demo/fleet.ts';
+import { DEMO_HOSTS } from '../../src/demo/hosts.ts';
+import { dump } from '../demo/dump.ts';
+import { type Operator, operator } from '../operator.ts';
+
+const NAMES = ['deb-web1', 'el-app1'];
+let fleet: Fleet;
+let alice: Operator;
+let bob: Operator;
+let before: Record<string, string>[];
+
+beforeAll(async () => {
+  const specs = DEMO_HOSTS.filter(({ name }) => NAMES.includes(name));
+  fleet = await startFleet(specs, { path: process.env.PATH ?? '', tempDir: tmpdir() });
+});
+afterAll(() => fleet.dispose());
+beforeEach(async () => {
+  alice = operator();
+  bob = operator({ actor: 'bob@laptop' });
+  before = await dumps();
+});
+afterEach(() => {
+  alice.dispose();
+  bob.dispose();
+});
+
+const dumps = () => Promise.all(fleet.hosts.map(({ dir }) => dump(dir)));
+const known = () => ['--known-hosts', fleet.knownHostsPath, '-o', 'json'];
+const at = () => ['-i', fleet.inventoryPath, ...known()];
+const mask = (who: Operator, ...args: string[]) => who.run('mask', 'cron', '-l', 'all', '-y', ...args, ...at());
+const unmask = (who: Operator) => who.run('unmask', 'cron', '-l', 'all', '-y', ...at());
+const rollback = (who: Operator) => who.run('rollback', 'last', '-y', ...known());
+const WHY = ['--now', '--reason', 'CVE-2025-1', '--ticket', 'OPS-7'];
+const unitOn = async (host: string) => (await bob.run('status', 'cron', ...at())).on(host).units[0];
+
+describe('status', () => {
+  it('tells whose mask it is and why, to root alone, as long as it is that run’s', async () => {
+    expect((await unitOn('el-app1'))?.receipt).toBeNull();
+    const { report } = await mask(alice, ...WHY);
+    expect(await unitOn('el-app1')).toMatchObject({
+      receipt: {
+        ...{ run: report.run.id, actor: 'alice@bastion', startedAt: report.run.startedAt },
+        ...{ reason: 'CVE-2025-1', ticket: 'OPS-7' },
+      },
+      notes: [expect.stringMatching(/^masked by run \S+ of alice@bastion \d+ s ago for ‘CVE-2025-1’ \(OPS-7\)$/)],
+    });
+    const table = await bob.run('status', 'cron', '-i', fleet.inventoryPath, '--known-hosts', fleet.knownHostsPath);
+    expect(table.stdout).toContain('crond.service: masked by run');
+
+    const link = join(fleet.hosts.find(({ name }) => name === 'el-app1')!.dir, 'etc/systemd/system/crond.service');
+    // both exist for a moment, so that it has another inode
+    symlinkSync('/dev/null', `${link}.theirs`);
+    renameSync(`${link}.theirs`, link);
+    expect((await unitOn('el-app1'))?.receipt, 'somebody else’s link').toBeNull();
+    rmSync(link);
+    await rollback(alice);
+    expect((await unitOn('deb-web1'))?.receipt).toBeNull();
+    expect(await dumps()).toEqual(before);
+  });
+});
+
+describe('a second run', () => {
+  it('is told that a unit is masked already, and by whom', async () => {
+    await mask(alice, ...WHY);
+    const plan = await bob.run('plan', 'mask', 'cron', ...at());
+    expect(plan.on('deb-web1')).toMatchObject({
+      outcome: 'unchanged',
+      units: [{ notes: [expect.stringMatching(/^already masked by run \S+ of alice@bastion .* \(OPS-7\)$/)] }],
+    });
+    await rollback(alice);
+  });
+
+  it('that unmasks, and is rolled back before the first, leaves nothing of either', async () => {
+    await mask(alice, ...WHY);
+    expect((await unmask(bob)).report.totals).toEqual({ unmasked: 2 });
+    expect((await rollback(bob)).report.totals).toEqual({ restored: 2 });
+    expect((await unitOn('el-app1'))?.receipt?.actor, 'the mask is alice’s again').toBe('alice@bastion');
+    expect((await rollback(alice)).report.totals).toEqual({ restored: 2 });
+    expect(await dumps()).toEqual(before);
+  });
+
+  it('that unmasks, and is rolled back after the first, says what it cannot put back', async () => {
+    await mask(alice, ...WHY);
+    await unmask(bob);
+    expect((await rollback(alice)).report.totals).toEqual({ restored: 2 });
+    // before bob's run the unit was masked and down; alice's rollback has started it since
+    const back = await rollback(bob);
+    expect(back.report.totals).toEqual({ stranded: 2 });
+    expect(back.on('deb-web1').fault?.message).toMatch(/cron\.service was inactive and is active/);
+    expect(back.on('deb-web1').units[0]?.after).toMatchObject({ load: 'masked', active: 'active' });
+    await bob.run('unmask', 'cron', '-l', 'all', '-y', ...at());
+    for (const { dir } of fleet.hosts) {
+      const receipts = join(dir, 'var/lib/fleetmask');
+      if (existsSync(receipts))
+        for (const run of readdirSync(receipts)) rmSync(join(receipts, run), { recursive: true });
+      rmSync(receipts, { recursive: true, force: true });
+    }
+  });
+
+  it('is told who is at work on the host, why, and since when', async () => {
+    const host = fleet.hosts.find(({ name }) => name === 'el-app1')!;
+    const state = join(host.dir, 'run/fleetmask');
+    mkdirSync(state, { recursive: true });
+    const script = `exec 9>>"$0/lock"; flock 9; echo "$$ r-7 actor=alice%40bastion&command=mask&units=cron&ticket=OPS-7" >"$0/lock"; echo held; read -r _`;
+    const holder = spawn('sh', ['-c', script, state], { stdio: ['pipe', 'pipe', 'inherit'] });
+    await once(holder.stdout, 'data');
+    const run = await mask(bob, '--now');
+    expect(run.on('el-app1')).toMatchObject({
+      outcome: 'refused',
+      fault: {
+        kind: 'locked',
+        message: expect.stringMatching(
+          /^run r-7 of alice@bastion \(mask cron, OPS-7\) has been at work on this host since \d\d:\d\d:\d\dZ \(\d+ s\)$/,
+        ),
+      },
+    });
+    holder.stdin.end('\n');
+    await once(holder, 'close');
+    await rollback(bob);
+    expect(await dumps()).toEqual(before);
+  });
+});
