@@ -1,4 +1,5 @@
 /** What ssh_config asks for and is not done here, or by ssh alone. */
+import { algorithmsOf, emptyLists } from '../transport/algorithms.ts';
 import type { Ready, Resolved } from '../transport/ssh-config/index.ts';
 
 const value = (resolved: Resolved, key: string): string | undefined => resolved.all.get(key)?.[0];
@@ -28,13 +29,28 @@ export function loginsBySsh(resolved: Resolved, ready: Ready): string[] {
     if (value(resolved, key) !== undefined) found.push(`${name} ${value(resolved, key)}`);
   }
   if (value(resolved, 'proxyusefdpass') === 'yes' && ready.proxyCommand !== undefined) found.push('ProxyUseFdpass yes');
+  const { algorithms, lacking } = algorithmsSaid(resolved);
+  found.push(...emptyLists(algorithms).map((keyword) => lacking.find((text) => text.startsWith(keyword)) ?? keyword));
   return found;
+}
+
+/** What somebody made of the lists of algorithms; ssh's own defaults are not ours. */
+export function algorithmsSaid({ unsupported }: Resolved): ReturnType<typeof algorithmsOf> {
+  return algorithmsOf(new Map(unsupported.map(({ keyword, value }) => [keyword, value.split(' ')[0] ?? ''])));
 }
 
 /** What an operator has to know before anything is connected to. */
 export function notFollowed(resolved: Resolved, checking: string | undefined): string[] {
   const lax = checking === undefined && resolved.stricthostkeychecking === 'false';
-  return lax
-    ? ['StrictHostKeyChecking no is not followed, host keys are checked (--host-key-checking says otherwise)']
-    : [];
+  const { algorithms, lacking } = algorithmsSaid(resolved);
+  const empty = emptyLists(algorithms);
+  return [
+    ...(lax
+      ? ['StrictHostKeyChecking no is not followed, host keys are checked (--host-key-checking says otherwise)']
+      : []),
+    // where nothing else is left, that is a matter of how to get there at all
+    ...lacking
+      .filter((text) => !empty.some((keyword) => text.startsWith(`${keyword} `)))
+      .map((text) => `${text} is not known here, and left out`),
+  ];
 }

@@ -12,7 +12,7 @@ import {
   type SshConfig,
 } from '../transport/ssh-config/index.ts';
 import type { Io } from './io.ts';
-import { loginsBySsh, notFollowed, unsupportedLogins } from './not-followed.ts';
+import { algorithmsSaid, loginsBySsh, notFollowed, unsupportedLogins } from './not-followed.ts';
 import { duration, wholeNumber } from './options.ts';
 import { absolute, defaultKeys, defaultKnownHosts } from './paths.ts';
 
@@ -203,6 +203,7 @@ function baseTarget(io: Io, flags: SshFlags, name: string, { resolved, ready, fi
   const family = ({ any: undefined, inet: 4, inet6: 6 } as const)[resolved.addressfamily];
   const unsupported = unsupportedLogins(resolved);
   const bySsh = loginsBySsh(resolved, ready);
+  const { algorithms } = algorithmsSaid(resolved);
   const config = file ?? flags['ssh-config'];
   return {
     host: name,
@@ -221,6 +222,8 @@ function baseTarget(io: Io, flags: SshFlags, name: string, { resolved, ready, fi
     ...(flags['host-key-checking'] === undefined && checking === 'accept-new' && { hostKeyChecking: 'accept-new' }),
     ...(flags.timeout === undefined && timeout !== 'none' && timeout > 0 && { connectTimeoutMs: timeout * 1000 }),
     ...(alive > 0 && { keepalive: { everyMs: alive * 1000, missed: resolved.serveralivecountmax || 3 } }),
+    ...(resolved.connectionattempts > 1 && { connectionAttempts: resolved.connectionattempts }),
+    ...(Object.keys(algorithms).length > 0 && { algorithms }),
     ...(family !== undefined && { addressFamily: family }),
     ...(resolved.bindaddress !== undefined && { bindAddress: resolved.bindaddress }),
     ...(ready.certificateFiles.length > 0 && { certificateFiles: ready.certificateFiles }),

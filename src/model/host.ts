@@ -60,6 +60,19 @@ export interface Target {
   readonly connectTimeoutMs?: number;
   /** How long it may be silent before it is asked for a sign of life, and how often in vain. */
   readonly keepalive?: { readonly everyMs: number; readonly missed: number };
+  /** How often a connection that is refused is tried in all. */
+  readonly connectionAttempts?: number;
+  /** What to offer instead of the usual, in order of preference. */
+  readonly algorithms?: {
+    readonly kex?: readonly string[];
+    readonly cipher?: readonly string[];
+    readonly hmac?: readonly string[];
+    readonly hostKey?: readonly string[];
+    /** Absent: those of known keys first. */
+    readonly hostKeyOrder?: 'as given';
+    /** Of signatures by the keys that log in. */
+    readonly publicKey?: readonly string[];
+  };
   readonly addressFamily?: 4 | 6;
   /** Connect from this address of this machine. */
   readonly bindAddress?: string;

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { type Fault, fault, printable } from '../model/index.ts';
+import { type Algorithms, offered } from './algorithms.ts';
 import {
   fingerprint,
   type HostAddress,
@@ -29,12 +30,12 @@ export interface HostKeyOptions {
 
 export interface HostKeys {
   /** Reads known_hosts the first time. Never rejects. */
-  checkFor(host: HostAddress): Promise<HostKeyCheck>;
+  checkFor(host: HostAddress, algorithms?: Algorithms): Promise<HostKeyCheck>;
 }
 
 /** The judgement over one connection's host key. */
 export interface HostKeyCheck {
-  /** Host key algorithms to offer, those of known keys first: otherwise a host with several keys raises a false alarm. */
+  /** Host key algorithms to offer, those of known keys first unless their order is given: otherwise a host with several keys raises a false alarm. */
   readonly algorithms: readonly string[];
   /** Synchronous, since ssh2 takes anything but a literal `false` for consent and a late answer corrupts a rekey. */
   accepts(key: Buffer): boolean;
@@ -46,22 +47,13 @@ export interface HostKeyCheck {
   recorded(): Promise<Fault | undefined>;
 }
 
-const ALGORITHMS = [
-  'ssh-ed25519',
-  'ecdsa-sha2-nistp256',
-  'ecdsa-sha2-nistp384',
-  'ecdsa-sha2-nistp521',
-  'rsa-sha2-512',
-  'rsa-sha2-256',
-] as const;
-
 export function hostKeys(options: HostKeyOptions): HostKeys {
   const { checking, files, onWarning } = options;
   const recorder = knownHostsRecorder(files[0], options.hashNames, onWarning);
   let known: Promise<KnownHosts> | undefined;
   let revoked: Promise<RevokedKeys> | undefined;
   return {
-    async checkFor(host) {
+    async checkFor(host, algorithms = {}) {
       if (known === undefined) {
         known = load(files, onWarning);
         if (checking === 'off') {
@@ -69,7 +61,7 @@ export function hostKeys(options: HostKeyOptions): HostKeys {
         }
       }
       if (options.revokedFile !== undefined) revoked ??= revokedKeys(options.revokedFile);
-      return new Check(host, options, await known, await revoked, recorder.record);
+      return new Check(host, options, await known, await revoked, recorder.record, algorithms);
     },
   };
 }
@@ -104,13 +96,14 @@ class Check implements HostKeyCheck {
     known: KnownHosts,
     revoked: RevokedKeys | undefined,
     record: KnownHostsRecorder['record'],
+    algorithms: Algorithms,
   ) {
     this.#host = host;
     this.#options = options;
     this.#known = known;
     this.#revoked = revoked;
     this.#record = record;
-    this.algorithms = inOrder(known.keyTypes(host));
+    this.algorithms = inOrder(known.keyTypes(host), algorithms);
   }
 
   accepts(key: Buffer): boolean {
@@ -193,9 +186,13 @@ class Check implements HostKeyCheck {
   }
 }
 
-function inOrder(types: readonly string[]): readonly string[] {
-  const known = ALGORITHMS.filter((name) => types.includes(name.startsWith('rsa-') ? 'ssh-rsa' : name));
-  return [...known, ...ALGORITHMS.filter((name) => !known.includes(name))];
+function inOrder(
+  types: readonly string[],
+  { hostKey = offered('hostKey'), hostKeyOrder }: Algorithms,
+): readonly string[] {
+  if (hostKeyOrder === 'as given') return hostKey;
+  const known = hostKey.filter((name) => types.includes(name.startsWith('rsa-') ? 'ssh-rsa' : name));
+  return [...known, ...hostKey.filter((name) => !known.includes(name))];
 }
 
 function revokedFault(key: Buffer, where: string): Fault {

@@ -1,5 +1,6 @@
 import ssh2, { type AuthHandlerMiddleware, type ConnectConfig } from 'ssh2';
 import { type Fault, fault, type Target } from '../model/index.ts';
+import { offered } from './algorithms.ts';
 import type { Attempt, Step, Stop } from './attempts.ts';
 import { greeting } from './greeting.ts';
 import type { HostKeyCheck } from './host-keys.ts';
@@ -29,32 +30,14 @@ export interface Dial {
 
 export type Dialled = Attempt<Link>;
 
-/** Groups of 2048 bits and more. No group-exchange (1.5 s of CPU each), no SHA-1, no CBC, no compression. */
-const ALGORITHMS = {
-  kex: [
-    'curve25519-sha256',
-    'curve25519-sha256@libssh.org',
-    'ecdh-sha2-nistp256',
-    'ecdh-sha2-nistp384',
-    'ecdh-sha2-nistp521',
-    'diffie-hellman-group16-sha512',
-    'diffie-hellman-group18-sha512',
-    'diffie-hellman-group14-sha256',
-  ],
-  cipher: [
-    'aes128-gcm@openssh.com',
-    'aes256-gcm@openssh.com',
-    'chacha20-poly1305@openssh.com',
-    'aes256-ctr',
-    'aes192-ctr',
-    'aes128-ctr',
-  ],
-  hmac: ['hmac-sha2-256-etm@openssh.com', 'hmac-sha2-512-etm@openssh.com', 'hmac-sha2-256', 'hmac-sha2-512'],
-  compress: ['none'],
-} satisfies ConnectConfig['algorithms'];
-
 /** A server has no reason to send more than this before the login is done; banners and key lists take a few KiB. */
 const MAX_BYTES_BEFORE_LOGIN = 1024 * 1024;
+
+function algorithmsFor({ algorithms = {} }: Target, hostKey: HostKeyCheck): NonNullable<ConnectConfig['algorithms']> {
+  const { kex = offered('kex'), cipher = offered('cipher'), hmac = offered('hmac') } = algorithms;
+  const lists = { kex, cipher, hmac, serverHostKey: hostKey.algorithms, compress: ['none'] };
+  return lists as NonNullable<ConnectConfig['algorithms']>;
+}
 
 /** Connects and authenticates once. Never rejects. */
 export function dial(options: Dial): Promise<Dialled> {
@@ -86,7 +69,8 @@ export function dial(options: Dial): Promise<Dialled> {
       return { is: 'failed', fault: login.refusal(error?.message ?? 'it hung up') };
     }
     const failure = explain({ step, error, dropped: hello.dropped(), peer });
-    return { is: failure.chance === 'transient' ? 'transient' : 'failed', fault: failure.fault };
+    const again = step === 'connect' && target.connectionAttempts !== undefined; // somebody expects it to be away at times
+    return { is: failure.chance === 'transient' || again ? 'transient' : 'failed', fault: failure.fault };
   };
 
   const described = (): Description => ({
@@ -163,7 +147,7 @@ export function dial(options: Dial): Promise<Dialled> {
       client.connect({
         sock: stream,
         username: target.user,
-        algorithms: { ...ALGORITHMS, serverHostKey: [...hostKey.algorithms] as never },
+        algorithms: algorithmsFor(target, hostKey),
         hostVerifier: (key: Buffer) => hostKey.accepts(key) === true,
         authHandler,
         readyTimeout: 0,

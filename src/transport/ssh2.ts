@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 import { type Fault, printable, type Target } from '../model/index.ts';
+import { nothingToOffer } from './algorithms.ts';
 import { attempts, givenUp, type Stopper, unlessAborted } from './attempts.ts';
 import { openBastions } from './bastions.ts';
 import { startCommand } from './exec.ts';
@@ -93,10 +94,14 @@ export function ssh2Transport(options: Ssh2Options): Transport {
 
   const reach = async (target: Target, signal: AbortSignal, purpose: Purpose): Promise<Dialled> => {
     const failed = (found: Fault): Dialled => ({ is: 'failed', fault: withNotFollowed(found, target) });
+    const nothing = nothingToOffer(target);
+    if (nothing !== undefined) return failed(nothing);
     // A person may be asked for a passphrase here, so the deadline begins after it.
-    const identities = await unlessAborted(signal, options.keys.identitiesFor(target));
-    if (identities === undefined) return failed(givenUp(target));
-    const retries = purpose.kind === 'forwarding' || target.proxy?.kind === 'jump' ? RETRIES_AT_BASTIONS : RETRIES;
+    const found = await unlessAborted(signal, options.keys.identitiesFor(target));
+    if (found === undefined) return failed(givenUp(target));
+    const identities = accepted(found, target);
+    const usual = purpose.kind === 'forwarding' || target.proxy?.kind === 'jump' ? RETRIES_AT_BASTIONS : RETRIES;
+    const retries = Math.max(usual, (target.connectionAttempts ?? 1) - 1);
     const timeoutMs = target.connectTimeoutMs ?? options.connectTimeoutMs;
     const dialled = await attempts(target, { timeoutMs, retries }, signal, (stop) =>
       attempt(target, identities, stop, purpose),
@@ -125,7 +130,24 @@ function hostKeysByPolicy(defaults: HostKeyDefaults, onWarning: (text: string) =
     const key = JSON.stringify(policy);
     const keys = made.get(key) ?? hostKeys({ ...policy, onWarning });
     made.set(key, keys);
-    return keys.checkFor(knownAs(target));
+    return keys.checkFor(knownAs(target), target.algorithms);
+  };
+}
+
+/** Those that sign by an algorithm which ssh_config accepts. */
+function accepted({ usable, skipped }: Identities, { algorithms }: Target): Identities {
+  const names = algorithms?.publicKey;
+  if (names === undefined) return { usable, skipped };
+  const without = usable.filter(({ algorithm }) => !names.includes(algorithm));
+  return {
+    usable: usable.filter((identity) => !without.includes(identity)),
+    skipped: [
+      ...skipped,
+      ...without.map(({ label, algorithm }) => ({
+        source: label,
+        why: `${algorithm} is not among the PubkeyAcceptedAlgorithms of ssh_config`,
+      })),
+    ],
   };
 }
 

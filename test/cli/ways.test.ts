@@ -282,4 +282,44 @@ Host *
       for (const one of [host, bastion, files]) one.close();
     }
   });
+
+  it('follows the algorithms of ssh_config, tells what is left out, and leaves to ssh what only ssh has', async () => {
+    const files = scratch();
+    const key = files.key('id');
+    const old = await startSshd(
+      files,
+      [key],
+      ['KexAlgorithms diffie-hellman-group14-sha1', 'MACs hmac-sha1', 'Ciphers aes128-ctr'],
+    );
+    const young = await startSshd(files, [key], ['KexAlgorithms sntrup761x25519-sha512@openssh.com']);
+    const lines = [old, young].map(({ port, hostKeys }) => knownLine(port, hostKeys[0]!));
+    const config = files.write(
+      'config',
+      `Host old
+  Port ${old.port}
+  KexAlgorithms +diffie-hellman-group14-sha1
+  MACs hmac-sha1,umac-64@openssh.com
+Host young
+  KexAlgorithms sntrup761x25519-sha512@openssh.com
+Host young stiff
+  Port ${young.port}
+Host *
+  HostName 127.0.0.1
+  User ${old.user}
+  IdentityFile ${key}
+  UserKnownHostsFile ${files.write('known_hosts', lines.join(''))}
+`,
+    );
+    try {
+      const { stdout, stderr } = await alice.run('doctor', '-i', 'old,young,stiff,', '-F', config, '-o', 'json');
+      const kinds = JSON.parse(stdout).hosts.map(({ fault }: { fault: { kind: string } | null }) => fault?.kind);
+      expect(kinds.slice(0, 2).filter((kind: string) => /unreachable|auth|host-key/.test(kind ?? ''))).toEqual([]);
+      expect(kinds[2]).toBe('unreachable');
+      expect(stderr).toMatch(/ssh_config of old: MACs umac-64@openssh.com is not known here, and left out/);
+      expect(stderr).not.toMatch(/sntrup761.*left out/);
+      expect(stderr).toMatch(/young.*KexAlgorithms sntrup761/);
+    } finally {
+      for (const one of [old, young, files]) one.close();
+    }
+  });
 });
