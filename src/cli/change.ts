@@ -7,18 +7,22 @@ import { ledger } from '../run/ledger.ts';
 import { type Planned, savedPlan } from '../run/saved-plan.ts';
 import { plan, settle } from '../run/settle.ts';
 import { parseShare } from '../run/share.ts';
+import type { SwitchAsk } from '../run/switch.ts';
 import { parseWaves, waveSizes } from '../run/waves.ts';
 import type { CrewFlags } from './crew.ts';
+import { EXIT, graver } from './exit.ts';
 import type { Io } from './io.ts';
+import { offerToKeep } from './keep.ts';
 import { assertWayBack, type LockoutFlags } from './lockout.ts';
 import { visitOnRecord } from './on-record.ts';
 import { openPlanFile } from './plan-file.ts';
 import { newRun, type RunFlags, stateDir, visitFleet } from './run.ts';
 import type { OutputFlags } from './screen.ts';
+import { type SwitchFlags, switchOf, termsOf } from './switch.ts';
 import { type SelectionFlags, targetsOf, type WayInFlags } from './targets.ts';
 
 /** How a run goes through its hosts. */
-export interface CourseFlags extends RunFlags, LockoutFlags {
+export interface CourseFlags extends RunFlags, SwitchFlags, LockoutFlags {
   readonly rollback: 'host' | 'fleet' | 'none';
   readonly waves?: string | undefined;
   readonly 'max-fail'?: string | undefined;
@@ -101,10 +105,9 @@ export async function dryRun(io: Io, verb: Ask['verb'], flags: ChangeFlags, out?
 }
 
 export async function carryOut(io: Io, verb: Ask['verb'], flags: ChangeFlags): Promise<number> {
-  const course = courseOf(flags);
+  const course = courseOf(io, flags);
   if (flags.check) return dryRun(io, verb, flags);
   assertWayBack({ allowLockout: flags['allow-lockout'] ?? false }, flags);
-  if (flags['confirm-within'] !== undefined) throw new UsageError('--confirm-within is not there yet');
   const ask = askOf(verb, flags);
   if (flags.limit === undefined && flags.nodes === undefined) {
     throw new UsageError(
@@ -119,11 +122,14 @@ export async function carryOut(io: Io, verb: Ask['verb'], flags: ChangeFlags): P
 interface Course {
   readonly limits: Limits;
   readonly sizes: ReturnType<typeof parseWaves> | undefined;
+  /** What hosts are to do by themselves. */
+  readonly order: SwitchAsk | undefined;
 }
 
-/** Throws UsageError for waves and limits that are none. */
-export function courseOf(flags: CourseFlags): Course {
-  return { limits: limitsOf(flags), sizes: flags.waves === undefined ? undefined : parseWaves(flags.waves) };
+/** Throws UsageError for waves, limits and times that are none. */
+export function courseOf(io: Io, flags: CourseFlags): Course {
+  const sizes = flags.waves === undefined ? undefined : parseWaves(flags.waves);
+  return { limits: limitsOf(flags), sizes, order: switchOf(io, flags) };
 }
 
 export interface ChangeOfFleet {
@@ -142,9 +148,10 @@ export async function change(io: Io, { ask, hosts, course, saved, flags }: Chang
   const run = {
     ...newRun(io, ask.verb, ask.units, { ...flags, now: ask.now, runtime: ask.runtime }),
     ...(course.sizes && { waves: waveSizes(hosts.length, course.sizes) }),
+    ...(course.order && termsOf(course.order)),
   };
   const rollback = flags.rollback === 'none' ? 'none' : 'host';
-  return visitOnRecord(io, {
+  const exitCode = await visitOnRecord(io, {
     run,
     hosts,
     flags,
@@ -159,7 +166,10 @@ export async function change(io: Io, { ask, hosts, course, saved, flags }: Chang
       ]);
       return opened;
     },
-    work: (host, job, crew, stopped) =>
-      settle(host, { ...job, ask, queries, rollback, stopped, ...(saved && { saved }) }, crew),
+    work: (host, job, crew, stopped) => {
+      const more = { ...(saved && { saved }), ...(course.order && { switch: course.order }) };
+      return settle(host, { ...job, ask, queries, rollback, stopped, ...more }, crew);
+    },
   });
+  return flags.yes || exitCode === EXIT.interrupted ? exitCode : graver(exitCode, await offerToKeep(io, run.id, flags));
 }

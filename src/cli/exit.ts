@@ -39,6 +39,11 @@ function codeOf(outcome: Outcome, command: Command, expected: 'masked' | 'unmask
   }
 }
 
+/** Of two codes the one that says more. */
+export function graver(a: number, b: number): number {
+  return PRECEDENCE.find((code) => code === a || code === b) ?? EXIT.ok;
+}
+
 /** The exit code of a run: the gravest of its hosts'. */
 export function exitCodeOf(
   command: Command,

@@ -4,12 +4,15 @@ import { UsageError } from '../model/index.ts';
 import { printError } from '../report/index.ts';
 import type { Command } from './command.ts';
 import { apply } from './commands/apply.ts';
+import { confirm } from './commands/confirm.ts';
 import { demo } from './commands/demo.ts';
 import { doctor } from './commands/doctor.ts';
+import { extend } from './commands/extend.ts';
 import { inventory } from './commands/inventory.ts';
 import { mask } from './commands/mask.ts';
 import { plan } from './commands/plan.ts';
 import { recover } from './commands/recover.ts';
+import { release } from './commands/release.ts';
 import { rollback } from './commands/rollback.ts';
 import { runs } from './commands/runs.ts';
 import { status } from './commands/status.ts';
@@ -29,6 +32,9 @@ const COMMANDS: readonly Command[] = [
   apply,
   rollback,
   recover,
+  confirm,
+  extend,
+  release,
   runs,
   inventory,
   doctor,

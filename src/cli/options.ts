@@ -176,6 +176,12 @@ export const change = {
     group: CHANGE,
     describe: 'hosts put themselves back unless the run is confirmed in time: 5m',
   },
+  expires: {
+    type: 'string',
+    requiresArg: true,
+    group: CHANGE,
+    describe: 'hosts put themselves back then, reboot or not: 4h, 06:00, 2026-12-01T06:00Z',
+  },
   reason: {
     type: 'string',
     requiresArg: true,

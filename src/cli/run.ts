@@ -157,7 +157,7 @@ export async function consent(
   if (!agreed(answer)) throw new UsageError('not agreed: nothing was touched');
 }
 
-function agreed(answer: string | undefined): boolean {
+export function agreed(answer: string | undefined): boolean {
   return /^y(?:es)?$/i.test(answer?.trim() ?? '');
 }
 

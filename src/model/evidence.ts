@@ -17,7 +17,7 @@ export interface Evidence {
 }
 
 export type Refusal =
-  | { readonly kind: 'fenced' | 'write' | 'malformed'; readonly text: string }
+  | { readonly kind: 'fenced' | 'write' | 'unarmed' | 'malformed'; readonly text: string }
   | { readonly kind: 'locked'; readonly text: string; readonly holder: LockHolder };
 
 /** The run that is at work on the host. */

@@ -23,6 +23,7 @@ const HINTS = {
   'masked-elsewhere': 'Remove what masks the unit by hand; it is not a link that systemctl unmask would remove.',
   'stale-plan': 'The host changed since it was planned; make a new plan.',
   locked: 'Wait for the other run to finish, or settle it first.',
+  'not-armed': 'The host must be able to put itself back before it is changed; the message says what it lacks.',
   // what went wrong during a change
   journal: 'Make room for the journal, or set FLEETMASK_STATE_DIR; nothing is changed that cannot be recorded first.',
   'write-failed': 'Check that the unit directory is writable (read-only file system, immutable flag, full disk).',
@@ -32,6 +33,9 @@ const HINTS = {
     'Look for a unit file in /run/systemd/transient or /etc/systemd/system.control that outranks the mask.',
   'read-back': 'What was read back is not what was asked; look at the unit on the host.',
   'not-restored': 'Compare the host with the prior state in `fleetmask runs show`, and repair it by hand.',
+  'cut-off': 'The change would have locked you out of this host.',
+  unconfirmed: 'The host is as it was before the run; make the change again, and confirm it in time.',
+  expired: 'The host is as it was before the run; make the change again if it is to stay.',
   lost: 'The connection broke after the change began; run `fleetmask status` when the host is back.',
   budget: 'Look at the hosts that failed; then run it again, or put back what was changed with `fleetmask rollback`.',
   'fleet-rollback': 'Nothing is wrong with this host; look at the one that failed.',

@@ -8,4 +8,5 @@ export * from './printable.ts';
 export * from './receipt.ts';
 export * from './report.ts';
 export * from './secret.ts';
+export * from './switch.ts';
 export * from './unit.ts';

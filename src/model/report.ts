@@ -52,9 +52,13 @@ export interface HostReport {
   readonly fault: Fault | null;
   /** Which wave it was in, from 1; only in a run with --waves. */
   readonly wave?: number;
+  /** The host puts itself back at this time unless it is confirmed before; absent: no confirmation is awaited. UTC, RFC 3339. */
+  readonly confirmBy?: string;
+  /** The host puts itself back at this time; absent: never. */
+  readonly expiresAt?: string;
 }
 
-export type Command = 'mask' | 'unmask' | 'status' | 'plan' | 'rollback' | 'recover';
+export type Command = 'mask' | 'unmask' | 'status' | 'plan' | 'rollback' | 'recover' | 'confirm' | 'extend' | 'release';
 
 /** What is known of a run before any host is asked. */
 export interface RunInfo {
@@ -71,6 +75,10 @@ export interface RunInfo {
   readonly startedAt: string;
   /** How many hosts each wave has, in order; absent without --waves. */
   readonly waves?: readonly number[];
+  /** Seconds; absent: no confirmation was asked for. */
+  readonly confirmWithin?: number;
+  /** As it was asked for; absent: never. */
+  readonly expiresAt?: string;
 }
 
 /** One document, `fleetmask.report/1`. */

@@ -76,6 +76,8 @@ export function refusalOf({ refused }: Evidence): Fault | null {
       return fault('stale-plan', `the host has seen a newer request of this run (${refused.text})`);
     case 'write':
       return fault('write-failed', refused.text);
+    case 'unarmed':
+      return fault('not-armed', `the host cannot be made to put itself back: ${refused.text}`);
     case 'malformed':
       return fault('bug', `the host did not understand the request ${refused.text}`);
   }

@@ -12,7 +12,8 @@
 # shellcheck disable=SC2086 # lists are words, and globbing is off
 # shellcheck disable=SC3013 # dash, bash and busybox know -ef
 # shellcheck disable=SC2044 # control groups have no spaces in their paths
-# shellcheck disable=SC2034 # some variables are for guard.sh
+# shellcheck disable=SC2034 # some variables are for guard.sh and switch.sh
+# shellcheck disable=SC1091 # switch.sh is stored on the host, and checked by itself
 
 privilege=${1-none}
 refusal=${2-}
@@ -283,6 +284,13 @@ tell_receipts() {
     if [ "$receipts_of" != all ] && [ -r "$receipt/result" ]; then
       while read -r _ _ line; do rec "told $owner $line"; done <"$receipt/result"
     fi
+    [ ! -r "$receipt/switch" ] || tell_switch_of "$owner"
+  done
+  for ended in "$root"/run/fleetmask/*.ended; do
+    owner=${ended##*/}
+    owner=${owner%.ended}
+    [ -r "$ended" ] || continue
+    case $receipts_of in all | "$owner") first_line "$ended" && rec "ended $owner $value" ;; esac
   done
   set -f
   unique $linked
@@ -296,6 +304,14 @@ tell_receipts() {
       rec "holds ${owner##* } ${path#"$root"}"
     done
   done
+}
+
+tell_switch_of() {
+  run=$1 where=etc
+  case $receipt in "$root"/run/*) where=run ;; esac
+  set -f
+  . "$receipt/switch" && tell_switch
+  set +f
 }
 
 # What can start the units that were shown, and what can start that.
@@ -340,6 +356,7 @@ ask_manager() {
 parse() {
   run='' where=etc stop_timeout=60 kill=no meta=- wanted='' links='' removes='' displaces='' stops='' reads='' looks='' attempts='' groups=''
   starts='' halts='' lifts='' clock='' receipts_of='' triggers='' guard=''
+  program='' switch_text='' confirming=no new_expires=''
   for word in "$@"; do
     text=${word#*=}
     case $word in
@@ -364,6 +381,10 @@ parse() {
       start=*) starts="$starts $text" ;;
       halt=*) halts="$halts $text" ;;
       lift=*) lifts="$lifts $text" ;;
+      program=*) program=$text ;;
+      switch=*) switch_text=$text ;;
+      confirm=*) confirming=$text ;;
+      expires=*) new_expires=$text ;;
     esac
   done
 }
@@ -376,13 +397,9 @@ begin() {
       return 1
       ;;
   esac
-  umask 077
-  state=$root/run/fleetmask
-  receipts=$root/var/lib/fleetmask
-  [ "$where" = etc ] || receipts=$state/runs
-  receipt=$receipts/$run
+  places
   dirs=$state
-  [ "$verb" = undo ] || dirs="$state $receipt"
+  [ "$verb" != apply ] || dirs="$state $receipt"
   if ! problem=$(mkdir -p $dirs 2>&1); then
     rec_lines 'refused write' "no receipt in $receipts: $problem"
     return 1
@@ -398,7 +415,7 @@ begin() {
     # undo of a run need not wait for the request that it undoes: that one is ended.
     holder=0 holder_run='' holder_meta=''
     read -r holder holder_run holder_meta <"$state/lock"
-    if ! { [ "$verb" = undo ] && [ "$holder_run" = "$run" ] && [ "$holder" -gt 1 ] && kill -s KILL "$holder" && flock -w 10 9; }; then
+    if ! { [ "$holder_run" = "$run" ] && wait_or_end; }; then
       since=$(stat -c %Y "$state/lock")
       refuse "locked ${holder_run:--} ${holder_meta:--} $since $(($(date +%s) - ${since:-0}))"
       return 1
@@ -415,6 +432,23 @@ begin() {
   fi
 }
 
+# The run's switch is at work: it ends by itself, and says how.
+wait_or_end() {
+  case $verb:$holder_meta in
+    *:actor=switch) flock -w 120 9 ;;
+    undo:*) [ "$holder" -gt 1 ] && kill -s KILL "$holder" && flock -w 10 9 ;;
+    *) return 1 ;;
+  esac
+}
+
+places() {
+  umask 077
+  state=$root/run/fleetmask
+  receipts=$root/var/lib/fleetmask
+  [ "$where" = etc ] || receipts=$state/runs
+  receipt=$receipts/$run
+}
+
 # Nothing was done; a receipt that says nothing goes.
 refuse() {
   rec_lines refused "$1"
@@ -429,6 +463,12 @@ apply() {
   if ! note "request $*"; then
     rm -f "$receipt/log"
     refuse "write no receipt in $receipts: $said"
+    return 0
+  fi
+  if [ -n "$program" ] && ! arm_switch; then
+    disarm
+    [ "$failed" = yes ] || rm -rf "$receipt"
+    refuse "unarmed $unarmed"
     return 0
   fi
   changed=no
@@ -453,6 +493,31 @@ apply() {
   tell_look
   keep=$receipt/result
   exec 9>&-
+}
+
+# The host is to put itself back unless …: all that it needs for that, see switch.sh, comes after the request.
+arm_switch() {
+  failed=no said=''
+  if receive "$receipt/program" "$program" && receive "$receipt/switch" "$switch_text"; then
+    . "$receipt/switch"
+    arm && return 0
+  fi
+  unarmed=$said
+  return 1
+}
+
+# receive FILE LINES,CRC,SIZE: so many lines of our input, whole or not at all.
+receive() {
+  lines=${2%%,*}
+  while [ "$lines" -gt 0 ] && IFS= read -r line; do
+    printf '%s\n' "$line"
+    lines=$((lines - 1))
+  done 2>/dev/null >"$1.new"
+  # shellcheck disable=SC2046 # two words
+  set -- "$1" "${2#*,}" $(exec cksum <"$1.new")
+  [ "$2" = "${3-},${4-}" ] && mv -f "$1.new" "$1" && return 0
+  said="cannot write $1"
+  return 1
 }
 
 # Every link is logged in the receipt before and after it is touched: undo touches nothing else. An inode and its
@@ -647,6 +712,11 @@ find_ancestors() {
 undo() {
   parse "$@"
   begin || return 0
+  put_back
+  exec 9>&-
+}
+
+put_back() {
   failed=no
   find_deaf
   if [ -r "$receipt/log" ]; then
@@ -662,12 +732,58 @@ undo() {
   if [ -n "$starts" ]; then start_again $starts || failed=yes; fi
   look
   tell_look
+  [ "$verb" = undo ] || check_restored
+  [ "$failed" = yes ] || disarm
   if [ "$failed" = no ]; then
     rm -rf "$receipt"
     rmdir "$receipts" 2>/dev/null
     # Fences hold as long as a request of theirs may still lie unread somewhere: a program that hangs for a week is dead.
     find "$state" -maxdepth 1 -name '*.seq' -mtime +7 -exec rm -f {} +
   fi
+}
+
+name_switch() {
+  switch=fleetmask-undo-$run
+  switch_dir=/etc/systemd/system
+  [ "$where" = etc ] || switch_dir=/run/systemd/system
+  unit_file=$root$switch_dir/$switch
+}
+
+# All of a switch goes: timer and service, enablement, the stamp of the timer, and what systemd remembers of them. Costs
+# nothing where there is none.
+disarm() {
+  name_switch
+  [ -e "$unit_file.timer" ] || [ -e "$unit_file.service" ] || return 0
+  patience=30
+  halted=$switch.timer
+  [ "$verb" = fire ] || halted="$halted $switch.service"
+  step disarm ctl stop -- $halted
+  case $status in 0 | 5) ;; *) failed=yes && return 0 ;; esac
+  wants=$root$switch_dir/timers.target.wants
+  rm -f "$wants/$switch.timer" "$unit_file.service" "$unit_file.timer" "$root/var/lib/systemd/timers/stamp-$switch.timer" || failed=yes
+  [ ! -e "$receipt/made-wants" ] || rmdir "$wants" 2>/dev/null
+  rm -f "$receipt/program" "$receipt/switch" "$receipt/made-wants"
+  said=$(ctl reset-failed -- $halted 2>&1)
+  patience=90
+  step reload ctl daemon-reload || failed=yes
+}
+
+# keep confirm=yes expires=…: ends the wait for a confirmation, or moves the expiry (`never` takes it away). What holds
+# then is told as by a probe, and read back.
+keep() {
+  parse "$@"
+  begin || return 0
+  failed=no
+  if [ -r "$receipt/switch" ]; then
+    . "$receipt/switch" && keep_run
+  elif [ -r "$receipt/log" ]; then
+    rec "switch $run none - -"
+  else
+    rec 'receipt none'
+    if [ -r "$state/$run.ended" ]; then first_line "$state/$run.ended" && rec "ended $run $value"; fi
+  fi
+  look
+  tell_look
   exec 9>&-
 }
 
@@ -838,6 +954,7 @@ serve() {
     probe) parse "$@" && probe ;;
     apply) apply "$@" ;;
     undo) undo "$@" ;;
+    keep) keep "$@" ;;
     *) rec 'refused malformed' ;;
   esac
   rec "done $((records + 1))" # counts itself: an answer that lost a line is no answer
@@ -845,9 +962,7 @@ serve() {
   printf '%s' "$out" >&3
 }
 
-main() {
-  nonce=$1
-  shift
+prepare() {
   # What was begun is finished also when the connection drops; the answer is then in the receipt.
   trap '' HUP PIPE
   exec 3>&1 >/dev/null
@@ -858,6 +973,12 @@ main() {
   LC_ALL=C SYSTEMD_COLORS=0 SYSTEMD_PAGER=
   PATH=${root:+$root/shim:}$PATH:/usr/sbin:/usr/bin:/sbin:/bin
   export LC_ALL SYSTEMD_COLORS SYSTEMD_PAGER PATH
+}
+
+main() {
+  nonce=$1
+  shift
+  prepare
   serve "$@"
   while IFS= read -r request; do
     case $request in

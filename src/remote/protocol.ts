@@ -3,7 +3,6 @@
  * Everything that arrives is hostile until it has passed through here.
  */
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import {
   baseOf,
   type Change,
@@ -14,31 +13,15 @@ import {
   printable,
   templateOf,
 } from '../model/index.ts';
+import { part } from './part.ts';
 
 /** Longer lines are no records: what fleetmask.sh says is short. */
 const MAX_LINE = 64 * 1024;
 const MAX_RECORDS = 20_000;
 
-const parts = new Map<string, string>();
-
-/**
- * The remote program as it is sent: without comments and indentation, which the host would read one byte at a time
- * (bash does, from a pipe), and without the part that is not wished for.
- */
+/** The remote program as it is sent, without the part that is not wished for. */
 export function program(wishes: readonly Wish[] = []): string {
   return wishes.includes('guard=yes') ? `${part('fleetmask.sh')}\n${part('guard.sh')}` : part('fleetmask.sh');
-}
-
-function part(file: string): string {
-  const text =
-    parts.get(file) ??
-    readFileSync(new URL(`./${file}`, import.meta.url), 'utf8')
-      .split('\n')
-      .map((line) => line.trimStart())
-      .filter((line) => line !== '' && !line.startsWith('#'))
-      .join('\n');
-  parts.set(file, text);
-  return text;
 }
 
 /** 96 random bits: nothing that a host prints by itself looks like a record. */
@@ -122,6 +105,15 @@ export function undoWords(change: Change, prior: Prior, halts: readonly string[]
   ];
 }
 
+/** Read back is what undo would read. */
+export function readWords(change: Change, context: RequestContext): string[] {
+  return [
+    ...contextWords(change, context),
+    ...change.looks.map((unit) => `look=${unit}`),
+    ...change.reads.map((unit) => `read=${unit}`),
+  ];
+}
+
 function contextWords(change: Change, { run, meta, stopTimeout }: RequestContext): string[] {
   const text = Object.entries(meta).map(([key, value]) => `${key}=${encoded(value)}`);
   return [
@@ -159,8 +151,10 @@ function unique(words: readonly string[]): string[] {
   return [...new Set(words)];
 }
 
+export type Verb = 'apply' | 'undo' | 'keep';
+
 /** A later request, on the stdin of the running program. */
-export function requestLine(nonce: string, seq: number, verb: 'apply' | 'undo', words: readonly string[]): string {
+export function requestLine(nonce: string, seq: number, verb: Verb, words: readonly string[]): string {
   return [nonce, String(seq), verb, ...words.map(assertWord), 'end'].join(' ').concat('\n');
 }
 

@@ -162,7 +162,7 @@ function refusalFrom([first, ...rest]: readonly string[]): Refusal | null {
   const [kind = '', ...words] = first.split(' ');
   const text = printable([words.join(' '), ...rest].join(' '));
   if (kind === 'locked') return { kind, text, holder: holderFrom(words) };
-  return kind === 'fenced' || kind === 'write' ? { kind, text } : { kind: 'malformed', text };
+  return kind === 'fenced' || kind === 'write' || kind === 'unarmed' ? { kind, text } : { kind: 'malformed', text };
 }
 
 /** `RUN META SINCE SECONDS`; what the holder had not yet written is `-`. */

@@ -1,5 +1,17 @@
 /** One conversation with fleetmask.sh on one host: probe, apply, undo over a single channel. */
-import { type Change, type Evidence, type Facts, type Fault, fault, type Prior, type Secret } from '../model/index.ts';
+import {
+  type Change,
+  type Evidence,
+  type Facts,
+  type Fault,
+  fault,
+  type KeepOrder,
+  type Prior,
+  type Secret,
+  type SwitchEnd,
+  type SwitchOrder,
+  type SwitchState,
+} from '../model/index.ts';
 import type { Connection, RemoteProcess } from '../transport/transport.ts';
 import { type Conceal, concealed, concealedEnd, concealing } from './conceal.ts';
 import { type Escalation, startShell } from './escalate.ts';
@@ -11,13 +23,16 @@ import {
   newNonce,
   program,
   type RequestContext,
+  readWords,
   requestLine,
   undoWords,
+  type Verb,
   type Wish,
 } from './protocol.ts';
 import { receiptsFrom } from './receipts.ts';
 import { evidenceFrom, factsFrom } from './records.ts';
 import { endedEarly } from './refusals.ts';
+import { arming, endsFrom, keepWords, switchesFrom } from './switch.ts';
 
 /** Sequence numbers of a run on one host: the host refuses what is not newer than what it has seen. */
 export const SEQ = { probe: 0, apply: 1, firstUndo: 2 } as const;
@@ -29,8 +44,13 @@ export type Reply<T> =
 export interface Session {
   /** What the host is and has under these names (validated unit names, or patterns of the catalogue). */
   readonly facts: Facts;
+  /** Of the runs whose receipts were asked for. */
+  readonly switches: readonly SwitchState[];
+  readonly ends: readonly SwitchEnd[];
   apply(plan: ApplyRequest, context: RequestContext, deadline: AbortSignal): Promise<Reply<Evidence>>;
   undo(request: UndoRequest, context: RequestContext, deadline: AbortSignal): Promise<Reply<Evidence>>;
+  /** Decides, against the run's switch, what becomes of the change. */
+  keep(request: KeepRequest, context: RequestContext, deadline: AbortSignal): Promise<Reply<Kept>>;
   /** Lets the program end. The connection stays its owner's. */
   end(): void;
 }
@@ -38,12 +58,28 @@ export interface Session {
 export interface ApplyRequest {
   readonly change: Change;
   readonly prior: Prior;
+  /** Armed before anything is changed, or the host is refused; null: none. */
+  readonly order: SwitchOrder | null;
 }
 
-export interface UndoRequest extends ApplyRequest {
+export interface UndoRequest {
+  readonly change: Change;
+  readonly prior: Prior;
   readonly seq: number;
   /** Units that did not run before and are to be stopped should they run now. */
   readonly halts: readonly string[];
+}
+
+export interface KeepRequest extends KeepOrder {
+  readonly seq: number;
+  readonly change: Change;
+}
+
+/** How a run stands after `keep`. `evidence.receipt` is false where the host had put itself back before. */
+export interface Kept {
+  readonly evidence: Evidence;
+  readonly switch: SwitchState | null;
+  readonly end: SwitchEnd | null;
 }
 
 /**
@@ -68,21 +104,37 @@ export async function openSession(
   const probed = await channel.ask(opening, new Answer(nonce, SEQ.probe), deadline);
   if (probed.kind === 'fault') return probed;
 
-  const change = async (verb: 'apply' | 'undo', seq: number, words: readonly string[], deadline: AbortSignal) => {
-    const reply = await channel.ask(requestLine(nonce, seq, verb, words), new Answer(nonce, seq), deadline);
-    return reply.kind === 'fault' ? reply : ({ kind: 'answer', value: evidenceFrom(reply.value) } as const);
-  };
+  const ask = (verb: Verb, seq: number, words: readonly string[], deadline: AbortSignal, text = '') =>
+    channel.ask(`${requestLine(nonce, seq, verb, words)}${text}`, new Answer(nonce, seq), deadline);
   return {
     kind: 'answer',
     value: {
       facts: { ...factsFrom(probed.value), receipts: receiptsFrom(probed.value) },
-      apply: (plan, context, deadline) =>
-        change('apply', SEQ.apply, applyWords(plan.change, plan.prior, context), deadline),
-      undo: (request, context, deadline) =>
-        change('undo', request.seq, undoWords(request.change, request.prior, request.halts, context), deadline),
+      switches: switchesFrom(probed.value),
+      ends: endsFrom(probed.value),
+      async apply({ change, prior, order }, context, deadline) {
+        const armed = order && arming(order, context.run, change.where, program());
+        const words = [...applyWords(change, prior, context), ...(armed?.words ?? [])];
+        return read(await ask('apply', SEQ.apply, words, deadline, armed?.text), evidenceFrom);
+      },
+      async undo({ seq, change, prior, halts }, context, deadline) {
+        return read(await ask('undo', seq, undoWords(change, prior, halts, context), deadline), evidenceFrom);
+      },
+      async keep({ seq, change, ...order }, context, deadline) {
+        const words = [...readWords(change, context), ...keepWords(order)];
+        return read(await ask('keep', seq, words, deadline), (records) => ({
+          evidence: evidenceFrom(records),
+          switch: switchesFrom(records).find(({ run }) => run === context.run) ?? null,
+          end: endsFrom(records).find(({ run }) => run === context.run) ?? null,
+        }));
+      },
       end: () => channel.end(),
     },
   };
+}
+
+function read<T>(reply: Reply<HostRecord[]>, from: (records: readonly HostRecord[]) => T): Reply<T> {
+  return reply.kind === 'fault' ? reply : { kind: 'answer', value: from(reply.value) };
 }
 
 /** One remote process that is asked one thing after the other. */

@@ -14,6 +14,6 @@ export {
 export type { Output, Screen, Sink } from './output.ts';
 export { progressSink } from './progress-sink.ts';
 export { type ResultOptions, renderReport } from './results.ts';
-export { describeAsk, describeOffer, printError, sayKept, sayStopped } from './say.ts';
+export { describeAsk, describeKeeping, describeOffer, printError, sayKept, sayStopped } from './say.ts';
 export { type Cell, type Column, renderTable } from './table.ts';
 export { tableSink } from './table-sink.ts';

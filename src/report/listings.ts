@@ -2,7 +2,7 @@ import type { Host, HostReport, Report, RunInfo } from '../model/index.ts';
 import { countOutcomes, explain, failuresOf } from './explain.ts';
 import { labelHosts } from './hosts.ts';
 import type { Screen } from './output.ts';
-import { renderReport } from './results.ts';
+import { type ResultOptions, renderReport } from './results.ts';
 import { type Column, renderTable } from './table.ts';
 import { safe } from './text.ts';
 
@@ -99,7 +99,7 @@ export interface RunRecord {
 }
 
 /** `runs show`: who, when and why, then the results as they were shown. */
-export function runDetails(record: RunRecord, screen: Screen, options: { readonly verbose: boolean }): string {
+export function runDetails(record: RunRecord, screen: Screen, options: ResultOptions): string {
   const { run, finishedAt } = record;
   const facts: [string, string | null][] = [
     ['run', run.id],

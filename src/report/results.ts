@@ -3,6 +3,7 @@ import { explain, failuresOf, notes, totals } from './explain.ts';
 import { group, labelHosts } from './hosts.ts';
 import type { Screen } from './output.ts';
 import { outcomeStyle } from './paint.ts';
+import { pending } from './pending.ts';
 import { change, distro, fileWord, NONE, runsOn } from './state.ts';
 import { type Cell, type Column, renderTable } from './table.ts';
 import { duration } from './time.ts';
@@ -10,6 +11,8 @@ import { duration } from './time.ts';
 export interface ResultOptions {
   /** Every host by itself, every name in a list. */
   readonly verbose: boolean;
+  /** When it is read, where that is later than the end of the run. UTC, RFC 3339. */
+  readonly now?: string;
 }
 
 /** Up to so many hosts each has a row of its own. */
@@ -26,6 +29,7 @@ export function renderReport(report: Report, screen: Screen, options: ResultOpti
   return [
     renderTable(columns, rows, screen),
     notes(hosts, screen, naming),
+    pending(hosts, report.run.id, options.now ?? report.run.finishedAt, screen, naming),
     explain(failuresOf(hosts), screen, naming),
     totals(report, screen, groups.length < hosts.length),
   ]
@@ -113,6 +117,9 @@ const COLUMNS: Record<Command, readonly Column<Row>[]> = {
   unmask: CHANGE,
   rollback: CHANGE,
   recover: CHANGE,
+  confirm: CHANGE,
+  extend: CHANGE,
+  release: CHANGE,
   plan: [HOST, DISTRO, UNIT, STATE, ACTIVE, STEPS, OUTCOME],
   status: [HOST, DISTRO, UNIT, now('load'), now('file'), now('active'), OUTCOME, TIME],
 };

@@ -12,11 +12,19 @@ export function printError(err: Output, error: { readonly message: string; reado
   if (error.hint !== undefined) err.write(prose([{ text: `hint: ${error.hint}`, style: 'quiet' }], err));
 }
 
+/** What is asked after a change that the hosts take back unless it is confirmed. */
+export function describeKeeping(hosts: readonly string[], by: string): string {
+  return safe(`Keep the change on ${countHosts(hosts.length)}? If not, back as before at ${by}. [y/N] `);
+}
+
 const DEEDS = {
   mask: 'Mask',
   unmask: 'Unmask',
   plan: 'Plan',
   status: 'Read',
+  confirm: 'Keep',
+  extend: 'Prolong',
+  release: 'Keep for good',
 } as const;
 
 /** What an operator is asked before anything changes: `Mask cron (and stop it) on 12 hosts: web1 … web12? [y/N] `. */

@@ -20,6 +20,7 @@ import {
 } from '../model/index.ts';
 import type { Become } from '../remote/escalate.ts';
 import type { Closed, Opened } from './claim.ts';
+import type { Keep, Keeping } from './keep-record.ts';
 
 export type JournalRecord =
   | {
@@ -41,6 +42,8 @@ export type JournalRecord =
       readonly units?: readonly UnitPlan[];
     }
   | { readonly type: 'settled'; readonly at: string; readonly report: HostReport }
+  | Keep
+  | Keeping
   | { readonly type: 'rollback'; readonly at: string; readonly actor: string; readonly hosts: readonly string[] }
   | { readonly type: 'recovery'; readonly at: string; readonly actor: string; readonly hosts: readonly string[] }
   /** A host that was not known to belong to the run. */
@@ -219,7 +222,7 @@ export function stateOfRun(records: readonly JournalRecord[]): RunState {
   const last = new Map<string, Intent['request']>();
   const lastSeq = new Map<string, number>();
   const toPutBack = new Set<string>();
-  let goingBack = false;
+  let afterwards = false;
   let finished: RunState['finished'] = null;
   let ended = false;
   for (const record of records) {
@@ -238,19 +241,25 @@ export function stateOfRun(records: readonly JournalRecord[]): RunState {
       }
       case 'rollback':
         for (const host of record.hosts) toPutBack.add(host);
-        goingBack = true;
+        afterwards = true;
         ended = false;
         break;
+      case 'keeping':
+        lastSeq.set(record.host, Math.max(record.seq, lastSeq.get(record.host) ?? 0));
+        break;
+      case 'keep':
+        afterwards = true;
+        break;
       case 'recovery':
-        goingBack = true;
+        afterwards = true;
         ended = false;
         break;
       case 'settled': {
         const { report } = record;
         toPutBack.delete(report.host);
-        // a host that a way back did not get at is as the run left it, and can be put back yet
+        // a host that nobody got at later is as the run left it, and can be put back yet
         const before = hosts.get(report.host);
-        if (goingBack && isUntouched(report.outcome) && before?.kind !== 'untouched') break;
+        if (afterwards && isUntouched(report.outcome) && before?.kind !== 'untouched') break;
         hosts.set(report.host, settledState(report, applied.get(report.host), last.get(report.host)));
         break;
       }

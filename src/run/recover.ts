@@ -9,6 +9,7 @@ import { type Deed, find, namesOf, wayBack } from '../plan/recall.ts';
 import type { Session } from '../remote/session.ts';
 import type { JournalHost } from './journal.ts';
 import { afterUndo } from './settle.ts';
+import { timesNow } from './switch.ts';
 import { record, type UndoJob, undoHost } from './undo.ts';
 import { type Crew, type Ending, visit } from './visit.ts';
 
@@ -26,7 +27,7 @@ export interface Doubt extends Deed {
  */
 export async function recoverHost(host: JournalHost, doubt: Doubt, job: UndoJob, crew: Crew): Promise<HostReport> {
   let met: Facts | undefined;
-  const wishes = [...(crew.wishes ?? []), `receipts=${job.run}` as const];
+  const wishes = [...(crew.wishes ?? []), `receipts=${job.run}`, 'clock=yes'] as const;
   const visited = await visit(host, { ...crew, wishes }, namesOf(doubt), async (session) => {
     met = session.facts;
     return settled(host, doubt, job, crew, session);
@@ -73,7 +74,12 @@ async function settled(host: JournalHost, doubt: Doubt, job: UndoJob, crew: Crew
   const receipt = facts.receipts.find(({ run }) => run === job.run);
   const found = find(doubt, receipt, facts);
   if (found.kind === 'confirmed' && doubt.aim === 'settle') {
-    return { outcome: doubt.ask.verb === 'mask' ? 'masked' : 'unmasked', units: found.units, fault: null };
+    return {
+      outcome: doubt.ask.verb === 'mask' ? 'masked' : 'unmasked',
+      units: found.units,
+      fault: null,
+      ...timesNow(session, job.run, crew.clock),
+    };
   }
   const cause = found.kind === 'refuted' ? found.why : fault('interrupted', 'put back, as was asked');
   const firstSeq = Math.max(doubt.lastSeq, receipt?.seq ?? 0) + 1;

@@ -18,6 +18,7 @@ import type { Wish } from '../remote/protocol.ts';
 import { type Reply, SEQ, type Session } from '../remote/session.ts';
 import type { JournalHost } from './journal.ts';
 import { bind, type Planned, staleness } from './saved-plan.ts';
+import { clocked, leftToItself, noteSkew, orderOf, reachAnew, type SwitchAsk, times } from './switch.ts';
 import { contextOf, intend, record, type UndoJob, undoHost } from './undo.ts';
 import { type Crew, type Ending, visit } from './visit.ts';
 
@@ -31,6 +32,8 @@ export interface Job extends UndoJob {
   stopped?(): Fault | null;
   /** A saved plan that is carried out: hosts that are not as they were then are refused. */
   readonly saved?: ReadonlyMap<string, Planned>;
+  /** What hosts are to do by themselves; absent: nothing. */
+  readonly switch?: SwitchAsk;
 }
 
 /** Probe and plan, nothing more. `planned` is told what was planned, where a host got so far. */
@@ -73,7 +76,7 @@ function unchanging(plan: Exclude<Plan, { kind: 'change' }>): Ending {
 export async function settle(host: JournalHost, job: Job, crew: Crew): Promise<HostReport> {
   const report = await visit(
     host,
-    wishing(crew, job.ask),
+    wishing(clocked(crew, job.switch), job.ask),
     namesToProbe(job.queries),
     async (session, deadline, until) => {
       const assembled = assemble(job.ask, job.queries, session.facts);
@@ -88,8 +91,11 @@ export async function settle(host: JournalHost, job: Job, crew: Crew): Promise<H
       if (unrecorded) return { outcome: 'refused', units: unread(plan.units), fault: unrecorded };
       crew.progress(host.host, 'applying');
       const context = contextOf(job, until - crew.clock.now());
-      const reply = await session.apply(plan, context, deadline);
-      return judged(host, job, crew, plan, session, reply);
+      const sent = crew.clock.date();
+      const order = orderOf(job.switch, session.facts, crew.clock);
+      const reply = await session.apply({ ...plan, order }, context, deadline);
+      const ending = await judged(host, job, crew, plan, session, reply, deadline);
+      return leftToItself(ending, job.switch, sent);
     },
   );
   await record(job.journal, { type: 'settled', at: crew.clock.date(), report });
@@ -105,12 +111,20 @@ async function judged(
   plan: ChangePlan,
   session: Session,
   reply: Reply<Evidence>,
+  deadline: AbortSignal,
 ): Promise<Ending> {
   if (reply.kind === 'fault') return putBack(host, job, crew, plan, null, reply.fault, unread(plan.units), []);
   const evidence = reply.value;
   const verdict = judge(job.ask, plan, evidence);
   if (verdict.fault === null) {
-    return { outcome: job.ask.verb === 'mask' ? 'masked' : 'unmasked', units: verdict.units, fault: null };
+    const outcome = job.ask.verb === 'mask' ? 'masked' : 'unmasked';
+    const read = crew.clock.date();
+    const units = noteSkew(verdict.units, session.facts, crew.clock);
+    if (job.switch?.confirmWithin == null) return { outcome, units, fault: null, ...times(job.switch, read) };
+    const reached = await reachAnew(host, job.run, crew, deadline);
+    if (reached.kind === 'fault') return putBack(host, job, crew, plan, session, reached.fault, verdict.units, []);
+    const { confirmBy } = reached;
+    return { outcome, units, fault: null, ...times(job.switch, read), ...(confirmBy && { confirmBy }) };
   }
   if (refusalOf(evidence)) return { outcome: 'refused', units: verdict.units, fault: verdict.fault };
   const halts = plan.prior.states

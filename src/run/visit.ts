@@ -46,6 +46,8 @@ export interface Ending {
   readonly outcome: Outcome;
   readonly units: readonly UnitReport[];
   readonly fault: Fault | null;
+  readonly confirmBy?: string;
+  readonly expiresAt?: string;
 }
 
 /**
@@ -71,6 +73,8 @@ export async function visit(
     systemd: facts?.systemd.kind === 'running' ? facts.systemd.version : null,
     units: ending.units,
     fault: ending.fault,
+    ...(ending.confirmBy && { confirmBy: ending.confirmBy }),
+    ...(ending.expiresAt && { expiresAt: ending.expiresAt }),
   });
   const opened = await call(host, crew, names, deadline);
   if (opened.kind === 'fault') return report(untouched(opened.fault), null);

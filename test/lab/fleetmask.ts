@@ -46,6 +46,12 @@ export class Operator {
     return this.run(['rollback', id, '-y', ...more, ...this.#output()]);
   }
 
+  /** `confirm RUN` and the like: what is decided about an earlier run. */
+  decide(command: string, run: Run | string, ...more: string[]): Promise<Run> {
+    const id = typeof run === 'string' ? run : run.report.run.id;
+    return this.run([command, id, ...more, ...this.#output()]);
+  }
+
   #output(): string[] {
     return ['--known-hosts', this.#lab.knownHosts, '-o', 'json'];
   }

@@ -32,6 +32,6 @@ export const apply = command({
       flags,
     );
     const saved = new Map(planned.map(({ host, planned }) => [host.host, planned]));
-    return carryOut(io, { ask, hosts, course: courseOf(flags), saved, flags });
+    return carryOut(io, { ask, hosts, course: courseOf(io, flags), saved, flags });
   },
 });

@@ -46,7 +46,8 @@ export const runs = command({
     if (flags.run === undefined)
       throw new UsageError('runs show: which run?', 'fleetmask runs list shows them; `last` is the newest.');
     const record = recordOf(io, flags.run);
-    if (flags.output === 'table') out.write(runDetails(record, out, { verbose: flags.verbose ?? false }));
+    if (flags.output === 'table')
+      out.write(runDetails(record, out, { verbose: flags.verbose ?? false, now: io.date().toISOString() }));
     else out.write(`${visibleJson(record, 2)}\n`);
     if (flags.output === 'table' && record.inDoubt.length > 0 && record.state !== 'running') {
       out.write(`\nin doubt, they may have been changed: ${record.inDoubt.join(', ')}\n`);

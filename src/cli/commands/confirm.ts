@@ -1,0 +1,17 @@
+import { command } from '../command.ts';
+import { keepRun } from '../keep.ts';
+import { connection, output, selection, takingOver } from '../options.ts';
+
+export const confirm = command({
+  name: 'confirm',
+  usage: 'confirm <run>',
+  describe: 'keep a change made with --confirm-within: the hosts do not put themselves back',
+  examples: [
+    ['fleetmask confirm last', 'every host that awaits it, over a new connection each'],
+    ['fleetmask confirm 20261122-0315 -l web1', 'one of them; the others put themselves back'],
+  ],
+  options: { run: { type: 'string', hidden: true }, ...takingOver, ...selection, ...connection, ...output },
+  positional: (argv) =>
+    argv.positional('run', { type: 'string', describe: 'a run’s id, a unique beginning of it, or `last`' }),
+  run: (io, flags) => keepRun(io, { command: 'confirm', expiresAt: null }, flags),
+});

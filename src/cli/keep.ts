@@ -1,0 +1,110 @@
+/** confirm, extend and release: decisions about an earlier run whose hosts have a switch. */
+import { fault, type HostReport, type RunInfo, UsageError } from '../model/index.ts';
+import { describeKeeping } from '../report/index.ts';
+import { reopenJournal } from '../run/claim.ts';
+import { type HostState, type JournalHost, readJournal, stateOfRun } from '../run/journal.ts';
+import { type KeepAsk, keepHost } from '../run/keep.ts';
+import { ledger } from '../run/ledger.ts';
+import type { CrewFlags } from './crew.ts';
+import { EXIT } from './exit.ts';
+import type { Io } from './io.ts';
+import { journalHosts } from './journal-hosts.ts';
+import { visitOnRecord } from './on-record.ts';
+import { agreed, stateDir, visitFleet } from './run.ts';
+import type { OutputFlags } from './screen.ts';
+import type { SelectionFlags, WayInFlags } from './targets.ts';
+
+export interface KeepFlags extends SelectionFlags, WayInFlags, CrewFlags, OutputFlags {
+  readonly run?: string | undefined;
+  readonly 'take-over'?: boolean | undefined;
+}
+
+/** Throws UsageError for a run whose hosts do nothing by themselves. */
+export async function keepRun(io: Io, keep: KeepAsk, flags: KeepFlags): Promise<number> {
+  const records = readJournal(stateDir(io), String(flags.run));
+  const state = stateOfRun(records);
+  const { start } = state;
+  refusePointless(keep, start.run);
+  const { waves: _, ...earlier } = start.run;
+  const run: RunInfo = { ...earlier, command: keep.command, actor: io.actor, startedAt: io.date().toISOString() };
+  const hosts = await journalHosts(io, start.hosts, flags, (host) => isMeant(state.hosts.get(host), keep));
+  if (hosts.length === 0) {
+    const where = flags.limit ? ' on these hosts' : '';
+    io.stderr.write(`fleetmask: there is nothing to ${keep.command} of run ${run.id}${where}\n`);
+    return visitFleet(io, { run, hosts, flags, work: nothingToKeep });
+  }
+  return visitOnRecord(io, {
+    run,
+    hosts,
+    // whoever says this has decided
+    flags: { ...flags, yes: true },
+    open: async () => {
+      const { startedAt: at, actor } = run;
+      const { command } = keep;
+      const opened = { type: 'opened', at, actor, command, by: io.controller } as const;
+      const takeOver = flags['take-over'] ?? false;
+      const journal = ledger(await reopenJournal(stateDir(io), run.id, opened, io.lifeOf, takeOver), records);
+      await journal.commit({ type: 'keep', at, actor, command, hosts: hosts.map(({ host }) => host) });
+      return journal;
+    },
+    work: async (host, job, crew) => {
+      const known = state.hosts.get(host.host);
+      if (known?.kind === 'in-doubt') return inDoubt(host, known.report);
+      if (known?.kind !== 'changed') return nothingToKeep(host);
+      const changed = { intent: known.intent, report: known.report, lastSeq: state.lastSeq.get(host.host) ?? 1 };
+      return keepHost(host, changed, { ...job, ask: start.ask, keep }, crew);
+    },
+  });
+}
+
+/**
+ * To the person who has just seen the results: shall the change stay? Whoever says no, or is not there, leaves the hosts to their
+ * switches. Returns the exit code of what comes of it.
+ */
+export async function offerToKeep(io: Io, run: string, flags: KeepFlags): Promise<number> {
+  const { hosts } = stateOfRun(readJournal(stateDir(io), run));
+  const awaiting = [...hosts.values()].flatMap((state) =>
+    state.kind === 'changed' && state.report.confirmBy !== undefined ? [state.report] : [],
+  );
+  const first = awaiting.map(({ confirmBy }) => confirmBy!).sort()[0];
+  if (first === undefined) return EXIT.ok;
+  const question = describeKeeping(
+    awaiting.map(({ host }) => host),
+    first,
+  );
+  if (!agreed(await io.prompt(question, 'shown'))) return EXIT.ok;
+  const { inventory: _, limit: __, nodes: ___, 'ssh-config': ____, ...again } = flags;
+  return keepRun(io, { command: 'confirm', expiresAt: null }, { ...again, run });
+}
+
+function refusePointless({ command }: KeepAsk, run: RunInfo): void {
+  if (command === 'confirm' && run.confirmWithin === undefined) {
+    throw new UsageError(
+      `run ${run.id} awaits no confirmation`,
+      'Only hosts of a run with --confirm-within put themselves back unless they are confirmed.',
+    );
+  }
+  if (command !== 'confirm' && run.expiresAt === undefined) {
+    throw new UsageError(`run ${run.id} does not expire`, 'Only a run with --expires does; this one stays.');
+  }
+}
+
+/** Hosts in doubt are meant, too, and told about. */
+function isMeant(state: HostState | undefined, { command }: KeepAsk): boolean {
+  if (state?.kind === 'in-doubt') return true;
+  if (state?.kind !== 'changed') return false;
+  return (command === 'confirm' ? state.report.confirmBy : state.report.expiresAt) !== undefined;
+}
+
+/** What was never seen to hold is not kept unseen. */
+function inDoubt({ host, address, port }: JournalHost, report: HostReport | null): HostReport {
+  const message = 'the change was not seen to hold here; the host is left to its switch';
+  return {
+    ...{ host, address, port, outcome: 'refused', seconds: 0, os: null, systemd: null, units: report?.units ?? [] },
+    fault: fault('lost', message, 'Settle the run first: fleetmask recover RUN, or fleetmask rollback RUN.'),
+  };
+}
+
+function nothingToKeep({ host }: JournalHost): never {
+  throw new Error(`nothing to keep on ${host}`);
+}

@@ -1,0 +1,259 @@
+/** A changed host whose change is to stay: confirmed, prolonged, or kept for good, in a race with its own switch. */
+import {
+  type Ask,
+  type Evidence,
+  type Facts,
+  type Fault,
+  type FaultKind,
+  fault,
+  type HostReport,
+  isTemplate,
+  type KeepOrder,
+  type SwitchEnd,
+  type UnitPlan,
+  type UnitReport,
+  witnessOf,
+} from '../model/index.ts';
+import { judge, refusalOf, unread } from '../plan/judge.ts';
+import { namesToProbe, parseQuery } from '../plan/resolve.ts';
+import type { Kept, Reply, Session } from '../remote/session.ts';
+import type { Intent, JournalHost } from './journal.ts';
+import { hostTime, ourTime, rfc3339 } from './switch.ts';
+import { contextOf, record, type UndoJob } from './undo.ts';
+import { type Crew, call, type Ending, visit } from './visit.ts';
+
+/** What is asked of every changed host of a run. */
+export interface KeepAsk {
+  readonly command: 'confirm' | 'extend' | 'release';
+  /** Of `extend`: milliseconds since 1970, by our clock. */
+  readonly expiresAt: number | null;
+}
+
+export interface KeepJob extends UndoJob {
+  readonly ask: Ask;
+  readonly keep: KeepAsk;
+}
+
+/** A host as its run left it. */
+export interface Changed {
+  readonly intent: Intent;
+  readonly report: HostReport;
+  /** The highest sequence number sent to the host. */
+  readonly lastSeq: number;
+}
+
+/** How often the question is asked again when the answer is lost. */
+const TRIES = 3;
+
+/**
+ * `masked` (or `unmasked`) when the change was read and stays as asked; `rolled-back` when the host has put itself back before;
+ * `refused` when the change does not hold: it is left to its switch; `stranded` when it is not known who won. A host that cannot
+ * be reached is left to its switch, too.
+ */
+export async function keepHost(host: JournalHost, changed: Changed, job: KeepJob, crew: Crew): Promise<HostReport> {
+  const { intent, report: before } = changed;
+  const wishes = [...(crew.wishes ?? []), `receipts=${job.run}`, 'clock=yes'] as const;
+  const asking = { ...crew, wishes };
+  const visited = await visit(host, asking, namesToProbe(job.ask.units.map(parseQuery)), async (session, _, until) => {
+    const { facts } = session;
+    const units = asNow(before.units, facts.units);
+    const { machineId } = intent.prior;
+    if (machineId !== null && facts.machineId !== machineId) {
+      const message = `this is another machine than the run changed (machine id ${facts.machineId ?? 'unknown'})`;
+      return { outcome: 'refused', units, fault: fault('stale-plan', message) };
+    }
+    if (facts.privilege.kind === 'none') {
+      const { why, hint } = facts.privilege;
+      return { outcome: 'refused', units, fault: fault('no-privilege', `no root privilege: ${why}`, hint) };
+    }
+    if (!facts.receipts.some(({ run }) => run === job.run))
+      return putItselfBack(units, endOf(session, job), facts, job, crew);
+    const broken = brokenBy(before, intent, evidenceOf(facts), job);
+    return keep(host, changed, job, asking, session, until, broken);
+  });
+  const report = leftAlone(visited) ? { ...visited, ...promised(before, visited) } : visited;
+  await record(job.journal, { type: 'settled', at: crew.clock.date(), report });
+  return report;
+}
+
+/**
+ * Asks until it is answered: asked again, the host says the same. Where the change is `broken`, the switch may be at work just
+ * now: then nothing is asked but how it ended.
+ */
+async function keep(
+  host: JournalHost,
+  { intent, report: before, lastSeq }: Changed,
+  job: KeepJob,
+  crew: Crew,
+  first: Session,
+  until: number,
+  broken: Fault | null,
+): Promise<Ending> {
+  const { change } = intent;
+  let session: Session | null = first;
+  let problem: Fault = fault('lost', 'the host was lost');
+  for (let seq = lastSeq + 1; seq <= lastSeq + TRIES; seq++) {
+    const deadline = crew.clock.deadline(until - crew.clock.now());
+    let close = () => {};
+    if (session === null) {
+      const opened = await call(host, crew, [], deadline);
+      if (opened.kind === 'fault') {
+        problem = opened.fault;
+        await crew.clock.sleep(500);
+        continue;
+      }
+      ({ session } = opened.value);
+      close = () => opened.value.connection.close();
+    }
+    const order = broken === null ? orderFor(job.keep, session.facts, crew) : NOTHING;
+    await record(job.journal, { type: 'keeping', at: crew.clock.date(), host: host.host, seq, order });
+    crew.progress(host.host, 'applying');
+    const context = contextOf(job, until - crew.clock.now());
+    const reply: Reply<Kept> = await session.keep({ seq, change, ...order }, context, deadline);
+    close();
+    if (reply.kind === 'answer') return judged(before, intent, reply.value, session.facts, job, crew, broken);
+    problem = reply.fault;
+    session = null;
+  }
+  const message = `it is not known whether the host heard it: ${problem.message}`;
+  return { outcome: 'stranded', units: unseen(before.units), fault: fault('lost', message, AGAIN), ...timesOf(before) };
+}
+
+const NOTHING: KeepOrder = { confirm: false, expires: null };
+const AGAIN = 'Say it again when the host is back; until then it may put itself back.';
+
+function judged(
+  before: HostReport,
+  intent: Intent,
+  kept: Kept,
+  facts: Facts,
+  job: KeepJob,
+  crew: Crew,
+  wasBroken: Fault | null,
+): Ending {
+  const { evidence, switch: standing, end } = kept;
+  const units = asNow(before.units, evidence.units);
+  const refused = refusalOf(evidence);
+  if (refused) return { outcome: 'refused', units, fault: refused, ...timesOf(before) };
+  if (!evidence.receipt || standing === null) return putItselfBack(units, end, facts, job, crew);
+  if (standing.timer === 'restoring') {
+    const message = 'the host had begun to put itself back, and has not done it yet';
+    return { outcome: 'stranded', units, fault: fault(lateness(job), message, ROLLBACK) };
+  }
+  if (wasBroken) return { outcome: 'refused', units, fault: wasBroken, ...timesOf(before) };
+  const times = {
+    ...(typeof standing.confirmLeft === 'number' && { confirmBy: inSeconds(standing.confirmLeft, crew) }),
+    ...(standing.expires !== null && { expiresAt: ourTime(standing.expires, facts, crew.clock) }),
+  };
+  const waits = standing.confirmLeft !== null || standing.expires !== null;
+  const unproved = waits ? standing.timer !== 'waiting' : standing.timer !== 'none';
+  if (unproved || (job.keep.command === 'confirm' && standing.confirmLeft !== null)) {
+    const message = `the host took note of it, and its timer is not as it should be (${standing.timer})`;
+    return { outcome: 'stranded', units, fault: fault('read-back', message, AGAIN), ...times };
+  }
+  const broken = brokenBy(before, intent, evidence, job);
+  if (broken) return { outcome: 'stranded', units, fault: broken, ...times };
+  return { outcome: before.outcome, units, fault: null, ...times };
+}
+
+const ROLLBACK = 'Look at it again in a minute; `fleetmask rollback` of the run puts it back, too.';
+
+function putItselfBack(
+  units: readonly UnitReport[],
+  end: SwitchEnd | null,
+  facts: Facts,
+  job: KeepJob,
+  crew: Crew,
+): Ending {
+  const when = end === null ? '' : ` at ${ourTime(end.at, facts, crew.clock)}`;
+  const why = end?.why === 'superseded' ? ', for somebody else had taken the change back' : '';
+  return {
+    outcome: 'rolled-back',
+    units,
+    fault: fault(lateness(job), `too late: the host put itself back${when}${why}`),
+  };
+}
+
+function lateness({ keep }: KeepJob): FaultKind {
+  return keep.command === 'confirm' ? 'unconfirmed' : 'expired';
+}
+
+function orderFor({ command, expiresAt }: KeepAsk, facts: Facts, { clock }: Crew): KeepOrder {
+  switch (command) {
+    case 'confirm':
+      return { confirm: true, expires: null };
+    case 'extend':
+      return { confirm: false, expires: expiresAt === null ? null : hostTime(expiresAt, facts, clock) };
+    case 'release':
+      return { confirm: false, expires: 'never' };
+  }
+}
+
+/** What of the change does not hold; null when it does. Nothing is tried: who looks again changes nothing. */
+function brokenBy(before: HostReport, intent: Intent, evidence: Evidence, { ask }: KeepJob): Fault | null {
+  const units = before.units.map(planned);
+  return judge(ask, { units, change: { ...intent.change, attempts: [], killLeftovers: false } }, evidence).fault;
+}
+
+function planned(unit: UnitReport): UnitPlan {
+  const { asked, before, triggers, steps } = unit;
+  const shownAs = isTemplate(unit.unit) ? witnessOf(unit.unit) : unit.unit;
+  return {
+    asked,
+    unit: unit.unit,
+    shownAs,
+    before: before ?? { load: '', file: '', active: '' },
+    triggers,
+    steps,
+    notes: [],
+  };
+}
+
+/** What a probe found, as if it had been read back. */
+function evidenceOf({ units, paths }: Facts): Evidence {
+  return { refused: null, steps: [], units, paths, left: [], foreign: [], receipt: true };
+}
+
+/** The proof of the run stands; what is true now is new. */
+function asNow(units: readonly UnitReport[], read: Facts['units']): UnitReport[] {
+  return units.map((unit) => {
+    const shownAs = planned(unit).shownAs;
+    const now = read.find(({ names }) => names.includes(shownAs));
+    return {
+      ...unit,
+      before: unit.after,
+      after: now ? { load: now.load, file: now.file, active: now.active } : null,
+      leftovers: 0,
+      notes: [],
+    };
+  });
+}
+
+function unseen(units: readonly UnitReport[]): UnitReport[] {
+  return unread(units.map(planned));
+}
+
+function endOf({ ends }: Session, { run }: KeepJob): SwitchEnd | null {
+  return ends.find((each) => each.run === run) ?? null;
+}
+
+function leftAlone({ outcome }: HostReport): boolean {
+  return outcome === 'unreachable' || outcome === 'refused';
+}
+
+/** A host that was not reached, or not kept, still has its switch. */
+function promised(before: HostReport, { fault: problem }: HostReport): Partial<HostReport> {
+  const times = timesOf(before);
+  const until = times.confirmBy ?? times.expiresAt;
+  if (problem === null || until === undefined) return times;
+  const message = `${problem.message}; unless that changes it puts itself back at ${until}`;
+  return { ...times, fault: fault(problem.kind, message, problem.hint) };
+}
+
+function timesOf({ confirmBy, expiresAt }: HostReport): Pick<HostReport, 'confirmBy' | 'expiresAt'> {
+  return { ...(confirmBy && { confirmBy }), ...(expiresAt && { expiresAt }) };
+}
+
+function inSeconds(seconds: number, { clock }: Crew): string {
+  return rfc3339(Date.parse(clock.date()) + seconds * 1000);
+}

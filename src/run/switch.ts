@@ -1,0 +1,130 @@
+/** The switch of a host as its run sees it: ordered before the change, and proved to be the host's own way back after it. */
+import {
+  type Facts,
+  type Fault,
+  fault,
+  type HostReport,
+  type SwitchEnd,
+  type SwitchOrder,
+  type UnitReport,
+} from '../model/index.ts';
+import type { Session } from '../remote/session.ts';
+import type { JournalHost } from './journal.ts';
+import { type Clock, type Crew, call, type Ending } from './visit.ts';
+
+/** What is asked of every host of a run. At least one of the two is there. */
+export interface SwitchAsk {
+  /** Seconds. */
+  readonly confirmWithin: number | null;
+  /** Milliseconds since 1970, by our clock. */
+  readonly expiresAt: number | null;
+}
+
+/** Below this, what a journey takes may look like a clock that is off. Seconds. */
+const SKEW = 30;
+
+/** With what the probe must tell for it. */
+export function clocked(crew: Crew, ask: SwitchAsk | undefined): Crew {
+  return ask?.expiresAt == null ? crew : { ...crew, wishes: [...(crew.wishes ?? []), 'clock=yes'] };
+}
+
+/** The same for this host, whose clock may be off: what counts is how long it is until then. */
+export function orderOf(ask: SwitchAsk | undefined, facts: Facts, clock: Clock): SwitchOrder | null {
+  if (ask === undefined) return null;
+  const { confirmWithin, expiresAt } = ask;
+  return { confirmWithin, expires: expiresAt === null ? null : hostTime(expiresAt, facts, clock) };
+}
+
+/** One of our times, in ms, as seconds of the host's clock. */
+export function hostTime(ms: number, { time }: Pick<Facts, 'time'>, clock: Clock): number {
+  const ours = Date.parse(clock.date());
+  return Math.round(time === null ? ms / 1000 : time + (ms - ours) / 1000);
+}
+
+/** A host's time, in seconds, by our clock. */
+export function ourTime(seconds: number, { time }: Pick<Facts, 'time'>, clock: Clock): string {
+  const ms = time === null ? seconds * 1000 : Date.parse(clock.date()) + (seconds - time) * 1000;
+  return rfc3339(ms);
+}
+
+/** The host's clock tells it when the time is up, and may yet be set right. */
+export function noteSkew(units: readonly UnitReport[], { time }: Facts, clock: Clock): UnitReport[] {
+  const skew = time === null ? 0 : Math.round(time - Date.parse(clock.date()) / 1000);
+  if (Math.abs(skew) < SKEW) return [...units];
+  const note = `the host’s clock is ${Math.abs(skew)} s ${skew > 0 ? 'ahead' : 'behind'}; its expiry moves when that is set right`;
+  return units.map((unit, index) => (index === 0 ? { ...unit, notes: [...unit.notes, note] } : unit));
+}
+
+/** What a report says of the switch. `armedBy`: when it was armed at the latest, by our clock. */
+export function times(ask: SwitchAsk | undefined, armedBy: string): Pick<HostReport, 'confirmBy' | 'expiresAt'> {
+  return {
+    ...(ask?.confirmWithin != null && { confirmBy: rfc3339(Date.parse(armedBy) + ask.confirmWithin * 1000) }),
+    ...(ask?.expiresAt != null && { expiresAt: rfc3339(ask.expiresAt) }),
+  };
+}
+
+/** The same as the host tells of it now. */
+export function timesNow(session: Session, run: string, clock: Clock): Pick<HostReport, 'confirmBy' | 'expiresAt'> {
+  const standing = standingOf(session, run);
+  if (standing === undefined) return {};
+  const { confirmLeft, expires } = standing;
+  return {
+    ...(typeof confirmLeft === 'number' && { confirmBy: rfc3339(Date.parse(clock.date()) + confirmLeft * 1000) }),
+    ...(expires !== null && { expiresAt: ourTime(expires, session.facts, clock) }),
+  };
+}
+
+/** To the second. */
+export function rfc3339(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
+}
+
+export type Reached =
+  | { readonly kind: 'reached'; readonly confirmBy: string | null }
+  | { readonly kind: 'fault'; readonly fault: Fault };
+
+/**
+ * Connects anew, over TCP and all, and looks for the armed switch. Faults: `cut-off` where the host cannot be reached or used
+ * any more; `unconfirmed` where it has put itself back already; `not-armed` where it tells of no switch.
+ */
+export async function reachAnew(host: JournalHost, run: string, crew: Crew, deadline: AbortSignal): Promise<Reached> {
+  const opened = await call(host, { ...crew, wishes: [`receipts=${run}`] }, [], deadline);
+  if (opened.kind === 'fault') {
+    const message = `a new connection after the change failed: ${opened.fault.message}`;
+    return { kind: 'fault', fault: fault('cut-off', message) };
+  }
+  const { session, connection } = opened.value;
+  session.end();
+  connection.close();
+  const left = standingOf(session, run)?.confirmLeft;
+  if (left !== undefined && left !== null) {
+    const ms = Date.parse(crew.clock.date());
+    return { kind: 'reached', confirmBy: left === 'unknown' ? null : rfc3339(ms + left * 1000) };
+  }
+  const end = endOf(session, run);
+  return {
+    kind: 'fault',
+    fault: end
+      ? fault('unconfirmed', `the host put itself back before the change was seen to hold`)
+      : fault('not-armed', 'after the change the host tells of no switch'),
+  };
+}
+
+function standingOf({ switches }: Session, run: string) {
+  return switches.find((each) => each.run === run);
+}
+
+function endOf({ ends }: Session, run: string): SwitchEnd | undefined {
+  return ends.find((each) => each.run === run);
+}
+
+/** For a host that was left changed, or may have been: when it puts itself back, as far as we know. */
+export function leftToItself(ending: Ending, ask: SwitchAsk | undefined, armedBy: string): Ending {
+  if (ending.outcome !== 'stranded' || ask === undefined || ending.fault === null) return ending;
+  const when = times(ask, armedBy);
+  const promised = when.confirmBy
+    ? `unless it is confirmed it puts itself back at ${when.confirmBy}`
+    : `it puts itself back at ${when.expiresAt}`;
+  const { kind, message, hint } = ending.fault;
+  return { ...ending, ...when, fault: fault(kind, `${message}; if the change began, ${promised}`, hint) };
+}

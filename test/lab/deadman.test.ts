@@ -1,0 +1,246 @@
+/** Hosts whose change must be confirmed: they put themselves back, whatever became of whoever asked for it. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Operator } from './fleetmask.ts';
+import { describeLab } from './given.ts';
+import { changes, daemon, dumps, HELD, hold, property, receiptOf, sh, unit, until } from './inside.ts';
+import type { LabHost } from './lab.ts';
+import { outcomes } from './situation.ts';
+import { putItselfBack, switchesOn } from './switches.ts';
+
+const BIN = join(import.meta.dirname, '../../bin/fleetmask.js');
+const ENABLED = '[Install]\nWantedBy=multi-user.target';
+const service = (name: string, ...more: string[]) =>
+  `${unit(`${name}.service`, daemon(...more, ENABLED))} systemctl daemon-reload; systemctl enable -q --now ${name}`;
+
+describeLab('a change that must be confirmed', (lab) => {
+  const operator = new Operator(lab);
+  let hosts: LabHost[];
+  let debian12: LabHost;
+  beforeAll(async () => {
+    hosts = await Promise.all(['debian11', 'debian12', 'debian13'].map((kind) => lab.host(kind)));
+    debian12 = hosts[1]!;
+  });
+  afterAll(() => operator.forget());
+
+  const everywhere = <T>(work: (host: LabHost, i: number) => Promise<T>) => Promise.all(hosts.map(work));
+  const all = (outcome: string) => Object.fromEntries(hosts.map(({ name }) => [name, outcome]));
+
+  /** The real executable. */
+  function start(command: string): ChildProcess {
+    const env = { ...process.env, FLEETMASK_STATE_DIR: operator.stateDir, HOME: operator.stateDir };
+    return spawn(process.execPath, [BIN, ...operator.argv(command, hosts)], { env, stdio: 'ignore' });
+  }
+
+  it('is taken back by each host when fleetmask was killed right after it', async () => {
+    await everywhere((host) => sh(host, service('orphaned')));
+    const before = await everywhere((host) => dumps(host, ['orphaned.service']));
+    const child = start('mask orphaned --now --confirm-within 20s');
+    const done = (host: LabHost) => host.exec('ls /var/lib/fleetmask/*/result');
+    await everywhere((host) =>
+      until(
+        () => done(host),
+        ({ code }) => code === 0,
+      ),
+    );
+    child.kill('SIGKILL');
+    await once(child, 'close');
+    await everywhere(async (host) => expect(await hold(host, 'orphaned.service')).toBe(HELD));
+    await everywhere((host, i) => putItselfBack(host, before[i]!, 60));
+  });
+
+  it('is taken back without sshd, without D-Bus, and with a masked sysinit.target', async () => {
+    // whatever has the default dependencies cannot start then, switch or no switch
+    const free = `${unit('cut.service', `[Unit]\nDefaultDependencies=no\n${daemon()}`)} systemctl daemon-reload; systemctl start cut`;
+    await everywhere((host) => sh(host, free));
+    const before = await everywhere((host) => dumps(host, ['cut.service']));
+    const run = await operator.do('mask cut --now --confirm-within 20s', hosts);
+    expect(outcomes(run)).toEqual(all('masked'));
+    await everywhere((host) =>
+      sh(
+        host,
+        `systemctl stop ssh.service ssh.socket 2>/dev/null || :
+         systemctl stop dbus.socket dbus.service 2>/dev/null; rm -f /run/dbus/system_bus_socket
+         ln -s /dev/null /etc/systemd/system/sysinit.target; systemctl daemon-reload`,
+      ),
+    );
+    const back = everywhere((host, i) => putItselfBack(host, before[i]!, 60));
+    // logins hang on some hosts after that
+    await back.finally(() => everywhere((host) => host.reset()));
+  });
+
+  it('is taken back after a reboot in between', async () => {
+    await everywhere((host) => sh(host, service('rebooted')));
+    const before = await everywhere((host) => dumps(host, ['rebooted.service']));
+    const run = await operator.do('mask rebooted --now --confirm-within 25s', hosts);
+    expect(outcomes(run)).toEqual(all('masked'));
+    await everywhere((host) => host.powerCut());
+    await everywhere((host) => host.boot());
+    // it counts anew
+    await everywhere(async (host) => {
+      expect(await property(host, 'rebooted.service', 'LoadState')).toBe('masked');
+    });
+    await everywhere((host, i) => putItselfBack(host, before[i]!, 60));
+    const late = await operator.decide('confirm', run);
+    expect(late.exitCode).toBe(5);
+    expect(late.report.hosts.map(({ outcome, fault }) => `${outcome}: ${fault?.kind}`)).toEqual(
+      hosts.map(() => 'rolled-back: unconfirmed'),
+    );
+  });
+
+  it('stays when it is confirmed in time, with nothing left of the switch, and can be rolled back', async () => {
+    await everywhere((host) => sh(host, service('kept')));
+    const before = await everywhere((host) => dumps(host, ['kept.service']));
+    const run = await operator.do('mask kept --now --confirm-within 15s', hosts);
+    expect(run.report.hosts.map(({ confirmBy }) => Date.parse(confirmBy ?? '') > Date.now())).toEqual(
+      hosts.map(() => true),
+    );
+    await everywhere(async (host) => expect(await switchesOn(host)).not.toEqual([]));
+    const confirmed = await operator.decide('confirm', run);
+    expect(outcomes(confirmed)).toEqual(all('masked'));
+    expect(confirmed.exitCode).toBe(0);
+    expect(confirmed.report.hosts.map(({ confirmBy }) => confirmBy)).toEqual(hosts.map(() => undefined));
+    await everywhere(async (host) => expect(await switchesOn(host)).toEqual([]));
+    await sleep(20_000);
+    await everywhere(async (host) => expect(await hold(host, 'kept.service')).toBe(HELD));
+    expect((await operator.decide('confirm', run)).stderr).toMatch('nothing to confirm');
+    expect(outcomes(await operator.undo(run))).toEqual(all('restored'));
+    await everywhere(async (host, i) => expect(await changes(host, before[i]!)).toEqual([]));
+  });
+
+  it('is told truthfully when it is confirmed too late', async () => {
+    await everywhere((host) => sh(host, service('late')));
+    const before = await everywhere((host) => dumps(host, ['late.service']));
+    const run = await operator.do('mask late --now --confirm-within 10s', hosts);
+    await everywhere((host, i) => putItselfBack(host, before[i]!, 60));
+    const late = await operator.decide('confirm', run);
+    expect(late.exitCode).toBe(5);
+    for (const host of hosts) {
+      const { outcome, fault, units } = late.on(host);
+      expect([outcome, fault?.kind]).toEqual(['rolled-back', 'unconfirmed']);
+      expect(fault?.message).toMatch(/too late: the host put itself back at 20\d\d-/);
+      expect(units[0]?.after).toMatchObject({ load: 'loaded', active: 'active' });
+    }
+    expect((await operator.undo(run)).stderr).toMatch('nothing to put back');
+  });
+
+  it('has its switch taken away by a rollback before the time is up', async () => {
+    await everywhere((host) => sh(host, service('undone')));
+    const before = await everywhere((host) => dumps(host, ['undone.service']));
+    const run = await operator.do('mask undone --now --confirm-within 5m', hosts);
+    expect(outcomes(await operator.undo(run))).toEqual(all('restored'));
+    await everywhere((host, i) => putItselfBack(host, before[i]!, 1));
+  });
+
+  it('in /run has its switch in /run', async () => {
+    await everywhere((host) => sh(host, service('brief')));
+    const before = await everywhere((host) => dumps(host, ['brief.service']));
+    const run = await operator.do('mask brief --now --runtime --confirm-within 10s', hosts);
+    expect(outcomes(run)).toEqual(all('masked'));
+    await everywhere(async (host) => {
+      expect(await sh(host, "find /etc/systemd /var/lib -name '*fleetmask*'")).toBe('');
+    });
+    await everywhere((host, i) => putItselfBack(host, before[i]!, 60));
+  });
+
+  it('may be an unmask, too', async () => {
+    await everywhere((host) => sh(host, `${service('unhidden')}; systemctl stop unhidden; systemctl mask -q unhidden`));
+    const before = await everywhere((host) => dumps(host, ['unhidden.service']));
+    const run = await operator.do('unmask unhidden --confirm-within 10s', hosts);
+    expect(outcomes(run)).toEqual(all('unmasked'));
+    await everywhere((host, i) => putItselfBack(host, before[i]!, 60));
+  });
+
+  it('is put back at once where the host cannot be reached anew', async () => {
+    const gate = 'ExecStop=/bin/systemctl stop ssh.service\nExecStartPost=/bin/systemctl start ssh.service';
+    await sh(debian12, service('gate', gate));
+    const before = await dumps(debian12, ['gate.service']);
+    const run = await operator.do('mask gate --now --confirm-within 5m', [debian12]);
+    expect(run.exitCode).toBe(5);
+    expect(run.on(debian12)).toMatchObject({ outcome: 'rolled-back', fault: { kind: 'cut-off' } });
+    await putItselfBack(debian12, before, 1);
+  });
+
+  it('may cut off ssh itself: by hand of fleetmask, or of the host alone, it comes back', async () => {
+    const before = await everywhere((host) => dumps(host, ['ssh.service']));
+    const noticed = await operator.do('mask ssh --now --allow-lockout --confirm-within 5m', hosts);
+    expect(noticed.report.hosts.map(({ outcome, fault }) => `${outcome}: ${fault?.kind}`)).toEqual(
+      hosts.map(() => 'rolled-back: cut-off'),
+    );
+    await everywhere((host, i) => putItselfBack(host, before[i]!, 1));
+    const left = await operator.do('mask ssh --now --allow-lockout --confirm-within 15s --rollback none', hosts);
+    expect(left.report.hosts.map(({ outcome, fault }) => `${outcome}: ${fault?.kind}`)).toEqual(
+      hosts.map(() => 'stranded: cut-off'),
+    );
+    await everywhere((host, i) => putItselfBack(host, before[i]!, 60));
+  });
+
+  it('that was not begun when the remote program was killed leaves nothing', async () => {
+    await everywhere((host) => sh(host, service('unborn')));
+    const before = await everywhere((host) => dumps(host, ['unborn.service']));
+    // ends the program in the moment in which it looks whether the switch is armed
+    await everywhere((host) =>
+      host.writeFile(
+        '/usr/local/bin/systemctl',
+        `#!/bin/sh
+case $* in *NextElapse*) while read -r key text; do [ "$key" = PPid: ] && kill -9 "$text"; done <"/proc/$PPID/status" ;; esac
+exec /bin/systemctl "$@"
+`,
+        0o755,
+      ),
+    );
+    const run = await operator.do('mask unborn --now --confirm-within 15s --rollback none', hosts);
+    await everywhere((host) => sh(host, 'rm /usr/local/bin/systemctl'));
+    expect(run.exitCode).toBe(6);
+    for (const host of hosts) {
+      expect(run.on(host)).toMatchObject({
+        outcome: 'stranded',
+        fault: { message: expect.stringMatching('unless it is confirmed') },
+      });
+      expect(await receiptOf(host, run.report.run.id)).not.toBe('');
+      expect(await property(host, 'unborn.service', 'ActiveState')).toBe('active');
+    }
+    await everywhere((host, i) => putItselfBack(host, before[i]!, 60));
+  });
+
+  it('is not begun where no switch can be armed', async () => {
+    await sh(debian12, service('unarmed'));
+    const before = await dumps(debian12, ['unarmed.service']);
+    // systemd has such a unit already, and will not start it
+    await debian12.writeFile('/usr/local/bin/cksum', '#!/bin/sh\necho 1 2\n', 0o755);
+    const run = await operator.do('mask unarmed --now --confirm-within 5m', [debian12]);
+    await sh(debian12, 'rm /usr/local/bin/cksum');
+    expect(run.on(debian12)).toMatchObject({ outcome: 'refused', fault: { kind: 'not-armed' } });
+    await putItselfBack(debian12, before, 1);
+  });
+
+  it('has one winner when it is confirmed at the last moment, and the report names it', async () => {
+    await everywhere((host) => sh(host, service('raced')));
+    const before = await everywhere((host) => dumps(host, ['raced.service']));
+    const won = { masked: 0, 'rolled-back': 0 };
+    for (let round = 0; round < 8; round++) {
+      const run = await operator.do('mask raced --now --confirm-within 6s', hosts);
+      expect(outcomes(run)).toEqual(all('masked'));
+      const [by] = run.report.hosts.map(({ confirmBy }) => Date.parse(confirmBy!)).sort();
+      await sleep(Math.max(0, by! - Date.now() - 300 + round * 300));
+      const confirmed = await operator.decide('confirm', run);
+      await sleep(4_000);
+      await everywhere(async (host, i) => {
+        const { outcome, fault } = confirmed.on(host);
+        expect(await switchesOn(host)).toEqual([]);
+        if (outcome === 'masked') expect(await hold(host, 'raced.service')).toBe(HELD);
+        else {
+          expect(`${outcome}: ${fault?.kind}`).toBe('rolled-back: unconfirmed');
+          expect(await changes(host, before[i]!)).toEqual([]);
+        }
+        won[outcome as keyof typeof won] += 1;
+      });
+      await operator.undo(run);
+      await everywhere(async (host, i) => expect(await changes(host, before[i]!)).toEqual([]));
+    }
+    expect(won.masked + won['rolled-back']).toBe(8 * hosts.length);
+  }, 400_000);
+});
