@@ -1,15 +1,16 @@
 /** The hosts of an earlier run or of a plan, and how to reach them now. */
 import type { Inventory } from '../inventory/index.ts';
-import { type Host, UsageError } from '../model/index.ts';
+import { type Host, type Target, UsageError } from '../model/index.ts';
 import type { JournalHost } from '../run/journal.ts';
 import { becomeAgain } from './become.ts';
 import type { Io } from './io.ts';
 import { type SelectionFlags, selectedNames, targetsOf, type WayInFlags } from './targets.ts';
-import { wayAgain } from './way-again.ts';
+import { wayAgain, wayByConfig } from './way-again.ts';
+import { openWays } from './ways.ts';
 
 /**
- * Those of the hosts on record that -l and -w select and `wanted` takes, in their order; reached as they were, unless -i says
- * otherwise.
+ * Those of the hosts on record that -l and -w select and `wanted` takes, in their order; reached as they were, unless -i, -F or
+ * another flag says otherwise.
  */
 export async function journalHosts(
   io: Io,
@@ -24,16 +25,13 @@ export async function journalHosts(
       : selectedNames(io, inventoryOf([...known.keys()]), flags);
   const chosen = names.filter(wanted);
   if (flags.inventory === undefined) {
-    if (flags['ssh-config'] !== undefined) {
-      throw new UsageError(
-        '-F goes with -i here: it is on record how the hosts were reached',
-        'Name the inventory too.',
-      );
-    }
-    return chosen.map((name) => {
-      const host = known.get(name)!;
-      return { ...wayAgain(io, host, flags), become: becomeAgain(host.become, flags) };
-    });
+    const hosts = chosen.map((name) => known.get(name)!);
+    const now = (host: JournalHost, way: Target): JournalHost => ({ ...way, become: becomeAgain(host.become, flags) });
+    if (flags['ssh-config'] === undefined) return hosts.map((host) => now(host, wayAgain(io, host, flags)));
+    const ways = openWays(io, flags, inventoryOf([]));
+    const reached = await Promise.all(hosts.map(async (host) => now(host, await wayByConfig(host, flags, ways))));
+    for (const note of ways.notes()) io.stderr.write(`note: ${note}\n`);
+    return reached;
   }
   const now = new Map(
     (await targetsOf(io, { ...flags, limit: undefined, nodes: undefined })).map((host) => [host.host, host]),

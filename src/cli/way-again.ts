@@ -2,7 +2,7 @@ import type { Target } from '../model/index.ts';
 import type { Io } from './io.ts';
 import { wholeNumber } from './options.ts';
 import { absolute } from './paths.ts';
-import type { SshFlags } from './ways.ts';
+import type { SshFlags, Ways } from './ways.ts';
 
 /** The way to a host of an earlier run, with what the flags say now in the place of what was said then. */
 export function wayAgain(io: Io, target: Target, flags: SshFlags): Target {
@@ -11,6 +11,32 @@ export function wayAgain(io: Io, target: Target, flags: SshFlags): Target {
   const file = key === undefined ? undefined : absolute(io, key);
   const named = file === undefined ? {} : { identityFiles: [file], requiredKeyFile: file };
   return { ...withPolicy(target, flags), user, port, ...named };
+}
+
+/** What ssh_config says of a host of an earlier run now; where it is silent the way is as it was. Flags win. */
+export async function wayByConfig(host: Target, flags: SshFlags, ways: Ways): Promise<Target> {
+  const asked = { name: host.host, groups: [], vars: new Map() };
+  const address = host.ssh?.destination ?? host.address;
+  const says = await ways.settingsOf({ ...asked, connection: { address } });
+  const silent = (...keys: readonly string[]): boolean => keys.every((key) => says.placeOf(key) === undefined);
+  const sameKey = flags['private-key'] === undefined && silent('identityfile');
+  const now = await ways.targetOf({
+    ...asked,
+    connection: {
+      address,
+      ...(flags.user === undefined && silent('user') && { user: host.user }),
+      ...(flags.port === undefined && silent('port') && { port: host.port }),
+      ...(sameKey && host.requiredKeyFile !== undefined && { privateKeyFile: host.requiredKeyFile }),
+    },
+  });
+  const { knownHostsFiles, proxy } = host;
+  return {
+    ...now,
+    ...(silent('hostname') && { address: host.address }),
+    ...(sameKey && { identityFiles: host.identityFiles }),
+    ...(silent('proxyjump', 'proxycommand') && proxy && { proxy }),
+    ...(silent('userknownhostsfile', 'globalknownhostsfile') && knownHostsFiles && { knownHostsFiles }),
+  };
 }
 
 /** Without what the flags now decide for all hosts and bastions. */
