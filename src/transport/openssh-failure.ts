@@ -48,7 +48,9 @@ export async function explainRefusal(refused: Refused): Promise<Failure> {
   if (target.proxy !== undefined && log.hostKey() === undefined) return onTheWay(target, lines);
   if (isRevoked(log) || find(/^Host key verification failed/) !== undefined)
     return lasting(hostKeyFault(refused, lines));
-  const denied = find(/Permission denied(?: \((.*)\))?\.?$|Too many authentication failures|^No more authentication/);
+  const hungUp = log.step() === 'authentication' ? find(HANG_UP) : undefined;
+  const denied =
+    hungUp ?? find(/Permission denied(?: \((.*)\))?\.?$|Too many authentication failures|^No more authentication/);
   if (denied !== undefined) return lasting(await authFault(refused, denied));
   const connecting = find(/^ssh: .*|connect to (?:host|address) .*|^(?:kex_exchange_identification|read|write): .*/);
   const negotiation = find(/^Unable to negotiate with .*/);
@@ -72,6 +74,9 @@ export function lastWords(log: SshLog): string | undefined {
 export function isRevoked(log: SshLog): boolean {
   return log.complaints().some((line) => /REVOKED HOST KEY|marked as revoked|revoked by file/i.test(line));
 }
+
+/** In place of an answer to a login: who does that has refused it. */
+const HANG_UP = /^Received disconnect from .*|^Connection (?:closed|reset) by .*/;
 
 const FILE_HINT = 'Correct the file, or name another with -F.';
 const HOSTILE_HINT = 'Treat this host as hostile until you know why.';
@@ -156,6 +161,7 @@ async function authFault({ target, log, remarks }: Refused, [said, methods]: Reg
   }
   if (methods !== undefined) parts.push(`the server takes ${printable(methods.replaceAll(',', ', '), 100)}`);
   const name = printable(target.user, 60);
-  const what = offered.length > 0 ? `${name} was not let in` : `There is no usable key to log in as ${name}`;
+  const keyless = offered.length === 0 && said.includes('Permission denied');
+  const what = keyless ? `There is no usable key to log in as ${name}` : `${name} was not let in`;
   return fault('auth', `${what} (${printable(said, 200)}): ${parts.join('; ') || 'nothing was tried'}`);
 }

@@ -10,8 +10,8 @@ export interface Master {
   readonly log: SshLog;
   /** Settles once: with the connection to it when it has logged in, or with its end. Never rejects. */
   readonly outcome: Promise<Outcome>;
-  /** Settles when ssh has ended, and at the latest after a moment. */
-  said(): Promise<void>;
+  /** Settles when ssh has ended, and at the latest after a moment; tells why, where ssh itself could not say. */
+  ended(): Promise<string | undefined>;
   /** Ends it and what it has started, and removes its directory. Idempotent. */
   end(): void;
 }
@@ -35,6 +35,8 @@ exec 3<&- "$@"`;
 const MAX_DIR = 107 - 18 - '/s'.length - '/fleetmask-ssh-XXXXXX'.length;
 /** Asked even when ssh did not say that it is ready. */
 const LOOK_EVERY_MS = 250;
+/** ssh says some KiB at a login, and little after it; what a server makes it say besides is a flood. */
+const MAX_SAID = 1024 * 1024;
 const KILL_AFTER_MS = 2_000;
 /** How long its last words may come after its end. */
 const DRAIN_MS = 250;
@@ -53,6 +55,8 @@ export function startMaster(program: string, argumentsFor: (socket: string) => r
 
   let state: 'starting' | 'asking' | 'ready' | 'ended' = 'starting';
   let over = false;
+  let said = 0;
+  let fault: string | undefined;
   let look: NodeJS.Timeout | undefined;
   let kill: NodeJS.Timeout | undefined;
   let settle: (outcome: Outcome) => void;
@@ -68,7 +72,7 @@ export function startMaster(program: string, argumentsFor: (socket: string) => r
     if (state === 'ended') return;
     state = 'ended';
     clearTimeout(look);
-    settle({ is: 'ended' });
+    settle({ is: 'ended', ...(fault !== undefined && { why: fault }) });
     rmSync(dir, { recursive: true, force: true });
     child.stdin.destroy(); // what ssh has started is ended by the shell beside it
     child.kill('SIGTERM');
@@ -78,7 +82,7 @@ export function startMaster(program: string, argumentsFor: (socket: string) => r
     if (over) return;
     over = true;
     clearTimeout(kill);
-    if (why !== undefined) settle({ is: 'ended', why });
+    fault ??= why;
     exited();
     end();
   };
@@ -96,13 +100,20 @@ export function startMaster(program: string, argumentsFor: (socket: string) => r
         if (state === 'asking') state = 'starting';
         const early = error.code === 'ENOENT' || error.code === 'ECONNREFUSED';
         if (early) return;
-        settle({ is: 'ended', why: error.message });
+        fault = error.message;
         end();
       },
     );
   };
 
   child.stderr.on('data', (chunk: Buffer) => {
+    if (state === 'ended') return;
+    said += chunk.length;
+    if (said > MAX_SAID) {
+      fault = `the server made ssh say more than ${MAX_SAID} bytes`;
+      end();
+      return;
+    }
     log.add(chunk);
     if (log.ready()) ask();
   });
@@ -115,7 +126,10 @@ export function startMaster(program: string, argumentsFor: (socket: string) => r
   return {
     log,
     outcome,
-    said: () => Promise.race([exit, new Promise<void>((resolve) => setTimeout(resolve, LAST_WORDS_MS).unref())]),
+    ended: () =>
+      Promise.race([exit, new Promise<void>((resolve) => setTimeout(resolve, LAST_WORDS_MS).unref())]).then(
+        () => fault,
+      ),
     end,
   };
 }

@@ -89,7 +89,7 @@ export function opensshTransport(options: OpenSshOptions): Transport {
     const revoked = policy.checking === 'off' && isRevoked(log);
     if (outcome.is === 'ready' && !stop.aborted && !closed && !revoked) {
       if (policy.checking === 'off') warnOfKey(target, log.complaints(), onWarning);
-      const said = () => master.said().then(() => lastWords(log));
+      const said = () => master.ended().then((why) => why ?? lastWords(log));
       const channels = openChannels(outcome.stream, master.end, said);
       const link = { ...channels, close: () => channels.destroy('the connection was closed here') };
       link.onGone(() => masters.delete(master));
