@@ -1,4 +1,4 @@
-/** The whole command line against hosts that mean harm, beside hosts that do not. */
+/** The whole command line against hosts that mean harm, beside hosts that do not. Once a process: the hosts remember. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -55,7 +55,9 @@ afterAll(async () => {
   files?.close();
 });
 
-const common = () => [
+const by = (transport: 'ssh2' | 'openssh') => () => [
+  '--transport',
+  transport,
   '-i',
   inventory,
   '--known-hosts',
@@ -68,61 +70,66 @@ const common = () => [
   `${HOST_TIMEOUT_S}s`,
 ];
 
-describe('a run among hosts that mean harm', () => {
-  let run: Run;
-  let seconds: number;
-  let growth: number;
+export function amongHostile(transport: 'ssh2' | 'openssh'): void {
+  const common = by(transport);
+  describe(`a run among hosts that mean harm, over ${transport}`, () => {
+    let run: Run;
+    let seconds: number;
+    let growth: number;
 
-  beforeAll(async () => {
-    await alice.run('status', 'cron', '-l', HONEST.join(','), ...common());
-    const before = process.memoryUsage().rss;
-    let peak = before;
-    const watch = setInterval(() => {
-      peak = Math.max(peak, process.memoryUsage().rss);
-    }, 20);
-    const started = performance.now();
-    run = await alice.run('mask', 'cron', '--now', '-y', '-l', 'all', '-o', 'json', ...common());
-    seconds = (performance.now() - started) / 1000;
-    clearInterval(watch);
-    growth = (peak - before) / 2 ** 20;
-  }, 200_000);
+    beforeAll(async () => {
+      await alice.run('status', 'cron', '-l', HONEST.join(','), ...common());
+      const before = process.memoryUsage().rss;
+      let peak = before;
+      const watch = setInterval(() => {
+        peak = Math.max(peak, process.memoryUsage().rss);
+      }, 20);
+      const started = performance.now();
+      run = await alice.run('mask', 'cron', '--now', '-y', '-l', 'all', '-o', 'json', ...common());
+      seconds = (performance.now() - started) / 1000;
+      clearInterval(watch);
+      growth = (peak - before) / 2 ** 20;
+    }, 200_000);
 
-  it('finishes in bounded time', () => {
-    expect(seconds).toBeLessThan(90);
-    expect([5, 6]).toContain(run.code);
-  });
+    it('finishes in bounded time', () => {
+      expect(seconds).toBeLessThan(90);
+      expect([5, 6]).toContain(run.code);
+    });
 
-  it('is right about the other hosts', () => {
-    for (const name of HONEST) expect(run.on(name), name).toMatchObject({ outcome: 'masked', fault: null });
-  });
+    it('is right about the other hosts', () => {
+      for (const name of HONEST) expect(run.on(name), name).toMatchObject({ outcome: 'masked', fault: null });
+    });
 
-  it.each(CASES.map((each, i) => [each.name, `evil${i}`, each] as const))(
-    'settles a host that %s',
-    (_what, name, each) => {
-      const { outcome, fault } = run.on(name);
-      expect(each.outcomes, JSON.stringify(fault)).toContain(outcome);
-      if (each.fault !== undefined) expect([each.fault].flat(), fault?.message).toContain(fault?.kind);
-    },
-  );
-
-  it(`grows by less than ${MAX_GROWTH_MIB} MiB`, () => {
-    expect(growth).toBeLessThan(MAX_GROWTH_MIB);
-  });
-
-  it('prints and records nothing unescaped, in any format', async () => {
-    const more = await Promise.all([
-      ...[[], ['-v'], ['-o', 'ndjson']].map((args) => alice.run('status', 'cron', ...args, ...common())),
-      ...[[], ['-o', 'json']].map((args) => alice.run('doctor', ...args, ...common())),
-      ...[['list'], ['show', 'last'], ['show', 'last', '-v']].map((args) => alice.run('runs', ...args)),
-    ]);
-    for (const { stdout, stderr } of [run, ...more]) expect([...unsafe(stdout), ...unsafe(stderr)]).toEqual([]);
-    const journals = readdirSync(alice.stateDir, { recursive: true, withFileTypes: true }).filter((entry) =>
-      entry.isFile(),
+    it.each(CASES.map((each, i) => [each.name, `evil${i}`, each] as const))(
+      'settles a host that %s',
+      (_what, name, each) => {
+        const { outcome, fault } = run.on(name);
+        expect(each.outcomes, JSON.stringify(fault)).toContain(outcome);
+        const faults = (transport === 'openssh' && each.faultOfSsh) || each.fault;
+        if (faults !== undefined) expect([faults].flat(), fault?.message).toContain(fault?.kind);
+      },
     );
-    expect(journals.length).toBeGreaterThan(0);
-    for (const entry of journals) expect(unsafe(readFileSync(join(entry.parentPath, entry.name), 'utf8'))).toEqual([]);
-  }, 120_000);
-});
+
+    it(`grows by less than ${MAX_GROWTH_MIB} MiB`, () => {
+      expect(growth).toBeLessThan(MAX_GROWTH_MIB);
+    });
+
+    it('prints and records nothing unescaped, in any format', async () => {
+      const more = await Promise.all([
+        ...[[], ['-v'], ['-o', 'ndjson']].map((args) => alice.run('status', 'cron', ...args, ...common())),
+        ...[[], ['-o', 'json']].map((args) => alice.run('doctor', ...args, ...common())),
+        ...[['list'], ['show', 'last'], ['show', 'last', '-v']].map((args) => alice.run('runs', ...args)),
+      ]);
+      for (const { stdout, stderr } of [run, ...more]) expect([...unsafe(stdout), ...unsafe(stderr)]).toEqual([]);
+      const journals = readdirSync(alice.stateDir, { recursive: true, withFileTypes: true }).filter((entry) =>
+        entry.isFile(),
+      );
+      expect(journals.length).toBeGreaterThan(0);
+      for (const entry of journals)
+        expect(unsafe(readFileSync(join(entry.parentPath, entry.name), 'utf8'))).toEqual([]);
+    }, 120_000);
+  });
+}
 
 /** The characters of a text that a screen would obey, each with what stands around it. */
 function unsafe(text: string): string[] {

@@ -131,7 +131,8 @@ export function flood(client: Connection, push: () => void): void {
   const { _sock: socket } = client as unknown as { _sock: import('node:net').Socket };
   const more = (): void => {
     try {
-      while (!socket.destroyed && socket.writableLength < 256 * 1024) push();
+      // a client in another process could take it for ever, and nobody else's turn would come
+      for (let n = 0; n < 256 && !socket.destroyed && socket.writableLength < 256 * 1024; n++) push();
     } catch {
       return; // cut off in the middle of a message
     }

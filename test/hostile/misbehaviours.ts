@@ -9,6 +9,8 @@ export interface Case {
   /** How it may end; the first is the usual one. */
   readonly outcomes: readonly Outcome[];
   readonly fault?: FaultKind | readonly FaultKind[];
+  /** Where ssh itself meets it in another way than ssh2. */
+  readonly faultOfSsh?: FaultKind;
 }
 
 /** Colours, clears, retitles, reorders and hides, in C0, C1 and Unicode; and what spoils CSV, HTML and prototypes. */
@@ -102,6 +104,7 @@ const LOGIN: readonly Case[] = [
       },
     },
     outcomes: refused,
+    faultOfSsh: 'unreachable',
     fault: 'no-shell',
   },
   {
@@ -120,6 +123,7 @@ const LOGIN: readonly Case[] = [
     name: 'takes methods of evil names',
     host: { server: { onAuth: (context) => context.reject([EVIL as never, 'publickey']) } },
     outcomes: unreachable,
+    faultOfSsh: 'timed-out',
     fault: 'auth',
   },
 ];
@@ -382,7 +386,10 @@ export const CASES: readonly Case[] = [...BEFORE, ...LOGIN, ...CHANNEL, ...COMMA
 
 function pushInto(socket: import('node:net').Socket, first: string, rest = `${first}\r\n`): void {
   const push = (): void => {
-    while (!socket.destroyed && socket.write(rest === '' ? first : rest, 'latin1'));
+    for (let n = 0; n < 256 && !socket.destroyed; n++) {
+      if (!socket.write(rest === '' ? first : rest, 'latin1')) return;
+    }
+    setImmediate(push);
   };
   socket.on('drain', push);
   socket.write(first, 'latin1');

@@ -1,0 +1,3 @@
+import { amongHostile } from './among-hostile.ts';
+
+amongHostile('ssh2');
