@@ -546,6 +546,8 @@ change_links() {
     changed=yes
   done
   [ -z "$made" ] || stat -c 'linked %n %i.%Z' $made >>"$receipt/log"
+  # A link reaches the disk by itself within seconds, what is in a file later: after a power cut it would be nobody's.
+  [ "$where" = run ] || timeout -k 5 10 sync "$receipt/log" 2>/dev/null 3>&- 9>&- || :
 }
 
 # Puts a link in the place of a unit file, at once, and keeps the file's own inode under a hidden name, which systemd takes
