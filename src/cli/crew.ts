@@ -74,6 +74,6 @@ function clockOf(io: Io): Clock {
     now: () => io.now(),
     date: () => io.date().toISOString(),
     deadline: (ms) => AbortSignal.timeout(Math.max(0, Math.round(ms))),
-    sleep: (ms) => sleep(ms),
+    sleep: (ms, until) => sleep(ms, undefined, until && { signal: until }).catch(() => {}),
   };
 }

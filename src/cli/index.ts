@@ -17,6 +17,7 @@ import { rollback } from './commands/rollback.ts';
 import { runs } from './commands/runs.ts';
 import { status } from './commands/status.ts';
 import { unmask } from './commands/unmask.ts';
+import { watch } from './commands/watch.ts';
 import { EXIT } from './exit.ts';
 import type { Io } from './io.ts';
 import { KNOWN } from './options.ts';
@@ -35,6 +36,7 @@ const COMMANDS: readonly Command[] = [
   confirm,
   extend,
   release,
+  watch,
   runs,
   inventory,
   doctor,

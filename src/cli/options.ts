@@ -247,6 +247,27 @@ export const recovery = {
   ...takingOver,
 } as const satisfies Record<string, Options>;
 
+const WATCH = 'How it is watched:';
+
+export const watching = {
+  run: { type: 'string', requiresArg: true, group: WATCH, describe: 'what this run has changed, instead of units' },
+  every: {
+    type: 'string',
+    requiresArg: true,
+    default: '60s',
+    group: WATCH,
+    describe: 'from one reading of a host to the next',
+  },
+  count: { type: 'number', requiresArg: true, group: WATCH, describe: 'end after so many readings of each host' },
+  for: { type: 'string', requiresArg: true, group: WATCH, describe: 'end after so long: 10m, 4h' },
+  now: { type: 'boolean', group: WATCH, describe: 'what runs is not as asked either [as the run, with --run]' },
+  reassert: {
+    type: 'boolean',
+    group: WATCH,
+    describe: 'mask again, and with --now stop again, ever less often; five times at most until it holds',
+  },
+} as const satisfies Record<string, Options>;
+
 export const consent = {
   yes: { alias: 'y', type: 'boolean', group: CHANGE, describe: 'do not ask' },
 } as const satisfies Record<string, Options>;
@@ -266,7 +287,7 @@ export const output = {
 
 /** Every long flag there is, for settings files. */
 export const KNOWN: ReadonlyMap<string, Options> = new Map(
-  [selection, connection, change, masking, recovery, consent, output].flatMap((group) =>
+  [selection, connection, change, masking, recovery, watching, consent, output].flatMap((group) =>
     Object.entries<Options>(group),
   ),
 );

@@ -5,7 +5,16 @@ import type { Io } from './io.ts';
 import { stateDir } from './run.ts';
 
 /** Commands that change hosts, or tell of runs. */
-const TELLING: ReadonlySet<string> = new Set(['mask', 'unmask', 'apply', 'rollback', 'recover', 'confirm', 'runs']);
+const TELLING: ReadonlySet<string> = new Set([
+  'mask',
+  'unmask',
+  'apply',
+  'rollback',
+  'recover',
+  'confirm',
+  'watch',
+  'runs',
+]);
 const MOST = 3;
 
 /** A line on stderr for each such run, but for the one that the command is about. */

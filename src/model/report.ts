@@ -58,7 +58,17 @@ export interface HostReport {
   readonly expiresAt?: string;
 }
 
-export type Command = 'mask' | 'unmask' | 'status' | 'plan' | 'rollback' | 'recover' | 'confirm' | 'extend' | 'release';
+export type Command =
+  | 'mask'
+  | 'unmask'
+  | 'status'
+  | 'plan'
+  | 'rollback'
+  | 'recover'
+  | 'watch'
+  | 'confirm'
+  | 'extend'
+  | 'release';
 
 /** What is known of a run before any host is asked. */
 export interface RunInfo {
@@ -108,5 +118,16 @@ export type Event =
     }
   /** These hosts are put back now, and each is settled a second time. */
   | { readonly type: 'rollback-started'; readonly hosts: readonly string[]; readonly why: string }
+  /** `watch`: what is no longer, or again, as asked; and what was done about it. `unit`: null where it concerns the host. */
+  | {
+      readonly type: 'drift';
+      readonly at: string;
+      readonly host: string;
+      readonly unit: string | null;
+      readonly what:
+        | ('as-asked' | 'unmasked' | 'masked' | 'running' | 'unreachable' | 'refused')
+        | ('reasserted' | 'given-up');
+      readonly message: string;
+    }
   | { readonly type: 'warning'; readonly text: string }
   | { readonly type: 'run-finished'; readonly report: Report };

@@ -112,6 +112,7 @@ const STEPS: Column<Row> = {
 };
 
 const CHANGE = [HOST, DISTRO, UNIT, STATE, ACTIVE, OUTCOME, TIME];
+const STATUS = [HOST, DISTRO, UNIT, now('load'), now('file'), now('active'), OUTCOME, TIME];
 const COLUMNS: Record<Command, readonly Column<Row>[]> = {
   mask: CHANGE,
   unmask: CHANGE,
@@ -121,7 +122,8 @@ const COLUMNS: Record<Command, readonly Column<Row>[]> = {
   extend: CHANGE,
   release: CHANGE,
   plan: [HOST, DISTRO, UNIT, STATE, ACTIVE, STEPS, OUTCOME],
-  status: [HOST, DISTRO, UNIT, now('load'), now('file'), now('active'), OUTCOME, TIME],
+  status: STATUS,
+  watch: STATUS,
 };
 
 function now(field: keyof UnitState): Column<Row> {

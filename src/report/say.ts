@@ -25,6 +25,7 @@ const DEEDS = {
   confirm: 'Keep',
   extend: 'Prolong',
   release: 'Keep for good',
+  watch: 'Watch, and mask again,',
 } as const;
 
 /** What an operator is asked before anything changes: `Mask cron (and stop it) on 12 hosts: web1 … web12? [y/N] `. */

@@ -39,7 +39,8 @@ export interface Clock {
   date(): string;
   /** Aborts after so many milliseconds. */
   deadline(ms: number): AbortSignal;
-  sleep(ms: number): Promise<void>;
+  /** Ends early, and quietly, when `until` aborts. */
+  sleep(ms: number, until?: AbortSignal): Promise<void>;
 }
 
 export interface Ending {

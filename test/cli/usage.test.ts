@@ -87,6 +87,7 @@ describe('help', () => {
     'plan',
     'rollback',
     'recover',
+    'watch',
     'runs',
     'inventory',
     'doctor',

@@ -1,0 +1,152 @@
+import { type Ask, type HostReport, type RunInfo, UsageError } from '../../model/index.ts';
+import type { Wanted } from '../../plan/drift.ts';
+import { parseQuery } from '../../plan/resolve.ts';
+import { hostsInDoubt } from '../../run/doubt.ts';
+import { interrupted, notStarted, totalsOf } from '../../run/fleet.ts';
+import { createJournal, type JournalHost, readJournal, stateOfRun } from '../../run/journal.ts';
+import { ledger } from '../../run/ledger.ts';
+import { settle, status } from '../../run/settle.ts';
+import type { Crew } from '../../run/visit.ts';
+import { watch as watchHosts } from '../../run/watch.ts';
+import { command, units } from '../command.ts';
+import { crewOf } from '../crew.ts';
+import { EXIT, exitCodeOf } from '../exit.ts';
+import type { Io } from '../io.ts';
+import { journalHosts } from '../journal-hosts.ts';
+import { connection, consent, duration, output, selection, watching, wholeNumber } from '../options.ts';
+import { consent as agree, metaOf, newRun, stateDir } from '../run.ts';
+import { screens } from '../screen.ts';
+import { type SelectionFlags, targetsOf, type WayInFlags } from '../targets.ts';
+
+export const watch = command({
+  name: 'watch',
+  usage: 'watch [units..]',
+  describe: 'read again and again, and tell at once what is no longer masked; Ctrl-C ends it',
+  examples: [
+    [
+      'fleetmask watch cron -i hosts.yaml -l web --every 30s',
+      'a line for each change; exit 0 when all is masked at the end',
+    ],
+    ['fleetmask watch --run last --for 10m -o ndjson', 'what a run has changed, for ten minutes, for a script'],
+    ['fleetmask watch --run last --reassert -y', 'and mask again what was unmasked or started'],
+  ],
+  options: { ...watching, ...selection, ...consent, ...connection, ...output },
+  positional: units,
+  run: async (io, flags) => {
+    const every = duration('every', flags.every);
+    const count = flags.count === undefined ? undefined : wholeNumber('count', flags.count, 1, 1_000_000);
+    const length = flags.for === undefined ? undefined : duration('for', flags.for);
+    const { ask, hosts } = await subjectOf(io, flags);
+    if (flags.reassert && ask.verb === 'unmask') {
+      throw new UsageError('--reassert puts masks back; this run took them away');
+    }
+    if (flags.reassert && flags.run === undefined && flags.limit === undefined && flags.nodes === undefined) {
+      throw new UsageError('a change needs a limit: which hosts?', 'Say -l PATTERN, or -l all; or -w with names.');
+    }
+    const shown = screens(io, flags);
+    const crew = await crewOf(io, flags, hosts, {
+      warning: (text) => shown.publish({ type: 'warning', text }),
+      progress: () => {},
+    });
+    const run = newRun(io, 'watch', ask.units, ask);
+    if (flags.reassert) await agree(io, run, hosts, flags.yes);
+    const stop = new AbortController();
+    const release = io.onInterrupt((times) => (times === 1 ? stop.abort() : io.abort(EXIT.interrupted)));
+    const wanted: Wanted = { state: ask.verb === 'mask' ? 'masked' : 'unmasked', stopped: ask.now };
+    const queries = ask.units.map(parseQuery);
+    try {
+      shown.publish({ type: 'run-started', run, hosts: hosts.map(({ host }) => host) });
+      const watched = await watchHosts({
+        ...{ hosts, wanted, every, forks: flags.forks, count, clock: crew.clock, random: Math.random },
+        stop: length === undefined ? stop.signal : AbortSignal.any([stop.signal, crew.clock.deadline(length)]),
+        read: (host) => status(host, queries, crew),
+        reassert: flags.reassert ? (host) => reassert(io, host, ask, crew) : undefined,
+        publish: (event) => shown.publish(event),
+      });
+      const reports = watched.map(({ report }, i) => report ?? notStarted(hosts[i]!, interrupted()));
+      const stranded = reports.some(({ outcome }) => outcome === 'stranded');
+      const exitCode = stranded ? EXIT.stranded : watched.every(({ asAsked }) => asAsked) ? EXIT.ok : EXIT.notAsAsked;
+      const finishedAt = io.date().toISOString();
+      const totals = totalsOf(reports);
+      const report = {
+        schema: 'fleetmask.report/1',
+        run: { ...run, finishedAt },
+        hosts: reports,
+        totals,
+        exitCode,
+      } as const;
+      shown.publish({ type: 'run-finished', report });
+      await shown.end();
+      return exitCode;
+    } finally {
+      release();
+      crew.transport.close();
+    }
+  },
+});
+
+interface SubjectFlags extends SelectionFlags, WayInFlags {
+  readonly units?: readonly string[] | undefined;
+  readonly run?: string | undefined;
+  readonly now?: boolean | undefined;
+}
+
+/** What is to hold, and where: as a run left it, or units masked on the hosts of an inventory. */
+async function subjectOf(io: Io, flags: SubjectFlags): Promise<{ ask: Ask; hosts: JournalHost[] }> {
+  const named = [...new Set(flags.units ?? [])];
+  if (named.length > 0 === (flags.run !== undefined)) {
+    throw new UsageError('watch what? Name units, or a run with --run', 'fleetmask watch cron -i hosts.yaml');
+  }
+  if (flags.run === undefined) {
+    const ask: Ask = {
+      ...{ verb: 'mask', units: named, now: flags.now ?? false, runtime: false, withTriggers: false },
+      ...{ localUnits: 'refuse', allowAbsent: false, killLeftovers: false, startProbe: true, allowLockout: false },
+    };
+    named.forEach(parseQuery);
+    return { ask, hosts: await targetsOf(io, flags) };
+  }
+  const state = stateOfRun(readJournal(stateDir(io), flags.run));
+  const held = (host: string) => {
+    const known = state.hosts.get(host);
+    return known?.kind === 'changed' || known?.report?.outcome === 'unchanged';
+  };
+  const hosts = await journalHosts(io, state.start.hosts, flags, held);
+  if (hosts.length === 0) {
+    throw new UsageError(`run ${state.start.run.id} holds on no host${flags.limit ? ' of these' : ''}`);
+  }
+  return { ask: state.start.ask, hosts };
+}
+
+/** Masks a host again, by the same machinery, in a run of its own. */
+async function reassert(io: Io, host: JournalHost, ask: Ask, crew: Crew): Promise<HostReport> {
+  const run: RunInfo = { ...newRun(io, 'mask', ask.units, ask), reason: 'put back by fleetmask watch' };
+  const journal = ledger(await createJournal(stateDir(io), run.id));
+  try {
+    const { startedAt: at, actor } = run;
+    await Promise.all([
+      journal.commit({ type: 'run', schema: 'fleetmask.journal/1', run, ask, hosts: [host] }),
+      journal.commit({ type: 'opened', at, actor, command: 'watch', by: io.controller }),
+    ]);
+    const job = {
+      run: run.id,
+      meta: metaOf(run),
+      journal,
+      ask,
+      queries: ask.units.map(parseQuery),
+      rollback: 'host',
+    } as const;
+    const report = await settle(host, job, crew);
+    const exitCode = exitCodeOf('mask', [report], false);
+    const inDoubt = hostsInDoubt(journal.state()).length;
+    await journal.commit({
+      type: 'finished',
+      at: io.date().toISOString(),
+      totals: totalsOf([report]),
+      exitCode,
+      inDoubt,
+    });
+    return report;
+  } finally {
+    await journal.close();
+  }
+}
