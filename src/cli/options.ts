@@ -1,11 +1,8 @@
 /** The flags, in groups that commands take together, each with its type; see cli.md's table for their meaning. */
 import type { Options } from 'yargs';
 import { UsageError } from '../model/index.ts';
-
-const CONNECTION = 'Ways in:';
-const SELECTION = 'Hosts:';
-const CHANGE = 'What is done:';
-const OUTPUT = 'Output:';
+import { CHANGE, CONNECTION, OUTPUT, SELECTION } from './option-groups.ts';
+import { recovery, watching } from './run-options.ts';
 
 export const selection = {
   inventory: {
@@ -225,46 +222,6 @@ export const masking = {
     type: 'boolean',
     group: CHANGE,
     describe: 'also mask what a way into the host depends on; only with --confirm-within',
-  },
-} as const satisfies Record<string, Options>;
-
-/** For commands that work on an earlier run. */
-export const takingOver = {
-  'take-over': {
-    type: 'boolean',
-    group: CHANGE,
-    describe: 'the process that worked on the run, and cannot be seen from here, is gone for good',
-  },
-} as const satisfies Record<string, Options>;
-
-export const recovery = {
-  undo: { type: 'boolean', group: CHANGE, describe: 'put the hosts in doubt back, also where the change is whole' },
-  'from-hosts': {
-    type: 'boolean',
-    group: SELECTION,
-    describe: 'go by the receipts on the hosts of -i and -l, without a journal; without a run: show them',
-  },
-  ...takingOver,
-} as const satisfies Record<string, Options>;
-
-const WATCH = 'How it is watched:';
-
-export const watching = {
-  run: { type: 'string', requiresArg: true, group: WATCH, describe: 'what this run has changed, instead of units' },
-  every: {
-    type: 'string',
-    requiresArg: true,
-    default: '60s',
-    group: WATCH,
-    describe: 'from one reading of a host to the next',
-  },
-  count: { type: 'number', requiresArg: true, group: WATCH, describe: 'end after so many readings of each host' },
-  for: { type: 'string', requiresArg: true, group: WATCH, describe: 'end after so long: 10m, 4h' },
-  now: { type: 'boolean', group: WATCH, describe: 'what runs is not as asked either [as the run, with --run]' },
-  reassert: {
-    type: 'boolean',
-    group: WATCH,
-    describe: 'mask again, and with --now stop again, ever less often; five times at most until it holds',
   },
 } as const satisfies Record<string, Options>;
 

@@ -1,7 +1,8 @@
 import { UsageError } from '../../model/index.ts';
 import { command } from '../command.ts';
 import { keepRun } from '../keep.ts';
-import { change, connection, output, selection, takingOver } from '../options.ts';
+import { change, connection, output, selection } from '../options.ts';
+import { takingOver } from '../run-options.ts';
 import { expiry } from '../times.ts';
 
 export const extend = command({

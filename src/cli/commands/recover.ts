@@ -6,9 +6,10 @@ import { command } from '../command.ts';
 import { recoverFromHosts } from '../from-hosts.ts';
 import type { Io } from '../io.ts';
 import { journalHosts } from '../journal-hosts.ts';
-import { connection, consent, output, recovery, selection } from '../options.ts';
+import { connection, consent, output, selection } from '../options.ts';
 import { type Recovery, recoverHosts } from '../recovery.ts';
 import { stateDir } from '../run.ts';
+import { recovery } from '../run-options.ts';
 import type { SelectionFlags, WayInFlags } from '../targets.ts';
 
 export const recover = command({

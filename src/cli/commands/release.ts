@@ -1,6 +1,7 @@
 import { command } from '../command.ts';
 import { keepRun } from '../keep.ts';
-import { connection, output, selection, takingOver } from '../options.ts';
+import { connection, output, selection } from '../options.ts';
+import { takingOver } from '../run-options.ts';
 
 export const release = command({
   name: 'release',

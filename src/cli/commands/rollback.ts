@@ -6,8 +6,9 @@ import { rollBackHost, undoableOn } from '../../run/rollback.ts';
 import { command } from '../command.ts';
 import { journalHosts } from '../journal-hosts.ts';
 import { visitOnRecord } from '../on-record.ts';
-import { connection, consent, output, selection, takingOver } from '../options.ts';
+import { connection, consent, output, selection } from '../options.ts';
 import { stateDir, visitFleet } from '../run.ts';
+import { takingOver } from '../run-options.ts';
 
 export const rollback = command({
   name: 'rollback',

@@ -13,8 +13,9 @@ import { crewOf } from '../crew.ts';
 import { EXIT, exitCodeOf } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { journalHosts } from '../journal-hosts.ts';
-import { connection, consent, duration, output, selection, watching, wholeNumber } from '../options.ts';
+import { connection, consent, duration, output, selection, wholeNumber } from '../options.ts';
 import { consent as agree, metaOf, newRun, stateDir } from '../run.ts';
+import { watching } from '../run-options.ts';
 import { screens } from '../screen.ts';
 import { type SelectionFlags, targetsOf, type WayInFlags } from '../targets.ts';
 
