@@ -436,9 +436,33 @@ begin() {
 wait_or_end() {
   case $verb:$holder_meta in
     *:actor=switch) flock -w 120 9 ;;
-    undo:*) [ "$holder" -gt 1 ] && kill -s KILL "$holder" && flock -w 10 9 ;;
+    undo:*) [ "$holder" -gt 1 ] && end_work "$holder" && flock -w 10 9 ;;
     *) return 1 ;;
   esac
+}
+
+# Ends a program that is at work, with what it has begun: a command that has not come to ask systemd yet would do so after
+# the undo. Each is stopped when it is found, so that it begins nothing more meanwhile.
+end_work() {
+  kill -s STOP "$1" || return 1
+  family=" $1 "
+  set +f
+  known=
+  while [ "$family" != "$known" ]; do
+    known=$family
+    for stat in "$root"/proc/[0-9]*/stat; do
+      first_line "$stat"
+      pid=${value%% *}
+      # the name in between may be anything
+      set -- ${value##*)}
+      case $family in
+        *" $pid "*) ;;
+        *" ${2:-none} "*) kill -s STOP "$pid" && family="$family$pid " ;;
+      esac
+    done 2>/dev/null
+  done
+  set -f
+  kill -s KILL $family 2>/dev/null || :
 }
 
 places() {
