@@ -1,0 +1,138 @@
+/** A fault at every step of the remote program, before and after each program that it runs, on systemd 247, 252 and 257. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { start } from './executable.ts';
+import { Operator, type Run } from './fleetmask.ts';
+import { describeLab } from './given.ts';
+import { changes, type Dumps, daemon, dumps, HELD, hold, sh, unit } from './inside.ts';
+import type { LabHost } from './lab.ts';
+import { holdAt, release, type Step, stageSteps, stepsOf, told, unstageSteps, untilHeld } from './steps.ts';
+
+const UNIT = 'stepped.service';
+const ASK = 'mask stepped --now';
+const LOSE_SESSION = "pkill -KILL -f '^sshd(-session)?: root@notty'";
+
+describeLab('at every step of a change', (lab) => {
+  let hosts: LabHost[];
+  let before: Dumps[];
+  /** Those of a change, without those of the probe before it. */
+  let steps: Step[];
+  const operator = new Operator(lab);
+
+  beforeAll(async () => {
+    hosts = await lab.hosts(3, ['debian11', 'debian12', 'rhel-like']);
+    await stageSteps(hosts);
+    await everywhere((host) =>
+      sh(host, `${unit(UNIT, `${daemon()}\n[Install]\nWantedBy=multi-user.target`)} systemctl enable -q --now stepped`),
+    );
+    before = await everywhere((host) => dumps(host, [UNIT]));
+    await everywhere((host) => holdAt(host, { number: 0, when: 'before' }));
+    const run = await operator.do(ASK, hosts);
+    const [ran = [], ...others] = hosts.map((host) =>
+      stepsOf(host).map((line) => line.split(' ').slice(0, 2).join(' ')),
+    );
+    for (const other of others) expect(other).toEqual(ran);
+    const first = ran.findIndex((line) => line.startsWith('mkdir'));
+    // after one is before the next, but for the link, which is then not in the receipt yet, and the last
+    steps = ran.flatMap((command, i) => {
+      if (i < first) return [];
+      const step = { number: i + 1, when: 'before', command } as const;
+      const after = command.startsWith('ln') || i === ran.length - 1;
+      return after ? [step, { ...step, when: 'after' as const }] : [step];
+    });
+    expect(steps.length).toBeGreaterThanOrEqual(9);
+    await operator.undo(run);
+  });
+  afterAll(async () => {
+    await unstageSteps(hosts);
+    operator.forget();
+  });
+
+  const everywhere = <T>(work: (host: LabHost, i: number) => Promise<T>): Promise<T[]> => Promise.all(hosts.map(work));
+  const held = () => everywhere((host) => untilHeld(host));
+
+  /** What is said of a host is what is true inside of it. */
+  async function expectTruth(run: Run, step: Step, can: readonly string[]): Promise<void> {
+    await everywhere(async (host, i) => {
+      const { outcome, fault } = run.on(host);
+      const what = `${host.name} ${told(step)}: ${outcome} ${fault?.message ?? ''}`;
+      expect(can, what).toContain(outcome);
+      if (outcome === 'masked') expect(await hold(host, UNIT), what).toBe(HELD);
+      else expect(await changes(host, before[i]!), what).toEqual([]);
+    });
+  }
+
+  it('the controller is killed: recover finds the host masked and proved, or puts it back', async () => {
+    for (const step of steps) {
+      await everywhere((host) => holdAt(host, step));
+      const { child, ended } = start(operator, operator.argv(ASK, hosts));
+      await held();
+      child.kill('SIGKILL');
+      await ended;
+      hosts.forEach(release);
+      await expectTruth(await recover(), step, ['masked', 'rolled-back']);
+      await settledForGood();
+    }
+  }, 300_000);
+
+  it('the power goes, there and at the controller: recover puts the host back', async () => {
+    for (const step of steps) {
+      await everywhere((host) => holdAt(host, step));
+      const { child, ended } = start(operator, operator.argv(ASK, hosts));
+      await held();
+      child.kill('SIGKILL');
+      await ended;
+      await everywhere((host) => host.powerCut());
+      await everywhere((host) => host.boot());
+      await expectTruth(await recover(), step, ['rolled-back']);
+      await settledForGood();
+    }
+  }, 300_000);
+
+  it('the shell at work is killed: the host is put back', async () => {
+    for (const step of steps) {
+      await everywhere((host) => holdAt(host, step));
+      const running = operator.do(ASK, hosts);
+      await held();
+      await everywhere((host) => sh(host, "pkill -KILL -f '^sh -s -- root'"));
+      hosts.forEach(release);
+      await expectTruth(await running, step, ['rolled-back']);
+    }
+  }, 300_000);
+
+  it('the session is lost: the host is called again and put back, though the shell goes on', async () => {
+    for (const step of steps) {
+      await everywhere((host) => holdAt(host, step));
+      const running = operator.do(ASK, hosts);
+      await held();
+      await everywhere((host) => sh(host, LOSE_SESSION));
+      hosts.forEach(release);
+      await expectTruth(await running, step, ['rolled-back']);
+    }
+  }, 300_000);
+
+  it('the session is lost, and what the shell has begun hangs: the undo ends that, so that it does nothing later', async () => {
+    for (const step of steps) {
+      await everywhere((host) => holdAt(host, step));
+      const running = operator.do(ASK, hosts);
+      await held();
+      await everywhere((host) => sh(host, LOSE_SESSION));
+      const run = await running;
+      hosts.forEach(release);
+      // what is left of it, if anything, looks every 20 ms
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      await expectTruth(run, step, ['rolled-back']);
+    }
+  }, 300_000);
+
+  function recover(): Promise<Run> {
+    return operator.run(['recover', 'last', '-y', '--known-hosts', lab.knownHosts, '-o', 'json']);
+  }
+
+  /** Nothing is left to recover; what is masked is put back for the next step. */
+  async function settledForGood(): Promise<void> {
+    const { inDoubt } = JSON.parse((await operator.run(['runs', 'show', 'last', '-o', 'json'])).stdout);
+    expect(inDoubt).toEqual([]);
+    await operator.undo('last');
+    await everywhere(async (host, i) => expect(await changes(host, before[i]!)).toEqual([]));
+  }
+});

@@ -1,0 +1,34 @@
+/** The real executable, as a shell starts it. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { type Operator, type Run, runOf } from './fleetmask.ts';
+
+const BIN = join(import.meta.dirname, '../../bin/fleetmask.js');
+
+export interface Started {
+  readonly child: ChildProcess;
+  /** Resolves also when it is killed; the exit code is then -1. */
+  readonly ended: Promise<Run>;
+}
+
+/** `preload`: options of node before the program's name. */
+export function start(
+  operator: Operator,
+  argv: readonly string[],
+  preload: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Started {
+  const child = spawn(process.execPath, [...preload, BIN, ...argv], {
+    env: { ...process.env, FLEETMASK_STATE_DIR: operator.stateDir, HOME: operator.stateDir, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const said = { stdout: '', stderr: '' };
+  child.stdout.on('data', (chunk: Buffer) => {
+    said.stdout += chunk;
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    said.stderr += chunk;
+  });
+  return { child, ended: once(child, 'close').then(([code]) => runOf(Number(code ?? -1), said.stdout, said.stderr)) };
+}
