@@ -19,6 +19,10 @@ export interface Facts {
   readonly dependence: Dependence | null;
   /** Everything on disk under the units' names, highest rank first. */
   readonly paths: readonly PathFact[];
+  /** Executable scripts in /etc/init.d of the units' names; empty where that was not asked. */
+  readonly scripts: readonly string[];
+  /** Lines that speak of the units, in unit files, D-Bus services and those scripts; empty where that was not asked. */
+  readonly hits: readonly Hit[];
   /** What earlier runs left on the host to be undone by; empty where that was not asked, or is not ours to read. */
   readonly receipts: readonly Receipt[];
 }
@@ -70,6 +74,10 @@ export interface UnitFacts {
   readonly accept: boolean;
   /** A timer that counts from the boot: when it is started later than that it elapses at once. */
   readonly fromBoot: boolean;
+  /** The D-Bus name that it takes; empty where it takes none, or that was not asked. */
+  readonly busName: string;
+  /** What ExecStart= runs; empty where that was not asked. */
+  readonly programs: readonly string[];
 }
 
 export interface RelatedFacts {
@@ -87,6 +95,13 @@ export type PathFact = {
   | { readonly kind: 'file' | 'empty' | 'other' }
   | { readonly kind: 'link'; readonly target: string }
 );
+
+/** `ExecStart=/usr/sbin/crond` in /etc/systemd/system/copy.service, up to the first blank; `functions`: a script that asks systemd. */
+export interface Hit {
+  readonly path: string;
+  readonly key: 'SystemdService' | 'Name' | 'Exec' | 'ExecStart' | 'functions';
+  readonly value: string;
+}
 
 /** Load, file and active state: what tables and reports show. */
 export interface UnitState {

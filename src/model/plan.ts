@@ -39,6 +39,10 @@ export interface UnitPlan {
   readonly steps: readonly string[];
   /** What an operator should know before agreeing. */
   readonly notes: readonly string[];
+  /** What is masked with it: aliases, D-Bus names, instances. Absent where nobody looked. */
+  readonly covers?: readonly string[];
+  /** What could run the same all the same, as far as it can be seen. Absent where nobody looked. */
+  readonly ways?: readonly string[];
 }
 
 /** The steps on the host, in this order; see fleetmask.sh. */

@@ -38,6 +38,10 @@ export interface UnitReport {
   readonly notes: readonly string[];
   /** `status` only: whose mask it is; null where no run's, or where it takes root to know. */
   readonly receipt?: UnitReceipt | null;
+  /** What is masked with it: aliases, D-Bus names, instances. Absent where nobody looked. */
+  readonly covers?: readonly string[];
+  /** Ways round the mask that can be seen; there may be others. Absent where nobody looked. */
+  readonly ways?: readonly string[];
 }
 
 export interface HostReport {

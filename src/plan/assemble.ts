@@ -21,6 +21,7 @@ import { ABOVE_ETC, ETC, inTheWay, isMask, localFault, pathsOf, RUN } from './ly
 import { hasOwnFile, isConnection, notesOn } from './notes.ts';
 import { type Meant, type Query, resolve } from './resolve.ts';
 import { triggersOf, withTriggers } from './triggers.ts';
+import { coveredWith, waysRound } from './ways.ts';
 
 /** What is to be done for one unit; empty lists mean that it is as asked. */
 interface UnitSteps {
@@ -101,7 +102,9 @@ function unitPlan(ask: Ask, each: Meant, meant: readonly Meant[], facts: Facts, 
   const { asked, unit, facts: shown } = each;
   const triggers = triggersOf(each, facts, new Set(meant.map((other) => other.unit)));
   const notes = ask.verb === 'mask' ? [...warnings, ...notesOn(ask, each, meant)] : [];
-  return { asked, unit, shownAs: shown.id, before: stateOf(shown), triggers, steps: [], notes };
+  const plan = { asked, unit, shownAs: shown.id, before: stateOf(shown), triggers, steps: [], notes };
+  if (ask.verb === 'unmask') return plan;
+  return { ...plan, covers: coveredWith(each, facts), ways: waysRound(each, meant, facts) };
 }
 
 /** What makes a mask of this unit impossible, pointless or harmful. */

@@ -24,7 +24,7 @@ export interface Verdict {
 
 /** The report of units that were planned and not (or not yet) read again. */
 export function unread(units: readonly UnitPlan[]): UnitReport[] {
-  return units.map(({ asked, unit, before, triggers, steps, notes }) => ({
+  return units.map(({ asked, unit, before, triggers, steps, notes, covers, ways }) => ({
     asked,
     unit,
     before,
@@ -34,6 +34,8 @@ export function unread(units: readonly UnitPlan[]): UnitReport[] {
     steps,
     leftovers: 0,
     notes,
+    ...(covers && { covers }),
+    ...(ways && { ways }),
   }));
 }
 

@@ -4,7 +4,6 @@ import type { Meant } from './resolve.ts';
 
 export function notesOn(ask: Ask, { unit, facts, instances }: Meant, meant: readonly Meant[]): string[] {
   const notes: string[] = [];
-  if (facts.source.startsWith('/etc/init.d/')) notes.push(`${facts.source} can still be run by hand`);
   if (isTrigger(unit)) notes.push(...notesOnTrigger(ask, facts, meant));
   const connections = instances.filter(isConnection).length;
   if (connections > 0) notes.push(`no rollback brings back the connections that end with it (${connections} now)`);

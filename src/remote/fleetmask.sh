@@ -27,6 +27,9 @@ unit_dirs='/etc/systemd/system.control /run/systemd/system.control /run/systemd/
 /etc/systemd/system /run/systemd/system /run/systemd/generator /usr/local/lib/systemd/system
 /usr/lib/systemd/system /lib/systemd/system /run/systemd/generator.late'
 
+bus_dirs='/etc/dbus-1/system-services /run/dbus-1/system-services /usr/local/share/dbus-1/system-services
+/usr/share/dbus-1/system-services /lib/dbus-1/system-services'
+
 unit_properties='-pId -pNames -pLoadState -pActiveState -pSubState -pResult -pUnitFileState -pFragmentPath -pSourcePath
 -pCanStart -pRefuseManualStop -pMainPID -pControlGroup -pKillMode -pTransient -pPerpetual
 -pTriggeredBy -pTriggers -pAccept -pTimersMonotonic -pRequiredBy -pRequisiteOf -pBoundBy -pConsistsOf'
@@ -113,6 +116,14 @@ show() {
         id='' load='' can='' active='' accept='' wakes=''
         ;;
       *=) ;;
+      ExecStart=*)
+        line=${line#*path=}
+        line=${line%% ;*}
+        case $line in
+          *[!A-Za-z0-9_./@:+-]* | [!/]*) ;;
+          *) programs="$programs $line" && rec "$show_kind Program=$line" ;;
+        esac
+        ;;
       *)
         rec "$show_kind $line"
         case $line in
@@ -125,6 +136,7 @@ show() {
           RequiredBy=* | RequisiteOf=* | BoundBy=* | ConsistsOf=*) relations="$relations ${line#*=}" ;;
           MainPID=0 | MainPID=*[!0-9]*) ;;
           MainPID=*) main_pids="$main_pids ${line#*=}" ;;
+          BusName=*) bus_names="$bus_names ${line#*=}" ;;
           Accept=*) accept=${line#*=} ;;
           Triggers=*) wakes=${line#*=} ;;
         esac
@@ -225,7 +237,8 @@ related() {
 
 # probe name=NAME… look=NAME…: what this host is, and what it has under these names. `look` is for templates, which
 # have files but are never loaded. `clock=yes` asks for the time as well, `receipts=all` or `receipts=RUN` for receipts,
-# `triggers=yes` for all about what can start the units, `guard=yes` (with guard.sh) for what a mask must not cut. Changes nothing.
+# `triggers=yes` for all about what can start the units, `ways=yes` for what
+# could run the same past a mask, `guard=yes` (with guard.sh) for what a mask must not cut. Changes nothing.
 probe() {
   os=$root/etc/os-release
   [ -r "$os" ] || os=$root/usr/lib/os-release
@@ -252,8 +265,11 @@ probe() {
   [ -n "$expanded" ] || return 0
   guarded='' triggered='' main_pids=''
   [ "$guard" != yes ] || guarded=$guard_properties
-  show unit $unit_properties $guarded -- $expanded
+  programs='' bus_names='' way_properties=''
+  [ "$ways" != yes ] || way_properties='-pBusName -pExecStart'
+  show unit $unit_properties $guarded $way_properties -- $expanded
   todo=$relations shown=$names
+  [ "$ways" != yes ] || tell_ways
   [ "$triggers" != yes ] || show_triggers
   unique $shown $looks
   probed=$uniq
@@ -314,6 +330,71 @@ tell_switch_of() {
   set +f
 }
 
+# What could run the same past a mask: an init script of the unit's name; unit files and D-Bus services, which one grep looks
+# for. Of a file with a line that speaks of the unit all such lines are told: `found PATH KEY=VALUE`.
+tell_ways() {
+  set -- -e SystemdService=
+  for name in $bus_names; do set -- "$@" -e "Name=$name"; done
+  for name in $programs; do
+    # interpreters, and what any script may call, say nothing of a unit
+    case ${name##*/} in
+      sh | bash | dash | ksh | env | perl* | python* | ruby* | node | java | php* | busybox | true | false | sleep | cat | echo | rm | mkdir) ;;
+      *) set -- "$@" -e "${name#/usr}" ;;
+    esac
+  done
+  places=
+  for name in $shown; do
+    path=$root/etc/init.d/${name%.service}
+    if [ -x "$path" ] && [ ! -d "$path" ]; then
+      places="$places $path"
+      rec "script ${path#"$root"}"
+    fi
+  done
+  [ -z "$places" ] || set -- "$@" -e /init-functions -e /init.d/functions
+  for dir in $unit_dirs $bus_dirs; do
+    case $dir in
+      /lib/*) if [ "$root$dir" -ef "$root/usr$dir" ]; then continue; fi ;;
+    esac
+    [ ! -d "$root$dir" ] || places="$places $root$dir"
+  done
+  hits=$(grep -rsHF "$@" -- $places </dev/null)
+  telling=' '
+  each_hit note_telling
+  each_hit tell_hit
+}
+
+each_hit() {
+  rest=$hits$nl
+  while [ -n "$rest" ]; do
+    line=${rest%%"$nl"*}
+    rest=${rest#*"$nl"}
+    path=${line%%:*}
+    line=${line#"$path":}
+    [ -z "$line" ] || "$1"
+  done
+}
+
+note_telling() {
+  case $line in
+    SystemdService=*) case " $shown " in *" ${line#*=} "*) ;; *) return 0 ;; esac ;;
+    Name=* | Exec=* | ExecStart=* | *init*functions*) ;;
+    *) return 0 ;;
+  esac
+  # a copy that is masked is no way
+  for dir in /etc/systemd/system /run/systemd/system; do
+    if [ "$root$dir/${path##*/}" -ef /dev/null ]; then return 0; fi
+  done
+  telling="$telling$path "
+}
+
+tell_hit() {
+  case $telling in *" $path "*) ;; *) return 0 ;; esac
+  case $line in
+    SystemdService=* | Name=* | Exec=* | ExecStart=*) rec "found ${path#"$root"} ${line%%[[:space:]]*}" ;;
+    *init*functions*) rec "found ${path#"$root"} functions" ;;
+  esac
+}
+
 # What can start the units that were shown, and what can start that.
 show_triggers() {
   rounds=0
@@ -355,7 +436,7 @@ ask_manager() {
 # A changing request, read into lists.
 parse() {
   run='' where=etc stop_timeout=60 kill=no meta=- wanted='' links='' removes='' displaces='' stops='' reads='' looks='' attempts='' groups=''
-  starts='' halts='' lifts='' clock='' receipts_of='' triggers='' guard=''
+  starts='' halts='' lifts='' clock='' receipts_of='' triggers='' guard='' ways=''
   program='' switch_text='' confirming=no new_expires=''
   for word in "$@"; do
     text=${word#*=}
@@ -365,6 +446,7 @@ parse() {
       guard=*) guard=$text ;;
       receipts=*) receipts_of=$text ;;
       triggers=*) triggers=$text ;;
+      ways=*) ways=$text ;;
       run=*) run=$text ;;
       where=*) where=$text ;;
       stop-timeout=*) stop_timeout=$text ;;

@@ -35,6 +35,8 @@ export type Wish =
   | 'clock=yes'
   /** All about what can start the units, as of the units themselves. */
   | 'triggers=yes'
+  /** What could run the same past a mask. */
+  | 'ways=yes'
   /** What a mask must not cut. */
   | 'guard=yes'
   /** The receipts of all runs, or of one with what the host answered it. */

@@ -2,6 +2,7 @@
 import {
   type Evidence,
   type Facts,
+  type Hit,
   type Leftovers,
   type LockHolder,
   type Os,
@@ -34,6 +35,8 @@ export function factsFrom(records: readonly HostRecord[]): Omit<Facts, 'receipts
     related: relatedFrom(records),
     dependence: dependenceFrom(records),
     paths: pathsFrom(records),
+    scripts: texts(records, 'script').filter((path) => /^\/etc\/init\.d\/[\x21-\x7e]+$/.test(path)),
+    hits: texts(records, 'found').flatMap(hitFrom),
   };
 }
 
@@ -130,6 +133,10 @@ function unitsFrom(records: readonly HostRecord[]): UnitFacts[] {
       triggeredBy: unitNames(fields.get('TriggeredBy')),
       triggers: unitNames(fields.get('Triggers')),
       accept: text('Accept') === 'yes',
+      busName: /^[A-Za-z0-9._-]{1,255}$/.exec(text('BusName'))?.[0] ?? '',
+      programs: text('Program')
+        .split(' ')
+        .filter((path) => /^\/[A-Za-z0-9_./@:+-]+$/.test(path)),
       fromBoot: /\bOn(?:Boot|Startup)USec=/.test(text('TimersMonotonic')),
     };
   });
@@ -155,6 +162,13 @@ function pathsFrom(records: readonly HostRecord[]): PathFact[] {
     if (kind === 'null') return [{ kind, path, ...(original && { displaced: printable(original, 4096) }) }];
     return kind === 'file' || kind === 'empty' || kind === 'other' ? [{ kind, path }] : [];
   });
+}
+
+function hitFrom(text: string): Hit[] {
+  const match = /^(\/[\x21-\x7e]+) (?:(SystemdService|Name|Exec|ExecStart)=(\S*)|functions)$/.exec(text);
+  if (match?.[1] === undefined) return [];
+  const key = (match[2] ?? 'functions') as Hit['key'];
+  return [{ path: match[1], key, value: printable(match[3] ?? '', 4096) }];
 }
 
 function refusalFrom([first, ...rest]: readonly string[]): Refusal | null {

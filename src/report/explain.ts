@@ -15,7 +15,9 @@ interface Note {
 /** A line for each note, equal ones of several hosts together: `web3 sshd.service: 3 processes left in …`. */
 export function notes(hosts: readonly HostReport[], screen: Screen, naming: Naming): string {
   const all = hosts.flatMap(({ host, units }) =>
-    units.flatMap((unit) => notesOf(unit).map((note): Note => ({ host, text: `${unit.unit}: ${note}` }))),
+    units.flatMap((unit) =>
+      notesOf(unit, naming === 'all').map((note): Note => ({ host, text: `${unit.unit}: ${note}` })),
+    ),
   );
   return group(all, ({ text }) => text)
     .map((equal) => {
@@ -26,7 +28,7 @@ export function notes(hosts: readonly HostReport[], screen: Screen, naming: Nami
     .join('');
 }
 
-function notesOf(unit: UnitReport): string[] {
+function notesOf(unit: UnitReport, verbose: boolean): string[] {
   const { leftovers, after } = unit;
   // whoever judged the unit may have said it in better words
   const told = unit.notes.some((note) => note.includes('still running'));
@@ -38,6 +40,8 @@ function notesOf(unit: UnitReport): string[] {
     ...(triggers.length > 0 ? [`can still be triggered by ${triggers.join(', ')}`] : []),
     ...(unit.startProbe === 'not-blocked' ? ['an attempt to start it was not refused'] : []),
     ...unit.notes,
+    ...(unit.ways ?? []).map((way) => `not covered: ${way}`),
+    ...(verbose && unit.covers && unit.covers.length > 0 ? [`covered too: ${unit.covers.join(', ')}`] : []),
   ];
 }
 

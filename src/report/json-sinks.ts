@@ -76,7 +76,7 @@ function hostDocument(report: HostReport): HostReport {
 }
 
 function unitDocument(report: UnitReport): UnitReport {
-  const { asked, unit, before, after, startProbe, triggers, leftovers, steps, notes, receipt } = report;
+  const { asked, unit, before, after, startProbe, triggers, leftovers, steps, notes, covers, ways, receipt } = report;
   return ordered(report, {
     asked,
     unit,
@@ -87,6 +87,8 @@ function unitDocument(report: UnitReport): UnitReport {
     leftovers,
     steps,
     notes,
+    ...(covers && { covers }),
+    ...(ways && { ways }),
     ...(receipt !== undefined && { receipt }),
   });
 }

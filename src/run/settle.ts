@@ -55,7 +55,7 @@ export function plan(
 /** With what the probe has to tell besides, for this ask. */
 function wishing(crew: Crew, { verb, withTriggers }: Ask): Crew {
   const wishes: Wish[] = [...(crew.wishes ?? []), 'receipts=all'];
-  if (verb === 'mask') wishes.push('guard=yes');
+  if (verb === 'mask') wishes.push('guard=yes', 'ways=yes');
   if (withTriggers) wishes.push('triggers=yes');
   return { ...crew, wishes };
 }

@@ -112,6 +112,45 @@ export function systemdTriggersContract(open: () => Promise<SystemdUnderTest>): 
     });
   });
 
+  it('what could run the same past a mask is told, when it is asked for', async () => {
+    const service = (program: string, more = '') => `[Service]\nExecStart=${program} -f\n${more}`;
+    const bus = '/usr/share/dbus-1/system-services';
+    await given({
+      files: {
+        [A]: service('/opt/fm-daemon', 'BusName=org.example.FmA\n'),
+        [`${ADMIN}/fm-copy.service`]: service('-/opt/fm-daemon'),
+        [`${VENDOR}/fm-other.service`]: service('/opt/fm-other'),
+        [`${VENDOR}/fm-masked.service`]: service('/opt/fm-daemon'),
+        [`${bus}/fm-asks.service`]:
+          '[D-BUS Service]\nName=org.example.Asks\nExec=/bin/false\nSystemdService=fm-a.service\n',
+        [`${bus}/fm-own.service`]: '[D-BUS Service]\nName=org.example.FmA\nExec=/opt/fm-daemon --bus\n',
+        [`${bus}/fm-else.service`]: '[D-BUS Service]\nName=org.example.Else\nSystemdService=fm-else.service\n',
+        '/etc/init.d/fm-a': '#!/bin/sh\n. /lib/lsb/init-functions\n',
+      },
+      links: { [`${ADMIN}/fm-masked.service`]: '/dev/null' },
+    });
+    await run(host, `chmod +x "\${FLEETMASK_ROOT-}/etc/init.d/fm-a"`);
+    const [, silent, told] = await converse(
+      host,
+      [],
+      ['probe', 'name=fm-a.service'],
+      ['probe', 'ways=yes', 'name=fm-a.service'],
+    );
+    const facts = (records: readonly string[]) => records.filter((each) => /^(found|script) /.test(each)).sort();
+    expect(facts(silent?.rest ?? [])).toEqual([]);
+    expect(silent?.units.get('fm-a.service')).not.toHaveProperty('Program');
+    expect(told?.units.get('fm-a.service')).toMatchObject({ Program: '/opt/fm-daemon', BusName: 'org.example.FmA' });
+    expect(facts(told?.rest ?? [])).toEqual([
+      'found /etc/init.d/fm-a functions',
+      `found ${ADMIN}/fm-copy.service ExecStart=-/opt/fm-daemon`,
+      `found ${VENDOR}/fm-a.service ExecStart=/opt/fm-daemon`,
+      `found ${bus}/fm-asks.service SystemdService=fm-a.service`,
+      `found ${bus}/fm-own.service Exec=/opt/fm-daemon`,
+      `found ${bus}/fm-own.service Name=org.example.FmA`,
+      'script /etc/init.d/fm-a',
+    ]);
+  });
+
   describe('a unit file where the link must be', () => {
     const inodes = async (path: string) => {
       const dir = path.slice(0, path.lastIndexOf('/'));

@@ -96,7 +96,7 @@ case $1 in start) sleep infinity & ;; stop) pkill -x -P 1 sleep ;; esac`;
       ask: 'mask oldstyle --now',
       compared: ['oldstyle.service'],
       meanwhile: async (host, run) => {
-        expect(run.on(host).units[0]?.notes.join()).toMatch('/etc/init.d/oldstyle can still be run by hand');
+        expect(run.on(host).units[0]?.ways).toEqual(['/etc/init.d/oldstyle can still be run by hand']);
       },
     });
   });

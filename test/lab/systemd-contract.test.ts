@@ -19,7 +19,7 @@ done
 for dir in /etc /run /usr/lib; do
   find "$dir/systemd" '(' -name 'fm-*' -o -name '.fm-*' ')' -prune -exec rm -rf {} +
 done
-rm -rf /opt/fm-* /run/fleetmask /var/lib/fleetmask
+rm -rf /opt/fm-* /etc/init.d/fm-* /usr/share/dbus-1/system-services/fm-* /run/fleetmask /var/lib/fleetmask
 systemctl reset-failed`;
 
 class RealSystemd implements SystemdUnderTest {

@@ -20,7 +20,9 @@ function summary(plan: Plan): Record<string, unknown> {
   const units = plan.units.map(({ unit }) => unit);
   const triggers = plan.units.flatMap((unit) => unit.triggers);
   const notes = plan.units.flatMap((unit) => unit.notes);
-  const common = { kind: plan.kind, units, triggers, notes };
+  const ways = plan.units.flatMap((unit) => unit.ways ?? []);
+  const covers = plan.units.flatMap((unit) => unit.covers ?? []);
+  const common = { kind: plan.kind, units, triggers, notes, ways, covers };
   if (plan.kind === 'refusal') {
     const { kind: fault, message, chain } = plan.fault;
     return { ...common, fault, message, chain };

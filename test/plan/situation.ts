@@ -2,6 +2,7 @@
 import type {
   Dependence,
   Facts,
+  Hit,
   Need,
   PathFact,
   RelatedFacts,
@@ -25,6 +26,8 @@ export interface UnitWords {
   readonly triggers?: readonly string[];
   readonly accept?: boolean;
   readonly fromBoot?: boolean;
+  readonly busName?: string;
+  readonly programs?: readonly string[];
   readonly group?: string;
 }
 
@@ -38,6 +41,9 @@ export interface Situation {
   readonly paths?: Readonly<Record<string, string>>;
   /** Name → active state, and what can start it. */
   readonly related?: Readonly<Record<string, string>>;
+  readonly scripts?: readonly string[];
+  /** `PATH KEY=VALUE`, `PATH functions` */
+  readonly hits?: readonly string[];
   /** Who depends on whom; with `session`, what the host tells before a mask. */
   readonly depends?: Readonly<Record<string, DependenceWords | null>>;
   readonly session?: Partial<SessionFacts>;
@@ -64,6 +70,8 @@ export function factsOf(situation: Situation): Facts {
     related = {},
     depends,
     session,
+    scripts = [],
+    hits = [],
   } = situation;
   return {
     os: { id: os, idLike: like, version: null, name: os },
@@ -81,6 +89,8 @@ export function factsOf(situation: Situation): Facts {
     related: Object.entries(related).map(([id, words]) => relatedOf(id, words)),
     dependence: depends || session ? dependenceOf(depends ?? {}, session ?? {}) : null,
     paths: Object.entries(paths).map(([path, kind]) => pathOf(path, kind)),
+    scripts,
+    hits: hits.map(hitOf),
     receipts: [],
   };
 }
@@ -107,6 +117,8 @@ export function unitOf(id: string, words: UnitWords): UnitFacts {
     triggers: words.triggers ?? [],
     accept: words.accept ?? false,
     fromBoot: words.fromBoot ?? false,
+    busName: words.busName ?? '',
+    programs: words.programs ?? [],
   };
 }
 
@@ -137,6 +149,12 @@ export function dependenceOf(
     })),
     session: { ...nobody, ...session },
   };
+}
+
+function hitOf(text: string): Hit {
+  const [path = '', line = ''] = text.split(' ');
+  const [key = '', value = ''] = line.split('=');
+  return { path, key: key as Hit['key'], value };
 }
 
 function pathOf(path: string, kind: string): PathFact {

@@ -103,6 +103,8 @@ show_unit() {
     *) unset MainPID ControlGroup ;;
   esac
   case $Id in *.socket) ;; *) unset Accept ;; esac
+  unset ExecStart
+  [ -z "$Program" ] || ExecStart="{ path=$Program ; argv[]=$Program ; ignore_errors=no }"
   print_properties
 }
 

@@ -89,7 +89,7 @@ read_unit() {
   scan
   locate "$1"
   KillMode=control-group RefuseManualStart=no RefuseManualStop=no Transient=no Type=simple RemainAfterExit=no
-  Requires='' Requisite='' Triggers='' Accept=no OnStart='' OnStop='' Children=0
+  Requires='' Requisite='' Triggers='' Accept=no BusName='' Program='' OnStart='' OnStop='' Children=0
   WantedBy='' RequiredBy='' RequisiteOf='' BoundBy='' ConsistsOf='' TriggeredBy=''
   if [ "$LoadState" = loaded ]; then
     file=$root$FragmentPath
@@ -139,6 +139,8 @@ parse() {
       Wants=*) relate WantedBy $value ;;
       Service=* | Unit=*) Triggers=$value ;;
       Accept=*) Accept=$value ;;
+      BusName=*) BusName=$value ;;
+      ExecStart=*) Program=${value%% *} ;;
       KillMode=*) KillMode=$value ;;
       RefuseManualStart=*) RefuseManualStart=$value ;;
       RefuseManualStop=*) RefuseManualStop=$value ;;
@@ -164,7 +166,7 @@ keep_unit() {
   printf "%s='%s'\n" Id "$Id" Names "$Names" LoadState "$LoadState" FragmentPath "$FragmentPath" KillMode "$KillMode" \
     RefuseManualStart "$RefuseManualStart" RefuseManualStop "$RefuseManualStop" Transient "$Transient" Type "$Type" \
     RemainAfterExit "$RemainAfterExit" Requires "${Requires# }" Requisite "${Requisite# }" \
-    Triggers "$Triggers" Accept "$Accept" WantedBy "${WantedBy# }" \
+    Triggers "$Triggers" Accept "$Accept" BusName "$BusName" Program "$Program" WantedBy "${WantedBy# }" \
     RequiredBy "${RequiredBy# }" RequisiteOf "${RequisiteOf# }" BoundBy "${BoundBy# }" ConsistsOf "${ConsistsOf# }" \
     TriggeredBy "${TriggeredBy# }" OnStart "$OnStart" OnStop "$OnStop" Children "$Children" >"sim/loaded/$Id"
   for other in $Names; do
