@@ -3,7 +3,7 @@ import type { HostReport, RunInfo } from '../model/index.ts';
 import { doubtOn, hostsInDoubt, reportOn } from '../run/doubt.ts';
 import { totalsOf } from '../run/fleet.ts';
 import { type Journal, type JournalHost, type RunState, readJournal, stateOfRun } from '../run/journal.ts';
-import { recoverHost } from '../run/recover.ts';
+import { recoverHost, stillInDoubt } from '../run/recover.ts';
 import type { CrewFlags } from './crew.ts';
 import type { Io } from './io.ts';
 import { consent as agree, metaOf, stateDir, visitFleet } from './run.ts';
@@ -52,6 +52,11 @@ export async function recoverHosts(io: Io, recovery: Recovery): Promise<number> 
           await journal.commit({ type: 'settled', at: run.startedAt, report });
         }
         return report;
+      },
+      // whoever had no turn stays what it was, also in doubt
+      unbegun: (host, why) => {
+        const doubt = doubtOn(host.host, state, 'settle');
+        return others?.get(host.host) ?? (doubt === null ? reportOn(host, state) : stillInDoubt(host, doubt, why));
       },
       inDoubt: left,
       finish: async (reports, exitCode) => {

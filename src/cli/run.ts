@@ -23,6 +23,8 @@ export interface Visit {
   work(host: JournalHost, crew: Crew, stopped: () => Fault | null): Promise<HostReport>;
   /** Absent: nothing that goes wrong on some hosts keeps others from their turn. */
   readonly budget?: Budget | undefined;
+  /** What is told of a host that has no turn any more; absent: that it was not started. */
+  unbegun?(host: JournalHost, why: Fault): HostReport;
   /** How what was changed is taken back; absent where nothing is, or where the visit is a way back itself. */
   readonly undo?: ((crew: Crew) => Omit<FleetUndo, 'offer'>) | undefined;
   /** Hosts that may have been changed and are not settled yet: named when the operator ends the run at once. */
@@ -62,6 +64,7 @@ export async function visitFleet(io: Io, visit: Visit): Promise<number> {
       budget: visit.budget ?? UNLIMITED,
       interrupt: stopping.signal,
       work: (host, stopped) => visit.work(host, crew, stopped),
+      unbegun: visit.unbegun && ((host, why) => visit.unbegun!(host, why)),
       undo: undo && {
         ...undo,
         begin: async (names) => {

@@ -19,6 +19,8 @@ export interface Campaign {
   readonly interrupt: AbortSignal;
   /** Settles one host. `stopped` tells at any moment why no change is to begin any more. */
   work(host: JournalHost, stopped: () => Fault | null): Promise<HostReport>;
+  /** What is told of a host that has no turn any more; absent: that it was not started. */
+  readonly unbegun?: ((host: JournalHost, why: Fault) => HostReport) | undefined;
   /** How a change is taken back; absent where nothing is changed. */
   readonly undo?: FleetUndo | undefined;
   publish(event: Event): void;
@@ -59,6 +61,7 @@ export async function campaign(plan: Campaign): Promise<HostReport[]> {
         spent ??= budget(failed);
         publish({ type: 'host-settled', report: numbered(report, i + 1) });
       },
+      plan.unbegun,
     );
     ended.push({ number: i + 1, hosts: wave, reports });
     if (plan.waves && begins) publish(waveFinished(i + 1, sizes.length, reports));

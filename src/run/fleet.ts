@@ -6,7 +6,7 @@ import type { JournalHost } from './journal.ts';
 /**
  * Settles every host and returns the reports in the hosts' order. `work` always settles its host, so nothing here rejects for a
  * host; a bug does, after the hosts that are in flight have ended. A host whose turn comes when `stopped` gives a reason is
- * `not-started` for that reason.
+ * `not-started` for that reason, or what `unbegun` makes of it.
  */
 export async function acrossFleet(
   hosts: readonly JournalHost[],
@@ -14,6 +14,7 @@ export async function acrossFleet(
   stopped: () => Fault | null,
   work: (host: JournalHost) => Promise<HostReport>,
   settled: (report: HostReport) => void,
+  unbegun: typeof notStarted = notStarted,
 ): Promise<HostReport[]> {
   const limit = pLimit(forks);
   let broken = false;
@@ -22,7 +23,7 @@ export async function acrossFleet(
       limit(async () => {
         try {
           const why = broken ? interrupted() : stopped();
-          const report = why === null ? await work(host) : notStarted(host, why);
+          const report = why === null ? await work(host) : unbegun(host, why);
           settled(report);
           return report;
         } catch (error) {

@@ -7,6 +7,7 @@ import { type Facts, type Fault, fault, type HostReport, type Receipt } from '..
 import { unread } from '../plan/judge.ts';
 import { type Deed, find, namesOf, wayBack } from '../plan/recall.ts';
 import type { Session } from '../remote/session.ts';
+import { notStarted } from './fleet.ts';
 import type { JournalHost } from './journal.ts';
 import { afterUndo } from './settle.ts';
 import { timesNow } from './switch.ts';
@@ -98,6 +99,12 @@ function outOfReach(report: HostReport, doubt: Doubt): HostReport {
   const { kind, message, hint } = report.fault ?? fault('unreachable', 'it did not answer');
   const problem = fault(kind, `${DOUBT}: ${message}`, kind === 'unreachable' || kind === 'timed-out' ? AGAIN : hint);
   return { ...report, outcome: 'stranded', units: unread(doubt.units), fault: problem };
+}
+
+/** A host that had no turn. */
+export function stillInDoubt(host: JournalHost, doubt: Doubt, { kind, message }: Fault): HostReport {
+  const problem = fault(kind, `${DOUBT}: ${message}`, 'Recover the run again.');
+  return { ...notStarted(host, problem), outcome: 'stranded', units: unread(doubt.units) };
 }
 
 const DOUBT = 'it may have been changed';

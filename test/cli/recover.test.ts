@@ -148,6 +148,28 @@ describe('a run that was killed before its hosts were settled', () => {
     expect(await dumps()).toEqual(before);
   });
 
+  it('and whose recovery is interrupted leaves hosts in doubt that had no turn, and says so', async () => {
+    await mask();
+    cutBefore(({ type }) => type === 'settled');
+    let press: (count: number) => void = () => {};
+    const bob = operator({
+      env: { FLEETMASK_STATE_DIR: alice.stateDir },
+      onInterrupt: (handler) => {
+        press = handler;
+        return () => {};
+      },
+    });
+    const running = bob.run('recover', 'last', '-y', '-f', '1', ...known(), '-o', 'json');
+    await expect.poll(() => records().some(({ type }) => type === 'recovery')).toBe(true);
+    press(1);
+    const run = await running;
+    expect(run.code).toBe(6);
+    expect(run.report.totals['not-started']).toBeUndefined();
+    expect(run.report.totals.stranded).toBeGreaterThan(0);
+    expect(hostsInDoubt(stateOfRun(records()))).toHaveLength(run.report.totals.stranded!);
+    expect((await recover('-y')).report.totals).toEqual({ masked: 3 });
+  });
+
   it('is not touched without consent', async () => {
     await mask();
     cutBefore(({ type }) => type === 'settled');
