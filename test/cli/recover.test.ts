@@ -214,6 +214,30 @@ describe('a run that may still be at work', () => {
   });
 });
 
+describe('two recoveries at once', () => {
+  it('do not get into each other’s way: one of them settles the run, the other is told', async () => {
+    await mask();
+    cutBefore(({ type }) => type === 'settled');
+    const person = (pid: number) =>
+      operator({
+        lifeOf: () => 'alive',
+        controller: { machine: 'bastion', pid, bootId: null, namespace: null, started: null },
+        env: { FLEETMASK_STATE_DIR: alice.stateDir },
+      });
+    // the run itself is over
+    const run = records().map((record) => (record.type === 'opened' ? { ...record, type: 'closed' } : record));
+    writeFileSync(journal(), run.map((record) => `${JSON.stringify(record)}\n`).join(''));
+    const both = await Promise.all(
+      [2, 3].map((pid) => person(pid).run('recover', 'last', '-y', '-o', 'json', ...known())),
+    );
+    const codes = both.map(({ code }) => code).sort();
+    const told = both.find(({ code }) => code === 2);
+    expect(codes).toEqual([0, 2]);
+    expect(told?.stderr).toMatch(/still at work: process [23] on bastion \(recover by alice@bastion/);
+    expect(hostsInDoubt(stateOfRun(records()))).toEqual([]);
+  });
+});
+
 describe('where the journal is lost', () => {
   const fromHosts = (who: Operator, ...args: string[]) => who.run('recover', '--from-hosts', ...args, ...at());
   let bob: Operator;
