@@ -151,18 +151,15 @@ describe('a run that was killed before its hosts were settled', () => {
   it('and whose recovery is interrupted leaves hosts in doubt that had no turn, and says so', async () => {
     await mask();
     cutBefore(({ type }) => type === 'settled');
-    let press: (count: number) => void = () => {};
     const bob = operator({
       env: { FLEETMASK_STATE_DIR: alice.stateDir },
+      // as soon as anybody listens
       onInterrupt: (handler) => {
-        press = handler;
+        queueMicrotask(() => handler(1));
         return () => {};
       },
     });
-    const running = bob.run('recover', 'last', '-y', '-f', '1', ...known(), '-o', 'json');
-    await expect.poll(() => records().some(({ type }) => type === 'recovery')).toBe(true);
-    press(1);
-    const run = await running;
+    const run = await bob.run('recover', 'last', '-y', '-f', '1', ...known(), '-o', 'json');
     expect(run.code).toBe(6);
     expect(run.report.totals['not-started']).toBeUndefined();
     expect(run.report.totals.stranded).toBeGreaterThan(0);

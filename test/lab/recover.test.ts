@@ -18,6 +18,7 @@ const slow = (name: string) =>
 const waiting = (name: string) =>
   `rm -f /run/let-go; ${unit(`${name}.service`, daemon('ExecStop=/bin/sh -c "while ! [ -e /run/let-go ]; do sleep 0.1; done"', ENABLED))}
    systemctl daemon-reload; systemctl enable -q --now ${name}`;
+const LINK = '/etc/systemd/system/orphan.service';
 const letGo = (host: LabHost) => sh(host, 'touch /run/let-go');
 
 describeLab('a run whose controller is killed', (lab) => {
@@ -84,10 +85,14 @@ describeLab('a run whose controller is killed', (lab) => {
     const list = JSON.parse((await bob.run(['recover', '--from-hosts', ...at])).stdout);
     expect(list.receipts).toMatchObject([{ id: run.id, ticket: 'OPS-7' }]);
     expect(list.receipts[0].hosts.sort()).toEqual(hosts.map(({ name }) => name).sort());
-    const recovered = await bob.run(['recover', '--from-hosts', 'last', '-y', ...at]);
+    const recovering = bob.run(['recover', '--from-hosts', 'last', '-y', ...at]);
+    // a start waits for the stop that goes on
+    const isUnlinked = async (host: LabHost) => (await host.exec(['test', '-L', LINK])).code !== 0;
+    await Promise.all(hosts.slice(1).map((host) => until(() => isUnlinked(host), Boolean, 60)));
+    await Promise.all(hosts.map(letGo));
+    const recovered = await recovering;
     expect(recovered.exitCode).toBe(5);
     expect(hosts.map((host) => recovered.on(host).outcome)).toEqual(['masked', 'rolled-back', 'rolled-back']);
-    await Promise.all(hosts.map(letGo));
     await expectTruth(recovered, 'orphan', before);
     const undone = await bob.run(['recover', '--from-hosts', run.id, '--undo', '-y', ...at]);
     expect(outcomes(undone)).toEqual({ [done.name]: 'rolled-back: interrupted: put back, as was asked' });
