@@ -50,6 +50,8 @@ function timeOf(text: string, now: Date): number | undefined {
     if (at.getTime() <= now.getTime()) at.setDate(at.getDate() + 1);
     return at.getTime();
   }
-  const form = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)?$/;
-  return form.test(text) ? Date.parse(text.replace(' ', 'T')) : undefined;
+  const date = /^(\d{4}-\d\d-(\d\d))[T ]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)?$/.exec(text);
+  // Date takes the 31st of any month for the first of the next
+  if (!date || new Date(`${date[1]}T00:00Z`).getUTCDate() !== Number(date[2])) return undefined;
+  return Date.parse(text.replace(' ', 'T'));
 }

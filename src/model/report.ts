@@ -60,6 +60,8 @@ export interface HostReport {
   readonly confirmBy?: string;
   /** The host puts itself back at this time; absent: never. */
   readonly expiresAt?: string;
+  /** Which run that comes from, where it is not the one that is reported. */
+  readonly switchOf?: string;
 }
 
 export type Command =

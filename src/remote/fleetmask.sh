@@ -14,6 +14,7 @@
 # shellcheck disable=SC2044 # control groups have no spaces in their paths
 # shellcheck disable=SC2034 # some variables are for guard.sh and switch.sh
 # shellcheck disable=SC1091 # switch.sh is stored on the host, and checked by itself
+# shellcheck disable=SC2030,SC2031 # a switch of another run is seen to in a process of its own
 
 privilege=${1-none}
 refusal=${2-}
@@ -572,7 +573,7 @@ apply() {
     return 0
   fi
   if [ -n "$program" ] && ! arm_switch; then
-    disarm
+    disarm gone
     [ "$failed" = yes ] || rm -rf "$receipt"
     refuse "unarmed $unarmed"
     return 0
@@ -635,6 +636,7 @@ change_links() {
     step "remove:$path" rm -f "$root$path" || return 1
     changed=yes
   done
+  [ -z "$removes" ] || rest_switches
   made=
   for path in $links; do
     case $path in /run/systemd/system/*) [ -d "$root/run/systemd/system" ] || (umask 022 && mkdir -p "$root/run/systemd/system") ;; esac
@@ -841,7 +843,7 @@ put_back() {
   look
   tell_look
   [ "$verb" = undo ] || check_restored
-  [ "$failed" = yes ] || disarm
+  [ "$failed" = yes ] || disarm gone
   if [ "$failed" = no ]; then
     rm -rf "$receipt"
     rmdir "$receipts" 2>/dev/null
@@ -857,8 +859,8 @@ name_switch() {
   unit_file=$root$switch_dir/$switch
 }
 
-# All of a switch goes: timer and service, enablement, the stamp of the timer, and what systemd remembers of them. Costs
-# nothing where there is none.
+# disarm gone: all of a switch goes: timer and service, enablement, the stamp of the timer, and what systemd remembers of
+# them. `disarm resting`: it can be armed again, and the reload is the caller's. Costs nothing where there is none.
 disarm() {
   name_switch
   [ -e "$unit_file.timer" ] || [ -e "$unit_file.service" ] || return 0
@@ -870,11 +872,31 @@ disarm() {
   wants=$root$switch_dir/timers.target.wants
   rm -f "$wants/$switch.timer" "$unit_file.service" "$unit_file.timer" "$root/var/lib/systemd/timers/stamp-$switch.timer" || failed=yes
   [ ! -e "$receipt/made-wants" ] || rmdir "$wants" 2>/dev/null
-  rm -f "$receipt/program" "$receipt/switch" "$receipt/made-wants"
+  rm -f "$receipt/made-wants"
   said=$(ctl reset-failed -- $halted 2>&1)
+  [ "$1" = gone ] || return 0
+  rm -f "$receipt/program" "$receipt/switch"
   patience=90
   step reload ctl daemon-reload || failed=yes
 }
+
+# Links are gone that earlier runs had made. Where nothing is left for a switch to take back, it rests; when an undo hands the
+# link back it is armed again.
+rest_switches() {
+  set +f
+  for other in "$root"/var/lib/fleetmask/*/switch "$root"/run/fleetmask/runs/*/switch; do
+    if [ -r "$other" ] && [ "$other" != "$receipt/switch" ]; then beside "${other%/switch}" rest; fi
+  done
+  set -f
+}
+
+# beside RECEIPT DEED: for the switch of another run, without a trace in our own variables.
+beside() (
+  receipt=$1 receipts=${1%/*} run=${1##*/} where=etc
+  case $receipt in "$root"/run/*) where=run ;; esac
+  set -f
+  . "$receipt/switch" && "$2"
+)
 
 # keep confirm=yes expires=…: ends the wait for a confirmation, or moves the expiry (`never` takes it away). What holds
 # then is told as by a probe, and read back.
@@ -928,7 +950,9 @@ hand_back() {
     while read -r key named identity; do
       case $key in linked) [ "$named" != "$root$path" ] || held=$identity ;; esac
     done <"$other"
-    [ "$held" != "$taken" ] || stat -c 'linked %n %i.%Z' "$root$path" >>"$other"
+    [ "$held" = "$taken" ] || continue
+    stat -c 'linked %n %i.%Z' "$root$path" >>"$other"
+    [ ! -r "${other%/log}/switch" ] || beside "${other%/log}" wake
   done
   set -f
 }

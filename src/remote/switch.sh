@@ -139,7 +139,8 @@ tell_switch() {
     if [ -n "$value" ] && [ "$entered" != 0 ]; then left=$((entered / 1000000 + within - ${value%%.*})); fi
   fi
   [ "$begun" = no ] || timer_state=restoring
-  rec "switch $run ${timer_state:-none} $left ${expires%%/*}${expires:--}"
+  expires=${expires%%/*}
+  rec "switch $run ${timer_state:-none} $left ${expires:--}"
 }
 
 # keep confirm=yes expires=…: under the lock, so that the switch cannot fire meanwhile; it can have fired before.
@@ -155,7 +156,7 @@ keep_run() {
     if [ "$confirming$new_expires" = no ]; then
       : # whoever asks for nothing wants to know
     elif [ -z "$within$expires" ]; then
-      disarm
+      disarm gone
     else
       # a running timer takes its new times from the reload and goes on counting
       write_timer && on_disk "$unit_file.timer"
@@ -216,7 +217,7 @@ put_back_by_itself() {
   [ -z "$within" ] || why=unconfirmed
   if is_superseded; then
     end_switch superseded
-    disarm
+    disarm gone
     [ "$failed" = yes ] || rm -rf "$receipt"
     rmdir "$receipts" 2>/dev/null
     return 0
@@ -234,7 +235,7 @@ put_back_by_itself() {
 is_due() {
   [ -z "$within" ] || return 0
   if [ -z "$expires" ]; then
-    disarm
+    disarm gone
     return 1
   fi
   [ "$(date +%s)" -ge $((${expires%%/*} - 1)) ]
@@ -266,6 +267,18 @@ is_superseded() {
     esac
   done <"$receipt/log"
   [ "$links_of_run" = 1 ]
+}
+
+rest() {
+  recall_terms
+  ! is_superseded || disarm resting
+}
+
+# What expired meanwhile is put back now.
+wake() {
+  name_switch
+  [ ! -e "$unit_file.timer" ] || return 0
+  arm || said=$(ctl start --no-block -- "$switch.service" 2>&1)
 }
 
 # Put back is what runs again.

@@ -24,7 +24,8 @@ export function pending(
     .join('');
 }
 
-function lines({ outcome, confirmBy, expiresAt }: HostReport, run: string, now: string): string[] {
+function lines({ outcome, confirmBy, expiresAt, switchOf }: HostReport, reported: string, now: string): string[] {
+  const run = switchOf ?? reported;
   if (outcome === 'rolled-back' || outcome === 'restored') return [];
   if (confirmBy !== undefined) {
     const left = secondsBetween(now, confirmBy);

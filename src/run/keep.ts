@@ -135,7 +135,11 @@ function judged(
   const units = asNow(before.units, evidence.units);
   const refused = refusalOf(evidence);
   if (refused) return { outcome: 'refused', units, fault: refused, ...timesOf(before) };
-  if (!evidence.receipt || standing === null) return putItselfBack(units, end, facts, job, crew);
+  if (!evidence.receipt) return putItselfBack(units, end, facts, job, crew);
+  if (standing === null) {
+    const message = 'the host did not tell how its switch stands';
+    return { outcome: 'stranded', units, fault: fault('bad-reply', message, AGAIN), ...timesOf(before) };
+  }
   if (standing.timer === 'restoring') {
     const message = 'the host had begun to put itself back, and has not done it yet';
     return { outcome: 'stranded', units, fault: fault(lateness(job), message, ROLLBACK) };

@@ -18,7 +18,7 @@ import type { Wish } from '../remote/protocol.ts';
 import { type Reply, SEQ, type Session } from '../remote/session.ts';
 import type { JournalHost } from './journal.ts';
 import { bind, type Planned, staleness } from './saved-plan.ts';
-import { clocked, leftToItself, noteSkew, orderOf, reachAnew, type SwitchAsk, times } from './switch.ts';
+import { clocked, leftToItself, noteSkew, orderOf, reachAnew, type SwitchAsk, times, timesOfUnits } from './switch.ts';
 import { contextOf, intend, record, type UndoJob, undoHost } from './undo.ts';
 import { type Crew, type Ending, visit } from './visit.ts';
 
@@ -62,8 +62,11 @@ function wishing(crew: Crew, { verb, withTriggers }: Ask): Crew {
 
 /** Reads, and changes nothing. */
 export function status(host: JournalHost, queries: readonly Query[], crew: Crew): Promise<HostReport> {
-  const asking: Crew = { ...crew, wishes: [...(crew.wishes ?? []), 'receipts=all'] };
-  return visit(host, asking, namesToProbe(queries), async ({ facts }) => observe(queries, facts, crew.clock.date()));
+  const asking: Crew = { ...crew, wishes: [...(crew.wishes ?? []), 'receipts=all', 'clock=yes'] };
+  return visit(host, asking, namesToProbe(queries), async (session) => {
+    const seen = observe(queries, session.facts, crew.clock.date());
+    return { ...seen, ...timesOfUnits(session, seen.units, crew.clock) };
+  });
 }
 
 function unchanging(plan: Exclude<Plan, { kind: 'change' }>): Ending {

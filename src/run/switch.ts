@@ -1,5 +1,6 @@
 /** The switch of a host as its run sees it: ordered before the change, and proved to be the host's own way back after it. */
 import {
+  baseOf,
   type Facts,
   type Fault,
   fault,
@@ -72,6 +73,21 @@ export function timesNow(session: Session, run: string, clock: Clock): Pick<Host
     ...(typeof confirmLeft === 'number' && { confirmBy: rfc3339(Date.parse(clock.date()) + confirmLeft * 1000) }),
     ...(expires !== null && { expiresAt: ourTime(expires, session.facts, clock) }),
   };
+}
+
+/** Of the runs that masked these units and are to be taken back by a switch, the one whose turn comes first. */
+export function timesOfUnits(
+  session: Session,
+  units: readonly UnitReport[],
+  clock: Clock,
+): Pick<HostReport, 'confirmBy' | 'expiresAt' | 'switchOf'> {
+  const names = new Set(units.map(({ unit }) => unit));
+  const runs = session.facts.receipts
+    .filter(({ holds }) => holds.some((path) => names.has(baseOf(path))))
+    .filter(({ run }) => standingOf(session, run)?.timer === 'waiting')
+    .map(({ run }) => ({ ...timesNow(session, run, clock), switchOf: run }));
+  const first = ({ confirmBy, expiresAt }: (typeof runs)[number]) => confirmBy ?? expiresAt ?? '';
+  return runs.toSorted((a, b) => (first(a) < first(b) ? -1 : 1))[0] ?? {};
 }
 
 /** To the second. */

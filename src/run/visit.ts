@@ -49,6 +49,7 @@ export interface Ending {
   readonly fault: Fault | null;
   readonly confirmBy?: string;
   readonly expiresAt?: string;
+  readonly switchOf?: string;
 }
 
 /**
@@ -76,6 +77,7 @@ export async function visit(
     fault: ending.fault,
     ...(ending.confirmBy && { confirmBy: ending.confirmBy }),
     ...(ending.expiresAt && { expiresAt: ending.expiresAt }),
+    ...(ending.switchOf && { switchOf: ending.switchOf }),
   });
   const opened = await call(host, crew, names, deadline);
   if (opened.kind === 'fault') return report(untouched(opened.fault), null);

@@ -85,7 +85,10 @@ export interface Told {
 }
 
 /** Words of a request to the remote program, or something that happens meanwhile. */
-export type Turn = readonly [verb: string, ...words: string[]] | ((talk: Talk) => unknown);
+export type Turn = Request | { readonly request: Request; readonly text: string } | ((talk: Talk) => unknown);
+
+/** `text` follows it. */
+type Request = readonly [verb: string, ...words: string[]];
 
 /** The conversation as it stands. */
 export interface Talk {
@@ -125,7 +128,10 @@ export async function converse(host: SystemdUnderTest, names: readonly string[],
       void ended.then(() => reject(new Error(`the program ended: ${complaints}`)));
     });
     if (turn === 'probe') child.stdin.write(`${program(['guard=yes'])}\n${firstRequest(nonce, seq, names)}`);
-    else child.stdin.write(requestLine(nonce, seq, turn[0] as 'apply', turn.slice(1)));
+    else {
+      const { request, text } = 'text' in turn ? turn : { request: turn, text: '' };
+      child.stdin.write(requestLine(nonce, seq, request[0] as 'apply', request.slice(1)) + text);
+    }
     await answered;
     child.stdout.removeAllListeners('data');
     told.push(understand(answer.records));

@@ -105,7 +105,15 @@ show_unit() {
   case $Id in *.socket) ;; *) unset Accept ;; esac
   unset ExecStart
   [ -z "$Program" ] || ExecStart="{ path=$Program ; argv[]=$Program ; ignore_errors=no }"
+  case $Id in *.timer) next_elapse ;; esac
   print_properties
+}
+
+# No timer elapses here by itself, so that one time is as good as another.
+next_elapse() {
+  NextElapseUSecRealtime='' NextElapseUSecMonotonic=infinity
+  [ "$ActiveState" = active ] || return 0
+  NextElapseUSecMonotonic=${OnActiveSec:+1h} NextElapseUSecRealtime=${OnCalendar:+Tue 2030-01-01 00:00:00 UTC}
 }
 
 print_properties() {

@@ -89,6 +89,7 @@ read_unit() {
   scan
   locate "$1"
   KillMode=control-group RefuseManualStart=no RefuseManualStop=no Transient=no Type=simple RemainAfterExit=no
+  OnActiveSec='' OnCalendar=''
   Requires='' Requisite='' Triggers='' Accept=no BusName='' Program='' OnStart='' OnStop='' Children=0
   WantedBy='' RequiredBy='' RequisiteOf='' BoundBy='' ConsistsOf='' TriggeredBy=''
   if [ "$LoadState" = loaded ]; then
@@ -141,6 +142,8 @@ parse() {
       Accept=*) Accept=$value ;;
       BusName=*) BusName=$value ;;
       ExecStart=*) Program=${value%% *} ;;
+      OnActiveSec=*) OnActiveSec=$value ;;
+      OnCalendar=*) OnCalendar=$value ;;
       KillMode=*) KillMode=$value ;;
       RefuseManualStart=*) RefuseManualStart=$value ;;
       RefuseManualStop=*) RefuseManualStop=$value ;;
@@ -166,7 +169,7 @@ keep_unit() {
   printf "%s='%s'\n" Id "$Id" Names "$Names" LoadState "$LoadState" FragmentPath "$FragmentPath" KillMode "$KillMode" \
     RefuseManualStart "$RefuseManualStart" RefuseManualStop "$RefuseManualStop" Transient "$Transient" Type "$Type" \
     RemainAfterExit "$RemainAfterExit" Requires "${Requires# }" Requisite "${Requisite# }" \
-    Triggers "$Triggers" Accept "$Accept" BusName "$BusName" Program "$Program" WantedBy "${WantedBy# }" \
+    Triggers "$Triggers" Accept "$Accept" BusName "$BusName" Program "$Program" OnActiveSec "$OnActiveSec" OnCalendar "$OnCalendar" WantedBy "${WantedBy# }" \
     RequiredBy "${RequiredBy# }" RequisiteOf "${RequisiteOf# }" BoundBy "${BoundBy# }" ConsistsOf "${ConsistsOf# }" \
     TriggeredBy "${TriggeredBy# }" OnStart "$OnStart" OnStop "$OnStop" Children "$Children" >"sim/loaded/$Id"
   for other in $Names; do

@@ -1,0 +1,121 @@
+/** The switch on a simulated host: armed before the change, and what it does when it fires; a person fires it here. */
+import { cp, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { program } from '../../src/remote/protocol.ts';
+import { arming } from '../../src/remote/switch.ts';
+import { converse, run, type Turn } from '../contract/systemd-under-test.ts';
+import { enabled, sleeper, VENDOR, WANTED } from '../contract/units.ts';
+import { dump } from './dump.ts';
+import { SHELLS } from './shells.ts';
+import { SimulatedHost } from './simulated-host.ts';
+
+const UNIT = 'fm-a.service';
+const LINK = `/etc/systemd/system/${UNIT}`;
+const TIMER = '/etc/systemd/system/fleetmask-undo-r1.timer';
+const LATER = 4_000_000_000;
+const WORDS = ['run=r1', 'where=etc', 'stop-timeout=1', 'meta=-'] as const;
+const { words, text } = arming({ confirmWithin: 300, expires: null }, 'r1', 'etc', program());
+const dated = arming({ confirmWithin: null, expires: LATER }, 'r1', 'etc', program());
+const MASK = ['apply', ...WORDS, `link=${LINK}`, `stop=${UNIT}`, `start=${UNIT}`, `read=${UNIT}`] as const;
+const masked: Turn = { request: [...MASK, ...words], text };
+const keep = (...more: string[]): Turn => ['keep', ...WORDS, ...more, `read=${UNIT}`];
+
+describe.each(SHELLS)('under $name', (shell) => {
+  let host: SimulatedHost;
+  let before: Record<string, string>;
+  beforeAll(async () => {
+    host = await SimulatedHost.boot(shell, {
+      files: { [`${VENDOR}/${UNIT}`]: sleeper({ install: WANTED }) },
+      links: enabled(UNIT),
+      running: [UNIT],
+    });
+  });
+  beforeEach(async () => {
+    await host.reset();
+    before = await dump(host.dir);
+  });
+  afterAll(() => host.dispose());
+
+  /** As systemd would start it. */
+  const fire = (dir = '/var/lib/fleetmask/r1') => run(host, `exec sh "$FLEETMASK_ROOT${dir}/program" root`);
+  const ended = () => readFile(join(host.dir, 'run/fleetmask/r1.ended'), 'utf8');
+
+  it('an armed switch puts the host back exactly, and says when and why', async () => {
+    const [, told] = await converse(host, [UNIT], masked);
+    expect(told?.steps).toMatchObject({ arm: '0', [`link:${LINK}`]: '0', stop: '0' });
+    expect(await dump(host.dir)).toMatchObject({
+      [LINK]: 'link /dev/null',
+      [TIMER]: expect.stringContaining('OnActiveSec=300'),
+    });
+    expect(await fire()).toMatchObject({ code: 0 });
+    expect(await dump(host.dir)).toEqual(before);
+    expect(await ended()).toMatch(/^\d+ unconfirmed\n$/);
+  });
+
+  it('one that was cut off goes on where it stopped', async () => {
+    await converse(host, [UNIT], masked);
+    const log = '"$FLEETMASK_ROOT"/var/lib/fleetmask/r1/log';
+    await run(host, `echo restoring >>${log}; rm "$FLEETMASK_ROOT${LINK}"; systemctl daemon-reload`);
+    await fire();
+    expect(await dump(host.dir)).toEqual(before);
+  });
+
+  it('a confirmed run has none any more; one that fires all the same does nothing', async () => {
+    const copy = () => cp(join(host.dir, 'var/lib/fleetmask/r1'), join(host.dir, 'tmp/r1'), { recursive: true });
+    const [, , kept, again] = await converse(host, [UNIT], masked, copy, keep('confirm=yes'), keep('confirm=yes'));
+    expect(kept?.rest).toContain('switch r1 dead - -');
+    expect(again?.rest).toContain('switch r1 none - -');
+    const confirmed = await dump(host.dir);
+    expect(Object.keys(confirmed).filter((path) => path.includes('fleetmask-undo'))).toEqual([]);
+    expect(await fire('/tmp/r1')).toMatchObject({ code: 0 });
+    expect(await dump(host.dir)).toEqual(confirmed);
+  });
+
+  it('who comes too late is told so', async () => {
+    await converse(host, [UNIT], masked);
+    await fire();
+    const [, , told] = await converse(host, [UNIT], ['probe'], keep('confirm=yes'));
+    expect(told?.rest).toContain('receipt none');
+    expect(told?.rest).toContainEqual(expect.stringMatching(/^ended r1 \d+ unconfirmed$/));
+    expect(await dump(host.dir)).toEqual(before);
+  });
+
+  it('an expiry that has not come, or was moved, puts nothing back', async () => {
+    const expiring: Turn = { request: [...MASK, ...dated.words], text: dated.text };
+    const [, , moved] = await converse(host, [UNIT], expiring, keep(`expires=${LATER + 60}/2096-10-02/07:07:40`));
+    expect(moved?.rest).toContain(`switch r1 waiting - ${LATER + 60}`);
+    const there = await dump(host.dir);
+    expect(there[TIMER]).toContain('OnCalendar=2096-10-02 07:07:40 UTC\nPersistent=true');
+    await fire();
+    expect(await dump(host.dir)).toEqual(there);
+    const [, , , released] = await converse(host, [UNIT], ['probe'], ['probe'], keep('expires=never'));
+    expect(released?.rest).toContain('switch r1 dead - -');
+    expect((await dump(host.dir))[LINK]).toBe('link /dev/null');
+  });
+
+  it.each([
+    ['damaged', text.replace('restore', 'destroy')],
+    ['cut short', text.slice(0, text.length / 2)],
+  ])('a text that arrives %s arms nothing, and nothing is changed', async (_, arrived) => {
+    const request = converse(host, [UNIT], ({ child }) => setTimeout(() => child.stdin.end(), 1_000), {
+      request: [...MASK, ...words],
+      text: arrived,
+    });
+    const [, told] = await request;
+    expect(told?.rest).toContainEqual(expect.stringMatching(/^refused unarmed cannot write /));
+    expect(await dump(host.dir)).toEqual(before);
+  });
+
+  it('a switch that systemd will not start changes nothing', async () => {
+    await run(
+      host,
+      `mkdir -p "$FLEETMASK_ROOT/run/systemd/transient"
+ln -s /dev/null "$FLEETMASK_ROOT/run/systemd/transient/fleetmask-undo-r1.timer"`,
+    );
+    before = await dump(host.dir);
+    const [, told] = await converse(host, [UNIT], masked);
+    expect(told?.rest).toContainEqual(expect.stringMatching(/^refused unarmed .*masked/));
+    expect(await dump(host.dir)).toEqual(before);
+  });
+});
