@@ -1,0 +1,80 @@
+/** What is undone behind our back on real hosts is seen, and masked again. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { Operator } from './fleetmask.ts';
+import { describeLab } from './given.ts';
+import { changes, daemon, dumps, HELD, hold, sh, unit, until } from './inside.ts';
+import { outcomes } from './situation.ts';
+
+const BIN = join(import.meta.dirname, '../../bin/fleetmask.js');
+const SERVICE = `${daemon()}\n[Install]\nWantedBy=multi-user.target`;
+
+describeLab('a watch', (lab) => {
+  const operator = new Operator(lab);
+  afterAll(() => operator.forget());
+
+  it('masks again what was unmasked and started, and tells of a host that hangs', { timeout: 120_000 }, async () => {
+    const [free, hung] = await Promise.all([lab.host('debian12'), lab.host('arch-like')]);
+    const hosts = [free, hung];
+    await Promise.all(hosts.map((host) => sh(host, `${unit('seen.service', SERVICE)} systemctl enable -q --now seen`)));
+    const before = await Promise.all(hosts.map((host) => dumps(host, ['seen.service'])));
+    const run = await operator.do('mask seen --now', hosts);
+    expect(outcomes(run)).toEqual({ [free.name]: 'masked', [hung.name]: 'masked' });
+
+    const argv = [
+      'watch',
+      '--run',
+      'last',
+      '--reassert',
+      '-y',
+      '--every',
+      '500ms',
+      '--timeout',
+      '2s',
+      '--host-timeout',
+      '8s',
+    ];
+    const child = spawn(process.execPath, [BIN, ...argv, '--known-hosts', lab.knownHosts, '-o', 'ndjson'], {
+      env: { ...process.env, FLEETMASK_STATE_DIR: operator.stateDir, HOME: operator.stateDir },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let said = '';
+    child.stdout.on('data', (chunk: Buffer) => (said += chunk));
+    const told = (host: { name: string }) =>
+      said
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => JSON.parse(line))
+        .filter((event) => event.type === 'drift' && event.host === host.name)
+        .map(({ what }) => what as string);
+    const hears = (host: { name: string }, what: string) =>
+      until(
+        async () => told(host),
+        (kinds) => kinds.includes(what),
+        60,
+      );
+    await until(
+      async () => said,
+      (text) => text.includes('run-started'),
+    );
+    await sh(free, 'systemctl unmask -q seen; systemctl start seen');
+    await hung.freeze();
+    await Promise.all([hears(free, 'as-asked'), hears(hung, 'unreachable')]);
+    await hung.thaw();
+    await hears(hung, 'as-asked');
+    child.kill('SIGINT');
+    const [code] = await once(child, 'close');
+    expect(code).toBe(0);
+    expect(told(free)).toEqual(['unmasked', 'reasserted', 'as-asked']);
+    expect(told(hung)).toEqual(['unreachable', 'as-asked']);
+    for (const host of hosts) expect(await hold(host, 'seen.service')).toBe(HELD);
+
+    // what the watch did is a run too: the newest first
+    const runs: { id: string }[] = JSON.parse((await operator.run(['runs', 'list', '-o', 'json'])).stdout);
+    expect(runs).toHaveLength(2);
+    for (const { id } of runs.toReversed()) await operator.undo(id);
+    for (const [i, host] of hosts.entries()) expect(await changes(host, before[i]!)).toEqual([]);
+  });
+});
