@@ -4,11 +4,10 @@
  * a host with an intent and no settlement after it may have been changed, and a host without an intent was not.
  */
 import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type Ask,
-  at,
   type Change,
   type HostReport,
   type Outcome,
@@ -20,6 +19,7 @@ import {
 } from '../model/index.ts';
 import type { Become } from '../remote/escalate.ts';
 import type { Closed, Opened } from './claim.ts';
+import { journalOn, recordsOf } from './journal-file.ts';
 import type { Keep, Keeping } from './keep-record.ts';
 
 export type JournalRecord =
@@ -87,50 +87,13 @@ export async function createJournal(stateDir: string, run: string): Promise<Jour
   const dir = openSync(dirOf(stateDir), 'r');
   fsyncSync(dir);
   closeSync(dir);
-  return writer(handle);
+  return journalOn(handle);
 }
 
 /** Opens the journal of an earlier run for what happens to its hosts now. What a crash left of a record gets a line of its own. */
 export async function appendJournal(stateDir: string, run: string): Promise<Journal> {
-  const handle = await open(journalFile(stateDir, run), 'a+');
-  const { size } = await handle.stat();
-  const { buffer } = await handle.read(Buffer.alloc(1), 0, 1, Math.max(0, size - 1));
-  if (size > 0 && buffer.toString() !== '\n') await handle.appendFile(`${TORN}\n`);
-  return writer(handle);
-}
-
-/** Ends a line that a crash cut off, so that a damaged one is not taken for it. */
-const TORN = ' (torn)';
-
-function writer(handle: FileHandle): Journal {
-  let waiting: { line: string; done: () => void; failed: (error: unknown) => void }[] = [];
-  let writing: Promise<void> | null = null;
-
-  const drain = async () => {
-    while (waiting.length > 0) {
-      const batch = waiting;
-      waiting = [];
-      try {
-        await handle.appendFile(batch.map(({ line }) => line).join(''));
-        await handle.datasync();
-        for (const { done } of batch) done();
-      } catch (error) {
-        for (const { failed } of batch) failed(error);
-      }
-    }
-    writing = null;
-  };
-  return {
-    commit: (record) =>
-      new Promise((done, failed) => {
-        waiting.push({ line: `${JSON.stringify(record)}\n`, done, failed });
-        writing ??= drain();
-      }),
-    close: async () => {
-      await writing;
-      await handle.close();
-    },
-  };
+  const file = journalFile(stateDir, run);
+  return journalOn(await open(file, 'a'), readFileSync(file, 'utf8'));
 }
 
 /** The newest run last. */
@@ -147,26 +110,12 @@ export function listRuns(stateDir: string): string[] {
 }
 
 /**
- * Every record of a run, in order. A line that was torn by a crash is left out; any other line that is no record is a
- * UsageError with its place. `run` may be a unique beginning, or `last`.
+ * Every record of a run, in order. A line that was cut off is left out; any other line that is no record is a UsageError with
+ * its place. `run` may be a unique beginning, or `last`.
  */
 export function readJournal(stateDir: string, run: string): JournalRecord[] {
-  const id = findRun(stateDir, run);
-  const file = journalFile(stateDir, id);
-  const lines = readFileSync(file, 'utf8').split('\n');
-  // after the last newline comes nothing, or what a crash left of a record
-  lines.pop();
-  return lines.flatMap((line, index) => {
-    if (line.endsWith(TORN)) return [];
-    try {
-      const record = JSON.parse(line) as JournalRecord;
-      if (typeof record === 'object' && record !== null && 'type' in record) return [record];
-    } catch {}
-    throw new UsageError(
-      at(file, index + 1, 'not a journal record'),
-      'The journal was damaged; look at this line by hand.',
-    );
-  });
+  const file = journalFile(stateDir, findRun(stateDir, run));
+  return recordsOf(readFileSync(file, 'utf8'), file);
 }
 
 function findRun(stateDir: string, run: string): string {
