@@ -31,7 +31,7 @@ export interface LockHolder {
 }
 
 export interface StepResult {
-  /** `link:PATH`, `remove:PATH`, `displace:PATH`, `replace:PATH`, `stop`, `stop-again:N`, `reload`, `try:UNIT`, `unlink:PATH`, `relink:PATH`, `halt`, `stop-deaf`, `lift:PATH`, `start`, `reset-failed` */
+  /** `link:PATH`, `remove:PATH`, `displace:PATH`, `replace:PATH`, `stop`, `stop-again:N`, `reload`, `try:UNIT`, `unlink:PATH`, `relink:PATH`, `halt`, `stop-closed`, `lift:PATH`, `start`, `reset-failed` */
   readonly name: string;
   /** Exit status. `untried`: its condition did not hold. */
   readonly status: number | 'untried';

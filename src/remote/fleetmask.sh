@@ -112,7 +112,8 @@ show() {
         [ -z "$id" ] || rec "$show_kind"
         [ "$load $can" != 'masked no' ] || masked="$masked$id "
         case $active in inactive | failed | '') ;; *) running="$running$id " ;; esac
-        [ "$accept" != no ] || woken="$woken $wakes"
+        # a socket listens beside nothing that it starts: to open it anew stops that, and all that stops with it
+        [ "$accept" != no ] || woken="$woken $wakes" relations="$relations $wakes"
         case $id:$active in *.socket:active) triggered="$triggered $wakes" ;; esac
         id='' load='' can='' active='' accept='' wakes=''
         ;;
@@ -828,7 +829,7 @@ undo() {
 
 put_back() {
   failed=no
-  find_deaf
+  find_closed
   if [ -r "$receipt/log" ]; then
     restore_links
     patience=90
@@ -838,7 +839,7 @@ put_back() {
   fi
   patience=$stop_timeout
   if [ -n "$halts" ]; then step halt ctl stop -- $halts || failed=yes; fi
-  [ -z "$deaf" ] || stop_deaf
+  [ -z "$closed" ] || stop_closed
   if [ -n "$starts" ]; then start_again $starts || failed=yes; fi
   look
   tell_look
@@ -1005,34 +1006,44 @@ replace() {
   fi
 }
 
-# A socket that was active when systemd read a mask of it is closed, and active in name: it listens when it is started anew.
-find_deaf() {
-  deaf='' sockets=''
+# A socket that was active when systemd read a mask of it is closed, and active in name. It is to be started anew, like one
+# that was stopped.
+find_closed() {
+  closed='' sockets=''
   for name in $starts; do
     case $name in *.socket) sockets="$sockets $name" ;; esac
   done
   [ -n "$sockets" ] || return 0
-  show_sockets
+  show_sockets $sockets
   for name in $sockets; do
-    case $masked in *" $name "*) ;; *) continue ;; esac
-    case $running in *" $name "*) deaf="$deaf $name" ;; esac
+    case "$running/$masked" in
+      *" $name "*/*" $name "*) ;;
+      *" $name "*/*) continue ;;
+    esac
+    closed="$closed $name"
   done
 }
 
-# No socket starts beside the service that it is to start, so that one is stopped, too. A mask from before the run stays.
-stop_deaf() {
-  sockets=$deaf
-  show_sockets
-  deaf=
-  for name in $sockets; do
-    case $masked in *" $name "*) ;; *) deaf="$deaf $name" ;; esac
+# No socket starts beside the service that it is to start, so that one is stopped first. A mask from before the run stays.
+stop_closed() {
+  show_sockets $closed
+  sockets=
+  for name in $closed; do
+    case $masked in *" $name "*) ;; *) sockets="$sockets $name" ;; esac
   done
-  [ -z "$deaf" ] || step stop-deaf ctl stop -- $deaf $woken || failed=yes
+  [ -n "$sockets" ] || return 0
+  beside="$sockets $woken"
+  show_sockets $beside
+  sockets=
+  for name in $beside; do
+    case $running in *" $name "*) sockets="$sockets $name" ;; esac
+  done
+  [ -z "$sockets" ] || step stop-closed ctl stop -- $sockets || failed=yes
 }
 
 show_sockets() {
   told=$out told_records=$records
-  show socket -pId -pLoadState -pActiveState -pCanStart -pTriggers -pAccept -- $sockets
+  show socket -pId -pLoadState -pActiveState -pCanStart -pTriggers -pAccept -- "$@"
   out=$told records=$told_records
 }
 

@@ -69,7 +69,7 @@ export function systemdTriggersContract(open: () => Promise<SystemdUnderTest>): 
         expect(masked?.steps[`try:${unit}`]).toBe('1');
       }
       expect(undone?.steps).toMatchObject({ start: '0' });
-      expect(undone?.steps).not.toHaveProperty('stop-deaf');
+      expect(undone?.steps).not.toHaveProperty('stop-closed');
       expect(await Promise.all(units.map(whole))).toEqual(before);
     });
 
@@ -88,12 +88,28 @@ export function systemdTriggersContract(open: () => Promise<SystemdUnderTest>): 
       expect(undone?.steps).toEqual({
         reload: '0',
         [`unlink:${ADMIN}/fm-a.socket`]: '0',
-        'stop-deaf': '0',
+        'stop-closed': '0',
         start: '0',
       });
       await run(host, 'systemctl stop fm-a.service');
       await run(host, connectTo('fm-a.socket'));
       expect(await read(host, 'fm-a.service', 'ActiveState')).toBe('active');
+    });
+
+    it('a socket that was masked and stopped beside its service listens again after the undo, and both run', async () => {
+      const running = ['fm-a.socket', 'fm-a.service'];
+      await given({ files: { [A]: sleeper(), [`${VENDOR}/fm-a.socket`]: SOCKET }, running });
+      const before = await Promise.all(running.map(whole));
+      const [probe, masked, undone] = await converse(
+        host,
+        ['fm-a.socket'],
+        ['apply', 'run=r1', 'where=etc', 'meta=-', `link=${ADMIN}/fm-a.socket`, 'stop=fm-a.socket', 'read=fm-a.socket'],
+        undo(...running.map((unit) => `start=${unit}`)),
+      );
+      expect(probe?.rest).toEqual(expect.arrayContaining(['related Id=fm-a.service', 'related ActiveState=active']));
+      expect(masked?.units.get('fm-a.socket')).toMatchObject({ LoadState: 'masked', ActiveState: 'inactive' });
+      expect(undone?.steps).toMatchObject({ 'stop-closed': '0', start: '0' });
+      expect(await Promise.all(running.map(whole))).toEqual(before);
     });
 
     it('a timer that was masked without being stopped failed, and waits again after the undo', async () => {
