@@ -83,15 +83,17 @@ function isSameBoot({ bootId }: Prior, facts: Facts): boolean {
 
 /**
  * How a host is put back that time has passed over. Without a receipt nothing of the run is in effect there, so that all that is
- * there now is somebody else's; and what a boot has started since is the boot's.
+ * there now is somebody else's, unless an undo took the receipt away and was then found `wanting`; and what a boot has started
+ * since is the boot's.
  */
 export function wayBack(
   { change, prior }: Deed,
   receipt: Receipt | undefined,
+  wanting: boolean,
   facts: Facts,
 ): { prior: Prior; halts: readonly string[] } {
   const now = new Map(facts.units.map((unit) => [unit.id, stateOf(unit)]));
-  if (receipt === undefined) {
+  if (receipt === undefined && !wanting) {
     return {
       prior: { ...prior, states: prior.states.map((state) => ({ ...state, ...now.get(state.id) })) },
       halts: [],

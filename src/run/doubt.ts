@@ -21,7 +21,12 @@ export function doubtOn(host: string, state: RunState, aim: Doubt['aim']): Doubt
     units: units ?? unitsFrom({ change, prior }, state.start.ask.units),
     lastSeq: state.lastSeq.get(host) ?? SEQ.apply,
     aim: goesBack ? 'put-back' : aim,
+    wanting: known.kind === 'in-doubt' && known.last === 'undo' && wasRead(known.report),
   };
+}
+
+function wasRead(report: HostReport | null): boolean {
+  return report?.units.some(({ after }) => after !== null) ?? false;
 }
 
 export function hostsInDoubt(state: RunState): string[] {

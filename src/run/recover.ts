@@ -20,6 +20,8 @@ export interface Doubt extends Deed {
   readonly lastSeq: number;
   /** `settle`: as asked where that is proved, else as before. `put-back`: as before. */
   readonly aim: 'settle' | 'put-back';
+  /** The last undo was read back, and the host was not as before the run. */
+  readonly wanting?: boolean;
 }
 
 /**
@@ -84,7 +86,14 @@ async function settled(host: JournalHost, doubt: Doubt, job: UndoJob, crew: Crew
   }
   const cause = found.kind === 'refuted' ? found.why : fault('interrupted', 'put back, as was asked');
   const firstSeq = Math.max(doubt.lastSeq, receipt?.seq ?? 0) + 1;
-  const undone = await undoHost(host, job, crew, { change, ...wayBack(doubt, receipt, facts) }, session, firstSeq);
+  const undone = await undoHost(
+    host,
+    job,
+    crew,
+    { change, ...wayBack(doubt, receipt, doubt.wanting ?? false, facts) },
+    session,
+    firstSeq,
+  );
   const units = afterUndo(found.units, doubt, undone.evidence);
   if (undone.fault === null) return { outcome: 'rolled-back', units, fault: cause };
   return { outcome: 'stranded', units, fault: left(cause, undone.fault) };
