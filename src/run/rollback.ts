@@ -1,8 +1,9 @@
 /** Puts back what a run did to a host, from what its journal recorded and the receipt on the host. */
-import { type Fault, fault, type HostReport, type UnitReport } from '../model/index.ts';
+import { type Change, type Fault, fault, type HostReport, isRunning, type UnitReport } from '../model/index.ts';
+import { unread } from '../plan/judge.ts';
 import { SEQ } from '../remote/session.ts';
 import type { Intent, JournalHost, RunState } from './journal.ts';
-import { record, type UndoJob, undoHost } from './undo.ts';
+import { otherMachine, record, type UndoJob, undoHost } from './undo.ts';
 import { type Crew, type Ending, visit } from './visit.ts';
 
 /** What there is to undo on a host. */
@@ -18,7 +19,8 @@ export interface Undoable {
 export function undoableOn(host: string, { hosts, lastSeq }: RunState): Undoable | null {
   const state = hosts.get(host);
   if (state?.kind !== 'changed' && state?.kind !== 'in-doubt') return null;
-  return { intent: state.intent, units: state.report?.units ?? [], lastSeq: lastSeq.get(host) ?? SEQ.apply };
+  const units = state.report?.units ?? unread(state.intent.units ?? []);
+  return { intent: state.intent, units, lastSeq: lastSeq.get(host) ?? SEQ.apply };
 }
 
 /**
@@ -44,16 +46,15 @@ async function undoOn(
 ): Promise<HostReport> {
   const { change, prior } = intent;
   return visit(host, crew, [], async (session) => {
-    if (prior.machineId !== null && session.facts.machineId !== prior.machineId) {
-      const message = `this is another machine than the run changed (machine id ${session.facts.machineId ?? 'unknown'})`;
-      return { outcome: 'refused', units: before, fault: fault('stale-plan', message) };
-    }
+    const other = otherMachine(prior, session.facts);
+    if (other !== null) return { outcome: 'refused', units: before, fault: other };
     const { privilege } = session.facts;
     if (privilege.kind === 'none') {
       const problem = fault('no-privilege', `no root privilege: ${privilege.why}`, privilege.hint);
       return { outcome: 'refused', units: before, fault: problem };
     }
-    const undone = await undoHost(host, job, crew, { change, prior, halts: [] }, session, lastSeq + 1);
+    const halts = before.filter((unit) => cameToRun(unit, change)).map(({ unit }) => unit);
+    const undone = await undoHost(host, job, crew, { change, prior, halts }, session, lastSeq + 1);
     const units = before.map((unit): UnitReport => {
       const now = undone.evidence?.units.find(({ names }) => names.includes(unit.unit));
       return {
@@ -111,4 +112,13 @@ const RUN_ROLLBACK =
 
 function round(seconds: number): number {
   return Math.round(seconds * 1000) / 1000;
+}
+
+/**
+ * It did not run before the run, and was read running after it, for the attempt to start it was not refused; or it was not read,
+ * and such an attempt may have been made.
+ */
+function cameToRun({ unit, before, after }: UnitReport, { attempts }: Change): boolean {
+  if (before === null || isRunning(before.active)) return false;
+  return after === null ? attempts.includes(unit) : isRunning(after.active);
 }

@@ -1,8 +1,16 @@
 /** Taking back what a run did to a host, over whatever connection can be had. */
-import { type Change, type Evidence, type Fault, fault, type Prior, type UnitPlan } from '../model/index.ts';
+import {
+  type Change,
+  type Evidence,
+  type Facts,
+  type Fault,
+  fault,
+  type Prior,
+  type UnitPlan,
+} from '../model/index.ts';
 import { judgeUndo } from '../plan/judge.ts';
 import type { RequestContext } from '../remote/protocol.ts';
-import type { Session } from '../remote/session.ts';
+import type { Reply, Session, UndoRequest } from '../remote/session.ts';
 import type { Connection } from '../transport/transport.ts';
 import type { Journal, JournalHost, JournalRecord } from './journal.ts';
 import { type Crew, call } from './visit.ts';
@@ -49,27 +57,64 @@ export async function undoHost(
     let connection: Connection | null = null;
     if (current === null) {
       const opened = await call(host, crew, [], deadline);
-      if (opened.kind === 'fault')
+      const other = opened.kind === 'answer' ? otherMachine(undo.prior, opened.value.session.facts) : null;
+      if (opened.kind === 'fault') {
         problem = fault('lost', `the host could not be reached again: ${opened.fault.message}`);
-      else ({ session: current, connection } = opened.value);
+      } else if (other !== null) {
+        opened.value.connection.close();
+        problem = other;
+      } else ({ session: current, connection } = opened.value);
     }
     if (current !== null) {
-      await intend(host, job, crew, 'undo', seq, undo);
-      crew.progress(host.host, 'undoing');
       const context = contextOf(job, until - crew.clock.now());
-      const reply = await current.undo({ seq, ...undo }, context, deadline);
+      const { reply, seq: sent } = await sendUndo(host, job, crew, { seq, ...undo }, current, context, deadline);
       if (connection) connection.close();
       if (reply.kind === 'answer') {
         return { fault: judgeUndo(undo.change, undo.prior, reply.value), evidence: reply.value };
       }
       problem = reply.fault;
       current = null;
-      seq += 1;
+      seq = sent + 1;
     }
     if (crew.clock.now() + pause > recall) return { fault: problem, evidence: null };
     await crew.clock.sleep(pause);
     pause *= 2;
   }
+}
+
+/**
+ * One request, its intent first; and once more where the host has seen a newer one, which this journal could not record or does
+ * not know of: whoever asks now asks last. Requests that are under way are still fenced off.
+ */
+async function sendUndo(
+  host: JournalHost,
+  job: UndoJob,
+  crew: Crew,
+  request: UndoRequest,
+  session: Session,
+  context: RequestContext,
+  deadline: AbortSignal,
+): Promise<{ reply: Reply<Evidence>; seq: number }> {
+  const ask = async (seq: number) => {
+    await intend(host, job, crew, 'undo', seq, request);
+    crew.progress(host.host, 'undoing');
+    return { reply: await session.undo({ ...request, seq }, context, deadline), seq };
+  };
+  const first = await ask(request.seq);
+  const seen = first.reply.kind === 'answer' ? newestSeen(first.reply.value) : null;
+  return seen === null ? first : ask(seen + 1);
+}
+
+/** The number that a request of ours was not newer than. */
+function newestSeen({ refused }: Evidence): number | null {
+  return refused?.kind === 'fenced' && /^\d{1,9}$/.test(refused.text) ? Number(refused.text) : null;
+}
+
+/** An address may lead elsewhere after a reconnect. Nothing is undone on a machine that the run never planned for. */
+export function otherMachine({ machineId }: Prior, now: Facts): Fault | null {
+  if (machineId === null || now.machineId === machineId) return null;
+  const who = now.machineId ?? 'unknown';
+  return fault('stale-plan', `this is another machine than the run changed (machine id ${who})`);
 }
 
 /** Returns why the intent could not be recorded, if so. Undoing goes on all the same: it only takes back what was recorded. */

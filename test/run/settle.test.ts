@@ -247,6 +247,62 @@ describe('a host', () => {
   });
 });
 
+describe('an undo', () => {
+  it('that a later one of the run has overtaken is asked for once more, with a number that counts', async () => {
+    const result = await through({});
+    const before = result.state();
+    const undoable = undoableOn('deb-db1', before)!;
+    const job = { run: result.id, meta: {}, journal: result.journal };
+    // a journal that lost what it was told last knows of no request but the first
+    const { outcome } = await rollBackHost(target, { ...undoable, lastSeq: 0 }, job, {
+      ...result.crew,
+      transport: inner,
+    });
+    expect(outcome).toBe('restored');
+    expect(masked()).toBe(false);
+  });
+
+  it('is not sent to another machine that answers at the address after a reconnect', async () => {
+    const id = join(root(), 'etc/machine-id');
+    const before = readFileSync(id, 'utf8');
+    const undone: string[] = [];
+    const result = await through({
+      connect: (number) => {
+        if (number === 2) writeFileSync(id, `${'f'.repeat(32)}\n`);
+        return 'up';
+      },
+      request: (number, text) => {
+        if (/^\w+ \d+ undo /.test(text)) undone.push(text);
+        return number === 2 ? 'cut-after' : 'pass';
+      },
+    });
+    expect(result.report).toMatchObject({ outcome: 'stranded' });
+    expect(result.report.fault?.message).toContain('another machine');
+    expect(undone).toEqual([]);
+    writeFileSync(id, before);
+    expect((await restore(result)).outcome).toBe('restored');
+  });
+
+  it('in a later rollback stops what came to run under the run, for its start was not refused', async () => {
+    const active = join(root(), 'sim/active/cron.service');
+    const dependent = join(root(), 'sim/active/report-queue.service');
+    const [before, running] = [readFileSync(active, 'utf8'), readFileSync(dependent, 'utf8')];
+    rmSync(active);
+    rmSync(dependent);
+    const result = await through({});
+    expect(result.report.outcome).toBe('masked');
+    writeFileSync(active, before);
+    const undoable = undoableOn('deb-db1', result.state())!;
+    const units = undoable.units.map((unit) => ({ ...unit, after: { ...unit.after!, active: 'active' } }));
+    const job = { run: result.id, meta: {}, journal: result.journal };
+    const report = await rollBackHost(target, { ...undoable, units }, job, { ...result.crew, transport: inner });
+    expect(report).toMatchObject({ outcome: 'restored', fault: null });
+    expect(existsSync(active)).toBe(false);
+    writeFileSync(active, before);
+    writeFileSync(dependent, running);
+  });
+});
+
 describe('the journal', () => {
   it('has the intent on disk before the request leaves', async () => {
     const onDisk: string[] = [];
