@@ -92,6 +92,7 @@ export async function visitFleet(io: Io, visit: Visit): Promise<number> {
         hosts: reports,
         totals: totalsOf(reports),
         exitCode,
+        ...(awaiting(reports) && { confirm: `fleetmask confirm ${run.id}` }),
       },
     });
     await shown.end();
@@ -100,6 +101,10 @@ export async function visitFleet(io: Io, visit: Visit): Promise<number> {
     release();
     crew.transport.close();
   }
+}
+
+function awaiting(reports: readonly HostReport[]): boolean {
+  return reports.some(({ confirmBy, switchOf }) => confirmBy !== undefined && switchOf === undefined);
 }
 
 export interface RunFlags {

@@ -104,6 +104,8 @@ export interface Report {
   readonly hosts: readonly HostReport[];
   readonly totals: Partial<Record<Outcome, number>>;
   readonly exitCode: number;
+  /** The command that keeps the change where hosts await that; absent where none does. */
+  readonly confirm?: string;
 }
 
 /** What a host is going through, for progress. */

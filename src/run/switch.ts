@@ -112,16 +112,17 @@ export async function reachAnew(host: JournalHost, run: string, crew: Crew, dead
   const { session, connection } = opened.value;
   session.end();
   connection.close();
-  const left = standingOf(session, run)?.confirmLeft;
-  if (left !== undefined && left !== null) {
+  const standing = standingOf(session, run);
+  const left = standing?.confirmLeft ?? null;
+  if (standing?.timer === 'waiting' && left !== null) {
     const ms = Date.parse(crew.clock.date());
     return { kind: 'reached', confirmBy: left === 'unknown' ? null : rfc3339(ms + left * 1000) };
   }
-  const end = endOf(session, run);
+  const late = endOf(session, run) !== undefined || left !== null;
   return {
     kind: 'fault',
-    fault: end
-      ? fault('unconfirmed', `the host put itself back before the change was seen to hold`)
+    fault: late
+      ? fault('unconfirmed', 'the time was up before the change was seen to hold')
       : fault('not-armed', 'after the change the host tells of no switch'),
   };
 }

@@ -1,0 +1,162 @@
+/** Changes that must be confirmed, or that expire, as an operator meets them. Timers do not elapse here: a test fires them. */
+
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type Fleet, startFleet } from '../../src/demo/fleet.ts';
+import { DEMO_HOSTS } from '../../src/demo/hosts.ts';
+import { environmentOf } from '../../src/demo/image.ts';
+import { run as command } from '../contract/systemd-under-test.ts';
+import { dump } from '../demo/dump.ts';
+import { type Operator, operator } from '../operator.ts';
+
+const NAMES = ['deb-web1', 'el-app1'];
+let fleet: Fleet;
+const operators: Operator[] = [];
+
+beforeAll(async () => {
+  const specs = NAMES.map((name) => ({ ...DEMO_HOSTS.find((spec) => spec.name === name)!, group: 'fleet' }));
+  fleet = await startFleet(specs, { path: process.env.PATH ?? '', tempDir: tmpdir() });
+});
+afterEach(async () => {
+  for (const each of operators.splice(0)) {
+    if (existsSync(each.stateDir)) await each.run('rollback', 'last', '-y', '--known-hosts', fleet.knownHostsPath);
+    each.dispose();
+  }
+});
+afterAll(() => fleet.dispose());
+
+function person(world: Parameters<typeof operator>[0] = {}): Operator {
+  const made = operator(world);
+  operators.push(made);
+  return made;
+}
+
+const ways = () => ['--known-hosts', fleet.knownHostsPath, '-o', 'json'];
+const fleetwide = () => ['-i', fleet.inventoryPath, '-l', NAMES.join(','), '-F', 'none', ...ways()];
+const dirOf = (name: string) => fleet.hosts.find((host) => host.name === name)!.dir;
+const dumps = () => Promise.all(NAMES.map((name) => dump(dirOf(name))));
+const switchesOn = (name: string) =>
+  readdirSync(join(dirOf(name), 'etc/systemd/system')).filter((file) => file.startsWith('fleetmask-undo-'));
+
+/** What the timer of a run would do. */
+async function fire(name: string, run: string): Promise<void> {
+  const dir = dirOf(name);
+  const host = {
+    version: 0,
+    reset: async () => {},
+    shell: (script: string) =>
+      spawn('/bin/sh', ['-c', script], { cwd: '/', env: environmentOf(dir, process.env.PATH ?? '') }),
+  };
+  const fired = await command(host, `exec sh "$FLEETMASK_ROOT/var/lib/fleetmask/${run}/program" root`);
+  expect(fired.code, fired.output).toBe(0);
+}
+
+describe('--confirm-within', () => {
+  it('says until when and how, in JSON and in the table', async () => {
+    const alice = person();
+    const run = await alice.run('mask', 'cron', '--now', '-y', '--confirm-within', '5m', ...fleetwide());
+    expect(run.code, run.stderr).toBe(0);
+    const { id } = run.report.run;
+    expect(run.report).toMatchObject({ confirm: `fleetmask confirm ${id}`, run: { confirmWithin: 300 } });
+    for (const { confirmBy } of run.report.hosts) expect(confirmBy).toMatch(/^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+    const { stdout } = await alice.run('runs', 'show', 'last');
+    expect(stdout.replace(/\s+/g, ' ')).toMatch(`unless confirmed: fleetmask confirm ${id}`);
+    expect(stdout).toMatch(/in 4 min \d+ s/);
+  });
+
+  it('is confirmed once; what was confirmed can be rolled back', async () => {
+    const before = await dumps();
+    const alice = person();
+    await alice.run('mask', 'cron', '--now', '-y', '--confirm-within', '5m', ...fleetwide());
+    const confirmed = await alice.run('confirm', 'last', ...ways());
+    expect([confirmed.code, confirmed.report.totals, confirmed.report.confirm]).toEqual([0, { masked: 2 }, undefined]);
+    for (const name of NAMES) expect(switchesOn(name)).toEqual([]);
+    const again = await alice.run('confirm', 'last', ...ways());
+    expect([again.code, again.report.hosts]).toEqual([0, []]);
+    expect(again.stderr).toMatch('nothing to confirm');
+    expect((await alice.run('rollback', 'last', '-y', ...ways())).code).toBe(0);
+    expect(await dumps()).toEqual(before);
+  });
+
+  it('tells hosts that came back by themselves from those that stay', async () => {
+    const alice = person();
+    const { id } = (await alice.run('mask', 'cron', '--now', '-y', '--confirm-within', '5m', ...fleetwide())).report
+      .run;
+    await fire('deb-web1', id);
+    const late = await alice.run('confirm', id, ...ways());
+    expect(late.code).toBe(5);
+    expect(late.on('deb-web1')).toMatchObject({ outcome: 'rolled-back', fault: { kind: 'unconfirmed' } });
+    expect(late.on('el-app1').outcome).toBe('masked');
+    // and knows it from then on
+    expect((await alice.run('rollback', id, '-y', ...ways())).report.hosts.map(({ host }) => host)).toEqual([
+      'el-app1',
+    ]);
+  });
+
+  it('of a host that cannot be reached says when it comes back, and asks it again next time', async () => {
+    const alice = person();
+    await alice.run('mask', 'cron', '--now', '-y', '--confirm-within', '5m', ...fleetwide());
+    const astray = await alice.run('confirm', 'last', '-l', 'el-app1', '--port', '1', ...ways());
+    expect(astray.code).toBe(4);
+    expect(astray.on('el-app1').fault?.message).toMatch(/unless that changes it puts itself back at 20/);
+    const confirmed = await alice.run('confirm', 'last', ...ways());
+    expect(confirmed.report.totals).toEqual({ masked: 2 });
+  });
+
+  it('asks the person at the terminal, and a no leaves the hosts to themselves', async () => {
+    for (const answer of ['y', 'n']) {
+      const asked: string[] = [];
+      const alice = person({
+        prompt: async (question) => {
+          asked.push(question);
+          return asked.length === 1 ? 'y' : answer;
+        },
+      });
+      const args = fleetwide().filter((word) => word !== '-o' && word !== 'json');
+      expect((await alice.run('mask', 'cron', '--now', '--confirm-within', '5m', ...args)).code).toBe(0);
+      expect(asked[1]).toMatch(/^Keep the change on 2 hosts\? If not, back as before at 20.*\[y\/N\] $/);
+      expect(NAMES.map((name) => switchesOn(name).length)).toEqual(answer === 'y' ? [0, 0] : [2, 2]);
+      await alice.run('rollback', 'last', '-y', ...ways());
+    }
+  });
+
+  it('is refused where a run awaits none, and as anything but a duration', async () => {
+    const alice = person();
+    await alice.run('mask', 'cron', '-y', ...fleetwide());
+    const pointless = await alice.run('confirm', 'last', ...ways());
+    expect([pointless.code, pointless.stderr]).toEqual([2, expect.stringMatching('awaits no confirmation')]);
+    const wrong = await alice.run('mask', 'cron', '-y', '--confirm-within', 'soon', ...fleetwide());
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringMatching('not a duration')]);
+  });
+});
+
+describe('--expires', () => {
+  it('is shown by status, moved by extend, taken away by release', async () => {
+    const alice = person();
+    const run = await alice.run('mask', 'cron', '--now', '-y', '--expires', '4h', ...fleetwide());
+    const expiries = (hosts: typeof run.report.hosts) => hosts.map(({ expiresAt }) => Date.parse(expiresAt ?? ''));
+    const [first] = expiries(run.report.hosts);
+    const status = await alice.run('status', 'cron', ...fleetwide());
+    expect(status.report.hosts.map(({ switchOf }) => switchOf)).toEqual([run.report.run.id, run.report.run.id]);
+    for (const time of expiries(status.report.hosts)) expect(Math.abs(time - first!)).toBeLessThan(5_000);
+    const extended = await alice.run('extend', 'last', '--expires', '8h', ...ways());
+    for (const time of expiries(extended.report.hosts)) expect(Math.round((time - first!) / 3_600_000)).toBe(4);
+    const released = await alice.run('release', 'last', ...ways());
+    expect(released.report.hosts.map(({ outcome, expiresAt }) => [outcome, expiresAt])).toEqual([
+      ['masked', undefined],
+      ['masked', undefined],
+    ]);
+    for (const name of NAMES) expect(switchesOn(name)).toEqual([]);
+    expect((await alice.run('extend', 'last', '--expires', '8h', ...ways())).stderr).toMatch('nothing to extend');
+  });
+
+  it('of a plain run cannot be extended', async () => {
+    const alice = person();
+    await alice.run('mask', 'cron', '-y', ...fleetwide());
+    expect((await alice.run('extend', 'last', '--expires', '8h', ...ways())).code).toBe(2);
+    expect((await alice.run('extend', 'last', ...ways())).stderr).toMatch('until when?');
+  });
+});
