@@ -849,7 +849,7 @@ put_back() {
     rm -rf "$receipt"
     rmdir "$receipts" 2>/dev/null
     # Fences hold as long as a request of theirs may still lie unread somewhere: a program that hangs for a week is dead.
-    find "$state" -maxdepth 1 -name '*.seq' -mtime +7 -exec rm -f {} +
+    find "$state" -maxdepth 1 '(' -name '*.seq' -o -name '*.ended' ')' -mtime +7 -exec rm -f {} +
   fi
 }
 
