@@ -178,6 +178,24 @@ describeLab('a change that must be confirmed', (lab) => {
     await everywhere((host, i) => putItselfBack(host, before[i]!, 60));
   });
 
+  it('that cannot be taken back yet is kept on record, told as such, and taken back when it can be', async () => {
+    const file = '/usr/lib/systemd/system/moody.service';
+    await sh(debian12, service('moody'));
+    const before = await dumps(debian12, ['moody.service']);
+    const run = await operator.do('mask moody --now --confirm-within 6s', [debian12]);
+    await sh(debian12, `cp -p ${file} /root/moody; sed -i 's|^ExecStart=.*|ExecStart=/bin/false|' ${file}`);
+    const log = `/var/lib/fleetmask/${run.report.run.id}/log`;
+    await until(
+      () => sh(debian12, `cat ${log}`),
+      (text) => text.includes('not-restored'),
+      40,
+    );
+    const late = await operator.decide('confirm', run);
+    expect(late.on(debian12)).toMatchObject({ outcome: 'stranded', fault: { kind: 'unconfirmed' } });
+    await sh(debian12, `cp -p /root/moody ${file}; systemctl daemon-reload`);
+    await putItselfBack(debian12, before, 100);
+  });
+
   it('that was not begun when the remote program was killed leaves nothing', async () => {
     await everywhere((host) => sh(host, service('unborn')));
     const before = await everywhere((host) => dumps(host, ['unborn.service']));
