@@ -321,7 +321,7 @@ export class RemoteProgram {
     let changed: 'failed' | 'broken' = 'failed';
     for (const path of this.#request.removes) {
       if (!machine.systemd.isMask(path)) continue;
-      if (!this.#note(receipt, `removing ${path} /dev/null`)) return changed;
+      if (!this.#note(receipt, `removing ${path} /dev/null`) || !this.#take(receipt, path)) return changed;
       yield this.#short();
       if (!this.#step(`remove:${path}`, machine.unlink(path))) return changed;
       changed = 'broken';
@@ -344,6 +344,22 @@ export class RemoteProgram {
       receipt.log.push(`linked ${path} ${machine.identity(path)}`);
     }
     return 'done';
+  }
+
+  /** A link is about to go: it may be an earlier run's own, and that run's again when it is back. */
+  #take(receipt: Receipt, path: string): boolean {
+    return this.#note(receipt, `taking ${path} ${this.#machine.identity(path)}`);
+  }
+
+  /** It is back, a new link: whose receipt has the one that was taken learns of it. */
+  #handBack(log: readonly string[], path: string): void {
+    const last = (lines: readonly string[], key: string) =>
+      lines.findLast((line) => line.startsWith(`${key} ${path} `))?.split(' ')[2];
+    const taken = last(log, 'taking');
+    if (taken === undefined) return;
+    for (const other of this.#machine.receipts.values()) {
+      if (last(other.log, 'linked') === taken) other.log.push(`linked ${path} ${this.#machine.identity(path)}`);
+    }
   }
 
   #note(receipt: Receipt, line: string): boolean {
@@ -434,7 +450,8 @@ export class RemoteProgram {
         if (!this.#step(`unlink:${path}`, machine.unlink(path))) this.#failed = true;
       } else if (what === 'removing') {
         if (machine.systemd.files.get(path)?.kind === 'link') continue;
-        if (!this.#step(`relink:${path}`, machine.link(path))) this.#failed = true;
+        if (this.#step(`relink:${path}`, machine.link(path))) this.#handBack(log, path);
+        else this.#failed = true;
       }
       yield this.#short();
     }
@@ -496,7 +513,7 @@ export class RemoteProgram {
     let lifted = false;
     for (const path of this.#request.lifts) {
       if (!this.#machine.systemd.isMask(path)) continue;
-      if (!this.#note(receipt, `removing ${path} /dev/null`)) return lifted;
+      if (!this.#note(receipt, `removing ${path} /dev/null`) || !this.#take(receipt, path)) return lifted;
       yield this.#short();
       if (this.#step(`lift:${path}`, this.#machine.unlink(path))) lifted = true;
     }
