@@ -51,11 +51,12 @@ arm() {
 }
 
 # Counts from its start, anew after a reboot. Neither it nor its service needs any target, so that a masked one, or a boot
-# that hangs, holds up neither.
+# that hangs, holds up neither, and `systemctl isolate` stops neither.
 write_timer() {
   timer="[Unit]
 Description=Put back fleetmask run $run
 DefaultDependencies=no
+IgnoreOnIsolate=yes
 [Timer]
 AccuracySec=500ms"
   [ -z "$within" ] || timer="$timer${nl}OnActiveSec=$within"
@@ -72,6 +73,7 @@ write_service() {
   put_file "$unit_file.service" "[Unit]
 Description=Put back fleetmask run $run
 DefaultDependencies=no
+IgnoreOnIsolate=yes
 After=sysinit.target
 RequiresMountsFor=$receipt
 [Service]

@@ -72,6 +72,17 @@ describeLab('a change that must be confirmed', (lab) => {
     await back.finally(() => everywhere((host) => host.reset()));
   });
 
+  it('is taken back by a host that was isolated to the rescue target meanwhile', async () => {
+    const free = `${unit('cut.service', `[Unit]\nDefaultDependencies=no\nIgnoreOnIsolate=yes\n${daemon()}`)} systemctl daemon-reload; systemctl start cut`;
+    await everywhere((host) => sh(host, free));
+    const before = await everywhere((host) => dumps(host, ['cut.service']));
+    const run = await operator.do('mask cut --now --confirm-within 20s', hosts);
+    expect(outcomes(run)).toEqual(all('masked'));
+    await everywhere((host) => sh(host, 'systemctl isolate --no-block rescue.target'));
+    const back = everywhere((host, i) => putItselfBack(host, before[i]!, 60));
+    await back.finally(() => everywhere((host) => host.reset()));
+  });
+
   it('is taken back after a reboot in between', async () => {
     await everywhere((host) => sh(host, service('rebooted')));
     const before = await everywhere((host) => dumps(host, ['rebooted.service']));
