@@ -295,7 +295,8 @@ tell_receipts() {
     while read -r key named identity; do
       rec "log $owner $key $named $identity"
       if [ "$key" = linked ] && [ "$named" -ef /dev/null ]; then
-        ours="$ours$owner:$named=$identity "
+        # a link that was made anew at once may have the inode that it had
+        case $ours in *" $owner:$named=$identity "*) ;; *) ours="$ours$owner:$named=$identity " ;; esac
         linked="$linked $named"
       fi
     done <"$receipt/log"
@@ -438,7 +439,7 @@ ask_manager() {
 # A changing request, read into lists.
 parse() {
   run='' where=etc stop_timeout=60 kill=no meta=- wanted='' links='' removes='' displaces='' stops='' reads='' looks='' attempts='' groups=''
-  starts='' halts='' lifts='' clock='' receipts_of='' triggers='' guard='' ways=''
+  starts='' pending='' halts='' lifts='' clock='' receipts_of='' triggers='' guard='' ways=''
   program='' switch_text='' confirming=no new_expires=''
   for word in "$@"; do
     text=${word#*=}
@@ -463,6 +464,7 @@ parse() {
       try=*) attempts="$attempts $text" ;;
       group=*) groups="$groups $text" ;;
       start=*) starts="$starts $text" ;;
+      pending=*) pending="$pending $text " ;;
       halt=*) halts="$halts $text" ;;
       lift=*) lifts="$lifts $text" ;;
       program=*) program=$text ;;
@@ -923,13 +925,28 @@ restore_links() {
     case $what in
       linking) restore_absence ;;
       displacing) replace "$path" $text ;;
-      removing)
-        if [ ! -L "$root$path" ]; then
-          if step "relink:$path" ln -s "$text" "$root$path"; then hand_back; else failed=yes; fi
-        fi
-        ;;
+      removing) relink ;;
+      lifting) ! is_lifted || relink ;;
     esac
   done <"$receipt/log"
+}
+
+relink() {
+  [ ! -L "$root$path" ] || return 0
+  if step "relink:$path" ln -s "$text" "$root$path"; then hand_back; else failed=yes; fi
+}
+
+# A mask that was lifted and is back is not ours to put back once more, should somebody take it away.
+is_lifted() {
+  off=no
+  while read -r key named _; do
+    [ "$named" = "$path" ] || continue
+    case $key in
+      lifting) off=yes ;;
+      lowered) off=no ;;
+    esac
+  done <"$receipt/log"
+  [ "$off" = yes ]
 }
 
 # take PATH: a link is about to go. It may be an earlier run's own, and that run's again when it is back: $receipt says which.
@@ -1047,8 +1064,40 @@ show_sockets() {
   out=$told records=$told_records
 }
 
-# What ran before and does not run now. A failed socket or timer must be reset first.
+# What ran before and does not run now. A failed socket or timer must be reset first. What was still starting then need not
+# come further now: it is started last, and nobody waits for it long. How the others end is read, not taken from the exit status.
 start_again() {
+  find_idle "$@"
+  [ -z "$broken" ] || step reset-failed ctl reset-failed -- $broken
+  [ -n "$idle" ] || return 0
+  lift
+  at_once='' slowly=''
+  for name in $idle; do
+    case $pending in *" $name "*) slowly="$slowly $name" ;; *) at_once="$at_once $name" ;; esac
+  done
+  started=0
+  if [ -n "$at_once" ]; then step start ctl start -- $at_once || started=1; fi
+  if [ -n "$slowly" ]; then
+    patience=5
+    step start-slowly ctl start -- $slowly || started=1
+    patience=$stop_timeout
+  fi
+  if [ "$started" != 0 ]; then
+    find_idle $idle
+    [ -n "$idle" ] || started=0
+  fi
+  if [ -n "$lifted" ]; then
+    restore_links
+    for path in $lifted; do
+      [ ! -L "$root$path" ] || note "lowered $path"
+    done
+    step reload ctl daemon-reload || failed=yes
+  fi
+  return "$started"
+}
+
+# Into $idle: which of these neither run nor start; into $broken, those that failed.
+find_idle() {
   idle='' broken=''
   for active in $(ctl is-active -- "$@" 2>&1); do
     case $active in
@@ -1058,16 +1107,6 @@ start_again() {
     esac
     shift
   done
-  [ -z "$broken" ] || step reset-failed ctl reset-failed -- $broken
-  [ -n "$idle" ] || return 0
-  lift
-  step start ctl start -- $idle
-  started=$?
-  if [ -n "$lifted" ]; then
-    restore_links
-    step reload ctl daemon-reload || failed=yes
-  fi
-  return "$started"
 }
 
 # A unit that ran under a mask cannot start again under it: masks from before the run are off for as long as the start
@@ -1077,7 +1116,7 @@ lift() {
   [ -w "$receipt/log" ] || return 0
   for path in $lifts; do
     { [ -L "$root$path" ] && [ "$root$path" -ef /dev/null ]; } || continue
-    note "removing $path $(readlink "$root$path")" && take "$path" || return 0
+    note "lifting $path $(readlink "$root$path")" && take "$path" || return 0
     step "lift:$path" rm -f "$root$path" && lifted="$lifted $path"
   done
   [ -z "$lifted" ] || step reload ctl daemon-reload

@@ -88,10 +88,11 @@ function lettersOf(text: string): string {
   return /^[A-Za-z0-9:_.\\@-]*$/.test(text) ? text : '';
 }
 
-/** What undo starts, and which masks from before the run are off while it does. */
+/** What undo starts, what of that was still starting, and which masks from before the run are off while it does. */
 function wayBackWords(prior: Prior): string[] {
   return [
     ...triggersFirst(prior.states.filter((state) => wasRunning(state.active))).map((state) => `start=${state.id}`),
+    ...prior.states.filter(({ active }) => active === 'activating').map(({ id }) => `pending=${id}`),
     ...prior.masks.filter((path) => heldRunning(path, prior)).map((path) => `lift=${path}`),
   ];
 }

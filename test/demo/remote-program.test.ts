@@ -1,5 +1,5 @@
 /** The remote program on a simulated host: receipts, locks, and what it leaves alone. What it does to units is in the contract. */
-import { readdir, readFile, rename, symlink, utimes, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Change, Prior } from '../../src/model/index.ts';
@@ -203,6 +203,26 @@ flock 9; echo "$$ r0 by=alice" >&9; echo held; read -r _`);
     ]);
     expect(restarted?.steps).toMatchObject({ [`lift:${LINK}`]: '0', start: '0', [`relink:${LINK}`]: '0' });
     expect(undone?.steps).toMatchObject({ [`unlink:${LINK}`]: '0' });
+    expect(await dump(host.dir)).toEqual(before);
+  });
+
+  it('a link that was lifted, is back, and was then taken away by somebody is not made again', async () => {
+    await symlink('/dev/null', onHost(LINK));
+    const stopOnly: Turn = ['apply', 'run=r1', 'where=etc', 'stop-timeout=1', 'meta=-', `stop=${UNIT}`, `read=${UNIT}`];
+    const [, , halfway, undone] = await converse(
+      host,
+      [UNIT],
+      stopOnly,
+      // for a reason of its own this undo does not succeed, so that there is another
+      undo('r1', `lift=${LINK}`, 'start=missing.service'),
+      async () => {
+        expect((await dump(host.dir))[LINK]).toBe('link /dev/null');
+        await rm(onHost(LINK));
+      },
+      undo('r1'),
+    );
+    expect(halfway?.steps).toMatchObject({ [`lift:${LINK}`]: '0', [`relink:${LINK}`]: '0' });
+    expect(undone?.steps).not.toHaveProperty(`relink:${LINK}`);
     expect(await dump(host.dir)).toEqual(before);
   });
 

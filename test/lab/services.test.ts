@@ -150,6 +150,24 @@ case $1 in start) sleep infinity & ;; stop) pkill -x -P 1 sleep ;; esac`;
     });
   });
 
+  it('when it was still starting, which may take for ever: nobody waits for that, and nothing is left', {
+    timeout: 120_000,
+  }, async () => {
+    const began = performance.now();
+    await masksAndPutsBack(operator, hosts, {
+      given: `${unit('unready.service', '[Service]\nType=notify\nTimeoutStartSec=infinity\nExecStart=/usr/bin/sleep infinity')}
+        ${unit('long.service', '[Service]\nType=oneshot\nExecStart=/usr/bin/sleep infinity')} ${unit('quick.service', daemon())}
+        systemctl daemon-reload; systemctl start --no-block unready long; systemctl start quick
+        until [ "$(systemctl is-active unready long | tr '\\n' ' ')" = 'activating activating ' ]; do sleep 0.1; done`,
+      ask: 'mask unready long quick --now',
+      compared: ['unready.service', 'long.service', 'quick.service'],
+      // a oneshot that is ended has failed
+      held: ['unready.service', 'quick.service'],
+    });
+    // to wait for the starts would take until the undo's time is up
+    expect(performance.now() - began).toBeLessThan(100_000);
+  });
+
   it('when it is a oneshot that remains', async () => {
     await masksAndPutsBack(operator, hosts, {
       given: `${unit('once.service', '[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/usr/bin/true\nExecStop=/usr/bin/touch /run/once-stopped')}
