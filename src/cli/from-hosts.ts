@@ -11,7 +11,7 @@ import { EXIT, exitCodeOf } from './exit.ts';
 import type { Io } from './io.ts';
 import { type Recovery, recoverHosts } from './recovery.ts';
 import { stateDir } from './run.ts';
-import { screens } from './screen.ts';
+import { refuseReportFormats, screens } from './screen.ts';
 import { type SelectionFlags, targetsOf, type WayInFlags } from './targets.ts';
 
 export type FromHostsFlags = Recovery['flags'] &
@@ -23,6 +23,7 @@ export async function recoverFromHosts(io: Io, named: string | undefined, flags:
   if (named !== undefined && flags.limit === undefined && flags.nodes === undefined) {
     throw new UsageError('--from-hosts needs a limit: which hosts?', 'Say -l PATTERN, or -l all; or -w with names.');
   }
+  if (named === undefined) refuseReportFormats(flags.output, 'the list of receipts');
   const hosts = await targetsOf(io, flags);
   const found = await scan(io, hosts, flags);
   if (named === undefined) return list(io, found, flags);

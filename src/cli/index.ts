@@ -119,18 +119,29 @@ async function dispatch(io: Io, version: string): Promise<number> {
 /** yargs' own words, where they are for programmers, in an operator's. */
 function usageError(message: string, word: string | undefined): UsageError {
   const known = COMMANDS.find(({ name }) => name === word);
-  const [first = message] = message.split('\n');
+  const [first = message, choice] = message.split('\n');
   const text =
-    first.startsWith('Not enough non-option') && known ? `an argument is missing: fleetmask ${known.usage}` : first;
+    first.startsWith('Not enough non-option') && known
+      ? `an argument is missing: fleetmask ${known.usage}`
+      : first === 'Invalid values:' && choice !== undefined
+        ? choice.trim().replace(/^Argument: ([\w-]+), Given: /, '--$1: no such choice: ')
+        : first;
   return new UsageError(text, `See fleetmask ${known ? `${known.name} ` : ''}--help.`);
 }
 
 function build(argv: Argv, each: Command, settings: Record<string, unknown>, helpAsked: boolean): Argv {
   const options = helpAsked ? each.options : hidden(each.options);
-  const relevant = Object.fromEntries(Object.entries(settings).filter(([name]) => name in options));
+  const relevant = Object.fromEntries(Object.entries(settings).filter(([name, value]) => isFor(each, name, value)));
   const examples = helpAsked ? each.examples : [];
   const built = examples.reduce((args, [line, meaning]) => args.example(line, meaning), argv.options(options));
   return (each.positional?.(built) ?? built).config(relevant);
+}
+
+/** `output: csv` in a settings file is for commands that have such results; only what none could take is a mistake. */
+function isFor({ options }: Command, name: string, value: unknown): boolean {
+  const own: Options['choices'] = options[name]?.choices;
+  const all: Options['choices'] = KNOWN.get(name)?.choices;
+  return name in options && !(own && all?.includes(value as string) && !own.includes(value as string));
 }
 
 function hidden(options: Command['options']): Record<string, Options> {

@@ -229,10 +229,15 @@ export const consent = {
   yes: { alias: 'y', type: 'boolean', group: CHANGE, describe: 'do not ask' },
 } as const satisfies Record<string, Options>;
 
+/** What a report on hosts can be written as. */
+const FORMATS = ['table', 'json', 'ndjson', 'csv', 'junit', 'html'] as const;
+
+export type Format = (typeof FORMATS)[number];
+
 export const output = {
   output: {
     alias: 'o',
-    choices: ['table', 'json', 'ndjson'] as const,
+    choices: FORMATS,
     default: 'table' as const,
     group: OUTPUT,
     describe: 'format of the results',
@@ -240,6 +245,12 @@ export const output = {
   verbose: { alias: 'v', type: 'boolean', group: OUTPUT, describe: 'more detail' },
   'no-color': { type: 'boolean', group: OUTPUT, describe: 'no colours (NO_COLOR is honoured too)' },
   color: { type: 'boolean', group: OUTPUT, hidden: true, describe: 'colours in spite of NO_COLOR' },
+} as const satisfies Record<string, Options>;
+
+/** For what tells something else than how hosts ended. */
+export const listing = {
+  ...output,
+  output: { ...output.output, choices: ['table', 'json', 'ndjson'] as const },
 } as const satisfies Record<string, Options>;
 
 /** Every long flag there is, for settings files. */

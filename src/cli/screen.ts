@@ -1,10 +1,22 @@
 /** Flags → the sinks that a run's events go to. */
-import type { Event } from '../model/index.ts';
-import { jsonSink, ndjsonSink, type Output, progressSink, type Sink, tableSink } from '../report/index.ts';
+import { type Event, UsageError } from '../model/index.ts';
+import {
+  documentSink,
+  jsonSink,
+  ndjsonSink,
+  type Output,
+  progressSink,
+  type Sink,
+  tableSink,
+  toCsv,
+  toHtml,
+  toJunit,
+} from '../report/index.ts';
 import type { Io } from './io.ts';
+import type { Format } from './options.ts';
 
 export interface OutputFlags {
-  readonly output: 'table' | 'json' | 'ndjson';
+  readonly output: Format;
   readonly verbose?: boolean | undefined;
   readonly 'no-color'?: boolean | undefined;
   readonly color?: boolean | undefined;
@@ -45,8 +57,21 @@ function resultSink(out: Output, format: OutputFlags['output'], verbose: boolean
       return jsonSink(out);
     case 'ndjson':
       return ndjsonSink(out);
+    case 'csv':
+      return documentSink(out, toCsv);
+    case 'junit':
+      return documentSink(out, toJunit);
+    case 'html':
+      return documentSink(out, toHtml);
     case 'table':
       return tableSink(out, { verbose });
+  }
+}
+
+/** For what is no report on hosts. Throws UsageError for the formats of those. */
+export function refuseReportFormats(format: Format, what: string): void {
+  if (format === 'csv' || format === 'junit' || format === 'html') {
+    throw new UsageError(`${what} has no form as ${format}`, 'Say -o table, or -o json.');
   }
 }
 

@@ -95,6 +95,8 @@ export interface RunInfo {
   readonly confirmWithin?: number;
   /** As it was asked for; absent: never. */
   readonly expiresAt?: string;
+  /** `status` only: the state that is as asked. */
+  readonly expected?: 'masked' | 'unmasked';
 }
 
 /** One document, `fleetmask.report/1`. */

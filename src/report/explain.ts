@@ -75,17 +75,23 @@ export function explain(failures: readonly Failure[], screen: Screen, naming: Na
 }
 
 function eachOnce(failures: readonly Failure[], screen: Screen, naming: Naming): string {
-  return group(failures, (each) => JSON.stringify([each.fault.kind, anonymous(each), each.fault.hint]))
-    .map((equal) => {
-      const first = equal[0]!;
-      const names = equal.map(({ host }) => host);
-      const message = equal.length === 1 ? first.fault.message : anonymous(first);
-      return [
-        prose([{ text: nameHosts(names, naming), style: first.style }, { text: `: ${message}` }], screen),
+  return alike(failures)
+    .map(({ hosts, message, first }) =>
+      [
+        prose([{ text: nameHosts(hosts, naming), style: first.style }, { text: `: ${message}` }], screen),
         prose([{ text: `hint: ${first.fault.hint}`, style: 'quiet' }], screen, '  '),
-      ].join('');
-    })
+      ].join(''),
+    )
     .join('');
+}
+
+/** Hosts with the same trouble together, and a message that is true of each. */
+export function alike(failures: readonly Failure[]): { hosts: string[]; message: string; first: Failure }[] {
+  return group(failures, (each) => JSON.stringify([each.fault.kind, anonymous(each), each.fault.hint])).map((equal) => {
+    const first = equal[0]!;
+    const message = equal.length === 1 ? first.fault.message : anonymous(first);
+    return { hosts: equal.map(({ host }) => host), message, first };
+  });
 }
 
 /** A message that would read the same on another host. */

@@ -1,6 +1,10 @@
+export { toCsv } from './csv.ts';
 export { type DoctorOptions, type DoctorRow, doctorTable, type Trouble, troublesOf } from './doctor.ts';
+export { documentSink } from './document-sink.ts';
 export { type HostCard, hostCard } from './host-card.ts';
+export { toHtml } from './html.ts';
 export { jsonSink, ndjsonSink, visibleJson } from './json-sinks.ts';
+export { toJunit } from './junit.ts';
 export {
   inventoryTable,
   type ReceiptRow,

@@ -56,7 +56,7 @@ function minute(time: string): string {
 }
 
 /** `mask cron --now` */
-function commandLine(run: RunInfo): string {
+export function commandLine(run: RunInfo): string {
   return [run.command, ...run.units, ...(run.now ? ['--now'] : []), ...(run.runtime ? ['--runtime'] : [])].join(' ');
 }
 

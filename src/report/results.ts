@@ -38,7 +38,7 @@ export function renderReport(report: Report, screen: Screen, options: ResultOpti
 }
 
 /** Failures last, the worst at the very end, where an eye is when the prompt returns. */
-const ORDER: Record<Outcome, number> = {
+export const ORDER: Readonly<Record<Outcome, number>> = {
   masked: 0,
   unmasked: 0,
   restored: 0,

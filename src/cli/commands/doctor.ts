@@ -7,7 +7,7 @@ import type { Description, Transport } from '../../transport/transport.ts';
 import { command } from '../command.ts';
 import { crewOf } from '../crew.ts';
 import { EXIT } from '../exit.ts';
-import { connection, output, selection } from '../options.ts';
+import { connection, listing, selection } from '../options.ts';
 import { screens } from '../screen.ts';
 import { targetsOf } from '../targets.ts';
 
@@ -19,7 +19,7 @@ export const doctor = command({
     ['fleetmask doctor -i hosts.yaml -l all', 'exit 0: every host is ready; 4: some are not'],
     ['fleetmask doctor -i hosts.yaml -l all -v', 'each host by itself, with address and key'],
   ],
-  options: { ...selection, ...connection, ...output },
+  options: { ...selection, ...connection, ...listing },
   run: async (io, flags) => {
     const hosts = await targetsOf(io, flags);
     const shown = screens(io, { ...flags, output: 'table' });

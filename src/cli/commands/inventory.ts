@@ -4,7 +4,7 @@ import { hostCard, inventoryTable, visibleJson } from '../../report/index.ts';
 import { command } from '../command.ts';
 import { EXIT } from '../exit.ts';
 import type { Io } from '../io.ts';
-import { output, selection, wayIn } from '../options.ts';
+import { listing, selection, wayIn } from '../options.ts';
 import { colored } from '../screen.ts';
 import { inventoryOf, type SelectionFlags, selectedNames } from '../targets.ts';
 import { connectionOf, openWays, type SshFlags } from '../ways.ts';
@@ -26,7 +26,7 @@ export const inventory = command({
     ...selection,
     ...wayIn,
     names: { type: 'boolean', describe: 'only the selected names, one a line' },
-    ...output,
+    ...listing,
   },
   positional: (argv) =>
     argv

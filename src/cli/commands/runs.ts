@@ -9,7 +9,7 @@ import { EXIT } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { output } from '../options.ts';
 import { stateDir } from '../run.ts';
-import { colored } from '../screen.ts';
+import { colored, refuseReportFormats } from '../screen.ts';
 
 export const runs = command({
   name: 'runs',
@@ -26,6 +26,7 @@ export const runs = command({
       .positional('run', { type: 'string', describe: 'a run’s id, a unique beginning of it, or `last`' }),
   run: async (io, flags) => {
     const out = colored(io.stdout, io, flags);
+    if (flags.action === 'list' || flags.action === 'show') refuseReportFormats(flags.output, `runs ${flags.action}`);
     if (flags.action === 'list') {
       const records = listRuns(stateDir(io)).map((id) => recordOf(io, id));
       const summaries = records.map((record) => ({ ...record, hosts: record.total, inDoubt: record.inDoubt.length }));

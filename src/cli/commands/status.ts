@@ -28,7 +28,7 @@ export const status = command({
     const asked = [...new Set(flags.units ?? [])];
     const queries = asked.map(parseQuery);
     const hosts = await targetsOf(io, flags);
-    const run = newRun(io, 'status', asked, {});
+    const run = { ...newRun(io, 'status', asked, {}), expected: flags.expect };
     return visitFleet(io, {
       run,
       hosts,

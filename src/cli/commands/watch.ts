@@ -13,7 +13,7 @@ import { crewOf } from '../crew.ts';
 import { EXIT, exitCodeOf } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { journalHosts } from '../journal-hosts.ts';
-import { connection, consent, duration, output, selection, wholeNumber } from '../options.ts';
+import { connection, consent, duration, listing, selection, wholeNumber } from '../options.ts';
 import { consent as agree, metaOf, newRun, stateDir } from '../run.ts';
 import { watching } from '../run-options.ts';
 import { screens } from '../screen.ts';
@@ -31,7 +31,7 @@ export const watch = command({
     ['fleetmask watch --run last --for 10m -o ndjson', 'what a run has changed, for ten minutes, for a script'],
     ['fleetmask watch --run last --reassert -y', 'and mask again what was unmasked or started'],
   ],
-  options: { ...watching, ...selection, ...consent, ...connection, ...output },
+  options: { ...watching, ...selection, ...consent, ...connection, ...listing },
   positional: units,
   run: async (io, flags) => {
     const every = duration('every', flags.every);
