@@ -234,14 +234,10 @@ const FORMATS = ['table', 'json', 'ndjson', 'csv', 'junit', 'html'] as const;
 
 export type Format = (typeof FORMATS)[number];
 
+export const formats = { alias: 'o', choices: FORMATS, group: OUTPUT } as const satisfies Options;
+
 export const output = {
-  output: {
-    alias: 'o',
-    choices: FORMATS,
-    default: 'table' as const,
-    group: OUTPUT,
-    describe: 'format of the results',
-  },
+  output: { ...formats, default: 'table' as const, describe: 'format of the results' },
   verbose: { alias: 'v', type: 'boolean', group: OUTPUT, describe: 'more detail' },
   'no-color': { type: 'boolean', group: OUTPUT, describe: 'no colours (NO_COLOR is honoured too)' },
   color: { type: 'boolean', group: OUTPUT, hidden: true, describe: 'colours in spite of NO_COLOR' },

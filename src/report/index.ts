@@ -3,7 +3,7 @@ export { type DoctorOptions, type DoctorRow, doctorTable, type Trouble, troubles
 export { documentSink } from './document-sink.ts';
 export { type HostCard, hostCard } from './host-card.ts';
 export { toHtml } from './html.ts';
-export { jsonSink, ndjsonSink, visibleJson } from './json-sinks.ts';
+export { evidenceJson, jsonSink, ndjsonSink, visibleJson } from './json-sinks.ts';
 export { toJunit } from './junit.ts';
 export {
   inventoryTable,

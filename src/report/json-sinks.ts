@@ -39,6 +39,13 @@ function escapeUnits(char: string): string {
   );
 }
 
+/** The same document with what else is known of the run; `finishedAt` is null where the run did not come to its end. */
+export function evidenceJson(report: Report, more: Readonly<Record<string, unknown>>): string {
+  const document = documentOf(report);
+  const run = { ...document.run, finishedAt: document.run.finishedAt || null };
+  return visibleJson({ ...document, run, ...more }, 2);
+}
+
 /** The report with its keys in the documented order; keys that are not documented follow. */
 function documentOf(report: Report): Report {
   const { schema, run, hosts, totals, exitCode } = report;

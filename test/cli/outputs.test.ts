@@ -1,6 +1,7 @@
 /** What commands print with -o, and what is kept of a run for others to read. */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { type Fleet, startFleet } from '../../src/demo/fleet.ts';
 import { DEMO_HOSTS } from '../../src/demo/hosts.ts';
@@ -66,5 +67,70 @@ it('a format in the settings is for the commands that have it', async () => {
     expect(Object.keys(csvOutcomes(status.stdout))).toEqual(NAMES);
   } finally {
     bob.dispose();
+  }
+});
+
+/** Records of the only journal, as they lie on disk. */
+const journalOf = (): { file: string; lines: string[] } => {
+  const dir = join(alice.stateDir, 'runs');
+  const file = join(dir, readdirSync(dir).find((name) => name.endsWith('.ndjson'))!);
+  return { file, lines: readFileSync(file, 'utf8').trimEnd().split('\n') };
+};
+
+it('a run is exported as it was reported, with the intents and prior states behind it', async () => {
+  const { report } = await mask('-o', 'json', '--ticket', 'OPS-7');
+  const { code, stdout, stderr } = await alice.run('runs', 'export', 'last');
+  expect(code, stderr).toBe(0);
+  const { journal, state, inDoubt, ...document } = JSON.parse(stdout);
+  const { finishedAt, ...run } = report.run;
+  expect({ ...document, run: { ...document.run, finishedAt } }).toEqual({ ...report, run: { ...run, finishedAt } });
+  expect({ state, inDoubt }).toEqual({ state: 'finished', inDoubt: [] });
+  expect(document.run.finishedAt).toMatch(/Z$/);
+  const recorded = journalOf().lines.map((line) => JSON.parse(line));
+  expect(journal).toEqual(recorded);
+  const intent = journal.find((record: { type: string }) => record.type === 'intent');
+  expect(intent.prior.states).toContainEqual({ id: 'cron.service', load: 'loaded', file: 'enabled', active: 'active' });
+
+  const ndjson = await alice.run('runs', 'export', 'last', '-o', 'ndjson');
+  expect(
+    ndjson.stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line)),
+  ).toEqual(recorded);
+  expect(csvOutcomes((await alice.run('runs', 'export', 'last', '-o', 'csv')).stdout)).toEqual(ENDED);
+  expect((await alice.run('runs', 'export', 'last', '-o', 'junit')).stdout).toContain('value="OPS-7"');
+  expect((await alice.run('runs', 'export', 'last', '-o', 'html')).stdout).toContain('<dd>OPS-7</dd>');
+  expect((await alice.run('runs', 'export', 'last', '-o', 'table')).code).toBe(2);
+});
+
+it('of a run that was killed the export has every host, also those that nobody settled', async () => {
+  await mask();
+  const { file, lines } = journalOf();
+  const intent = lines.findIndex((line) => line.startsWith('{"type":"intent"'));
+  // killed right after the first intent was on disk, with a record half written
+  const before = lines.slice(0, intent + 1).filter((line) => !line.startsWith('{"type":"settled"'));
+  writeFileSync(file, `${before.join('\n')}\n{"type":"sett`);
+  try {
+    const { stdout, code } = await alice.run('runs', 'export', 'last');
+    expect(code).toBe(0);
+    const document = JSON.parse(stdout);
+    expect(document).toMatchObject({ state: 'interrupted', inDoubt: ['deb-web1'], exitCode: 6 });
+    expect(document.run.finishedAt).toBe(null);
+    expect(document.hosts.map(({ host, outcome }: { host: string; outcome: string }) => [host, outcome])).toEqual([
+      ['deb-web1', 'stranded'],
+      ['el-local1', 'not-started'],
+      ['arch-down1', 'not-started'],
+    ]);
+    const [web1] = document.hosts;
+    expect(web1.units[0].before).toEqual({ load: 'loaded', file: 'enabled', active: 'active' });
+    expect(web1.units[0].after).toBe(null);
+    expect(web1.fault.hint).toBe(`fleetmask recover ${document.run.id} settles it.`);
+    const html = (await alice.run('runs', 'export', 'last', '-o', 'html')).stdout;
+    expect(html).toContain('<dt>finished</dt><dd>no</dd>');
+    const csv = (await alice.run('runs', 'export', 'last', '-o', 'csv')).stdout;
+    expect(Object.keys(csvOutcomes(csv))).toEqual(NAMES);
+  } finally {
+    writeFileSync(file, `${lines.join('\n')}\n`);
   }
 });

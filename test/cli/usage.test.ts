@@ -56,6 +56,8 @@ const NEVER: readonly (readonly [args: string, says: RegExp])[] = [
   ['rollback ../../etc/passwd', /no run/],
   ['runs frob', /list or show/],
   ['runs show', /which run/],
+  ['runs export', /runs export: which run/],
+  ['runs export nobody', /no run "nobody"/],
   ['inventory frob', /list or graph/],
 ];
 

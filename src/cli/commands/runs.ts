@@ -6,31 +6,46 @@ import { totalsOf } from '../../run/fleet.ts';
 import { listRuns, readJournal, stateOfRun } from '../../run/journal.ts';
 import { command } from '../command.ts';
 import { EXIT } from '../exit.ts';
+import { exportRun } from '../export.ts';
 import type { Io } from '../io.ts';
-import { output } from '../options.ts';
+import { formats, output } from '../options.ts';
 import { stateDir } from '../run.ts';
 import { colored, refuseReportFormats } from '../screen.ts';
 
 export const runs = command({
   name: 'runs',
   usage: 'runs <action> [run]',
-  describe: 'list earlier runs, or show one from its journal',
+  describe: 'list earlier runs, show one, or export its evidence from its journal',
   examples: [
     ['fleetmask runs list', 'the newest last'],
     ['fleetmask runs show last', 'host by host, also of a run that was killed'],
+    [
+      'fleetmask runs export last > evidence.json',
+      'for an auditor: the report (fleetmask.report/1), and in `journal` every record with intents and prior states',
+    ],
+    [
+      'fleetmask runs export last -o html > run.html',
+      'the report as a page; csv and junit too; ndjson: the journal alone',
+    ],
   ],
-  options: { action: { type: 'string', hidden: true }, run: { type: 'string', hidden: true }, ...output },
+  options: {
+    action: { type: 'string', hidden: true },
+    run: { type: 'string', hidden: true },
+    ...output,
+    output: { ...formats, describe: 'format of the results [table; for export: json]' },
+  },
   positional: (argv) =>
     argv
-      .positional('action', { type: 'string', describe: 'list or show' })
+      .positional('action', { type: 'string', describe: 'list, show or export' })
       .positional('run', { type: 'string', describe: 'a run’s id, a unique beginning of it, or `last`' }),
   run: async (io, flags) => {
     const out = colored(io.stdout, io, flags);
-    if (flags.action === 'list' || flags.action === 'show') refuseReportFormats(flags.output, `runs ${flags.action}`);
+    const format = flags.output ?? (flags.action === 'export' ? 'json' : 'table');
+    if (flags.action === 'list' || flags.action === 'show') refuseReportFormats(format, `runs ${flags.action}`);
     if (flags.action === 'list') {
       const records = listRuns(stateDir(io)).map((id) => recordOf(io, id));
       const summaries = records.map((record) => ({ ...record, hosts: record.total, inDoubt: record.inDoubt.length }));
-      if (flags.output === 'table') out.write(runsTable(summaries, out));
+      if (format === 'table') out.write(runsTable(summaries, out));
       else
         out.write(
           `${visibleJson(
@@ -43,14 +58,20 @@ export const runs = command({
         );
       return EXIT.ok;
     }
-    if (flags.action !== 'show') throw new UsageError(`runs ${flags.action}: expected list or show`);
+    if (flags.action !== 'show' && flags.action !== 'export') {
+      throw new UsageError(`runs ${flags.action}: expected list or show, or export`);
+    }
     if (flags.run === undefined)
-      throw new UsageError('runs show: which run?', 'fleetmask runs list shows them; `last` is the newest.');
+      throw new UsageError(`runs ${flags.action}: which run?`, 'fleetmask runs list shows them; `last` is the newest.');
+    if (flags.action === 'export') {
+      out.write(exportRun(io, flags.run, format));
+      return EXIT.ok;
+    }
     const record = recordOf(io, flags.run);
-    if (flags.output === 'table')
+    if (format === 'table')
       out.write(runDetails(record, out, { verbose: flags.verbose ?? false, now: io.date().toISOString() }));
     else out.write(`${visibleJson(record, 2)}\n`);
-    if (flags.output === 'table' && record.inDoubt.length > 0 && record.state !== 'running') {
+    if (format === 'table' && record.inDoubt.length > 0 && record.state !== 'running') {
       out.write(`\nin doubt, they may have been changed: ${record.inDoubt.join(', ')}\n`);
       out.write(`hint: fleetmask recover ${record.run.id} settles them\n`);
     }
