@@ -26,6 +26,16 @@ export async function startShell(
   return { kind: 'answer', value: connection.exec(bootstrap(escalation), { stdout: listen }) };
 }
 
+const FIRST_LINE = 'fleetmask begins';
+
+/**
+ * What the shell must be sent first. A start-up file that reads standard input eats the beginning of what is sent, and what
+ * is left of a program would be run from its middle, as root. Where a password is asked for, such files have had their turn.
+ */
+export function firstLine(escalation: Escalation): string {
+  return typeof escalation === 'object' ? '' : `${FIRST_LINE}\n`;
+}
+
 /**
  * The command that will be the first on the connection, where that is known before there is one: it may then be sent ahead.
  * The answer to a password decides what comes first, so then it is not.
@@ -40,8 +50,9 @@ export function firstCommand(escalation: Escalation): string | undefined {
  */
 export function bootstrap(become: Become): string {
   const none = (why: string) => `exec sh -s -- none "${why}"`;
+  // with log_input sudo reads ahead on stdin, which is the program's
   const by = (method: 'sudo' | 'doas') =>
-    `why=$(LC_ALL=C ${method} -n sh -c : 2>&1) && exec ${method} -n sh -s -- ${method}; ${none('$why')}`;
+    `why=$(LC_ALL=C ${method} -n sh -c : 2>&1 </dev/null) && exec ${method} -n sh -s -- ${method}; ${none('$why')}`;
   const otherwise = {
     auto: by('sudo'),
     sudo: by('sudo'),
@@ -52,5 +63,7 @@ export function bootstrap(become: Become): string {
   }[become];
   // Who owns PID 1's directory and / is root, and that question costs no process; elsewhere (as in a simulation) id is asked.
   const isRoot = '[ -O "/proc/1$FLEETMASK_ROOT" ] && [ -O / ] || [ "$(id -u)" = 0 ]';
-  return `exec sh -c 'if ${isRoot}; then exec sh -s -- root; fi; ${otherwise}'`;
+  const eaten = '{ echo "a start-up file of this account reads standard input" >&2; exit 1; }';
+  const whole = `IFS= read -r line; [ "$line" = "${FIRST_LINE}" ] || ${eaten}`;
+  return `exec sh -c '${whole}; if ${isRoot}; then exec sh -s -- root; fi; ${otherwise}'`;
 }

@@ -14,7 +14,7 @@ import {
 } from '../model/index.ts';
 import type { Connection, RemoteProcess } from '../transport/transport.ts';
 import { type Conceal, concealed, concealedEnd, concealing } from './conceal.ts';
-import { type Escalation, startShell } from './escalate.ts';
+import { type Escalation, firstLine, startShell } from './escalate.ts';
 import {
   Answer,
   applyWords,
@@ -100,7 +100,7 @@ export async function openSession(
   const shell = await startShell(connection, escalation, (chunk) => channel.hear(chunk), deadline);
   if (shell.kind === 'fault') return shell;
   channel.attach(shell.value);
-  const opening = `${program(wishes)}\n${firstRequest(nonce, SEQ.probe, names, wishes)}`;
+  const opening = `${firstLine(escalation)}${program(wishes)}\n${firstRequest(nonce, SEQ.probe, names, wishes)}`;
   const probed = await channel.ask(opening, new Answer(nonce, SEQ.probe), deadline);
   if (probed.kind === 'fault') return probed;
 

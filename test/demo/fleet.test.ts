@@ -11,7 +11,7 @@ import { parse } from 'yaml';
 import { type Fleet, startFleet } from '../../src/demo/fleet.ts';
 import { DEMO_HOSTS } from '../../src/demo/hosts.ts';
 import { newKeyPair } from '../../src/demo/key-pair.ts';
-import { bootstrap } from '../../src/remote/escalate.ts';
+import { bootstrap, firstLine } from '../../src/remote/escalate.ts';
 
 const path = process.env.PATH ?? '';
 
@@ -107,7 +107,7 @@ describe('the embedded fleet', () => {
   it('has the privilege that a host is given', async () => {
     const privilege = async (name: string) => {
       const client = await login(fleet, name);
-      const { stdout } = await execute(client, bootstrap('auto'), 'echo "$@"\n');
+      const { stdout } = await execute(client, bootstrap('auto'), `${firstLine('auto')}echo "$@"\n`);
       client.end();
       return stdout.trim();
     };

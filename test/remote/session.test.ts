@@ -47,6 +47,13 @@ const REFUSED: readonly (readonly [what: string, script: string, kind: string, m
   ],
   ['a router’s command line', 'cat >/dev/null & echo "% Unknown command"; exit 0', 'no-shell', /Unknown command/],
   ['a shell that knows no POSIX', 'echo "Unmatched single quote" >&2; exit 2', 'no-shell', /Unmatched/],
+  ['an account whose start-up files read a line', 'read -r line; eval "$COMMAND"', 'no-shell', /reads standard input/],
+  [
+    'an account whose start-up files read a block',
+    'head -c 4096 >/dev/null; eval "$COMMAND"',
+    'no-shell',
+    /reads standard/,
+  ],
   ['a shell that is killed', 'kill -9 $$', 'no-shell', /signal SIGKILL/],
   ['a host that says nothing', 'exec sleep 30', 'timed-out', /did not answer/],
   ['a host that talks of other things', 'while :; do echo hello; sleep 0.01; done', 'timed-out', /did not answer/],
@@ -80,6 +87,16 @@ describe('a session is not opened on', () => {
 });
 
 describe('a session is opened on', () => {
+  it('a host whose sudo reads ahead on its standard input, as with log_input', async () => {
+    const host = hostThat(`bin=$(mktemp -d); PATH=$bin:$PATH FLEETMASK_ROOT=/nowhere; export PATH FLEETMASK_ROOT
+      printf '#!/bin/sh\\necho 1000\\n' >$bin/id
+      printf '#!/bin/sh\\nshift; [ "$2" = -s ] || head -c 4096 >/dev/null; exec "$@"\\n' >$bin/sudo
+      chmod +x $bin/*; eval "$COMMAND"`);
+    const reply = await openSession(host, 'sudo', [], AbortSignal.timeout(5000));
+    expect(reply).toMatchObject({ kind: 'answer', value: { facts: { privilege: { kind: 'sudo' } } } });
+    if (reply.kind === 'answer') reply.value.end();
+  });
+
   it('a host whose start-up files greet everybody', async () => {
     const reply = await open('echo "Welcome!"; echo "@ 0 done 1"; eval "$COMMAND"');
     expect(reply.kind).toBe('answer');
