@@ -9,7 +9,8 @@ const HINTS = {
   'timed-out': 'Raise --timeout or --host-timeout, or look at the load of the host.',
   auth: 'Check -u, --private-key and the agent; the message says what was tried and what was skipped.',
   'host-key': 'Verify the fingerprint out of band, then add it to known_hosts (or use --host-key-checking accept-new).',
-  'no-shell': 'The login shell must be able to run `sh`; check the account’s shell and its start-up files.',
+  'no-shell':
+    'The account must be able to run `sh`: check its login shell, its start-up files, ForceCommand, and command= in authorized_keys.',
   'no-privilege': 'Log in as root (-u root), give the sudo password with -K, or allow `sudo -n` for this account.',
   'bad-reply': 'The host did not speak the protocol; treat its answers with suspicion and look at it by hand.',
   // what the host is

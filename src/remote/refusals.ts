@@ -17,6 +17,8 @@ interface Refusal {
 const UNLOCK =
   'Look at `faillock --user ACCOUNT` on the host; wait, or have it unlocked, before the password is tried again.';
 
+const EXPIRED = 'Renew it on the host (passwd, chage), or log in as another account.';
+
 /** The first that fits counts: what names a cause comes before the "try again" that follows it. */
 const REFUSALS: readonly Refusal[] = [
   {
@@ -27,7 +29,7 @@ const REFUSALS: readonly Refusal[] = [
   {
     says: /password change required|(?:account|password)[^\n]* expired|expired[^\n]* (?:account|password)|required to change your password/i,
     message: 'the account or its password has expired',
-    hint: 'Renew it on the host (passwd, chage), or log in as another account.',
+    hint: EXPIRED,
   },
   {
     says: /account validation failure|(?:account|user)[^\n]* (?:locked|disabled)|too many (?:failed|incorrect)/i,
@@ -127,7 +129,8 @@ export function endedEarly(kind: 'no-shell' | 'lost', ended: Ended, heard: strin
   if (ended.how === 'lost') return fault('lost', ended.why);
   const how = ended.how === 'exited' ? `exit status ${ended.code}` : `signal ${printable(ended.signal, 40)}`;
   const said = printable(firstWords(ended.stderr) || firstWords(heard), 200);
-  return fault(kind, `the remote program ended early (${how})${said === '' ? '' : `: ${said}`}`);
+  const hint = /password has expired|change your password/i.test(said) ? EXPIRED : undefined;
+  return fault(kind, `the remote program ended early (${how})${said === '' ? '' : `: ${said}`}`, hint);
 }
 
 function firstWords(text: string): string {
