@@ -60,6 +60,9 @@ interface Offer {
 const PASSWORD_HINT =
   'It is offered to no other host in this run. Check it, and whether the account is locked by now; then run again for the hosts that are left.';
 
+const TOO_MANY_HINT =
+  'It hangs up after so many keys (MaxAuthTries): name the right one with --private-key, or by IdentityFile with IdentitiesOnly yes in ssh_config.';
+
 export function startLogin({ user, host, identities, password, giveUp, hold }: LoginOptions): Login {
   const { usable, skipped } = identities;
   const offers: Offer[] = [];
@@ -190,7 +193,7 @@ export function startLogin({ user, host, identities, password, giveUp, hold }: L
           return [`The password of ${name} has expired`, `Log in by hand as ${name} and set a new one.`];
         }
         if (trouble === 'other prompt') return [`${name} was asked for something else than a password`];
-        if (by) return [`The password of ${name} was refused`, PASSWORD_HINT];
+        if (by && last.result !== 'accepted') return [`The password of ${name} was refused`, PASSWORD_HINT];
         if (loan?.is === 'withheld') return [`The password of ${name} was not offered`, PASSWORD_HINT];
         if (accepted.length > 0) {
           const which = accepted.every(({ key }) => key) ? 'key' : 'password';
@@ -199,6 +202,7 @@ export function startLogin({ user, host, identities, password, giveUp, hold }: L
         if (usable.length === 0 && password === undefined) {
           return [`There is no usable key to log in as ${name}`, askPass()];
         }
+        if (/too many authentication failures/i.test(said ?? '')) return [`${name} was not let in`, TOO_MANY_HINT];
         return [`${name} was not let in`, askPass()];
       })();
       const quoted = said === undefined ? '' : ` (${printable(password?.hideIn(said) ?? said, 200)})`;

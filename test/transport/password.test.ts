@@ -98,6 +98,21 @@ describe.concurrent('a password', () => {
     expect(JSON.stringify(fault)).not.toContain('not it');
   });
 
+  it('that is accepted as the first of two methods was not refused, and others may have it', async () => {
+    const asking = keep(
+      await startServer(files, [], {
+        onAuth: (context) =>
+          context.method === 'password'
+            ? context.reject(['keyboard-interactive'], true as never)
+            : context.reject(['password']),
+      }),
+    );
+    const one = withPassword();
+    const { message } = faultOf(await connectTo(asking, noKeys, one));
+    expect(message).toMatch(/^The password of tester was accepted, but the server wants a further method/);
+    connectionOf(await connectTo(await passwordServer(), noKeys, one)).close();
+  });
+
   it('is kept out of the fault when the server repeats it', async () => {
     const server = await passwordServer(SECRET, {
       onAuth: (context) => {

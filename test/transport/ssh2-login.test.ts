@@ -98,6 +98,13 @@ describe.concurrent('authentication', () => {
 });
 
 describe.skipIf(noSshd !== undefined)('authentication with OpenSSH', () => {
+  it('that ends before the right key was tried says how to name it', async () => {
+    const sshd = keep(await startSshd(files, [key], ['MaxAuthTries 2']));
+    const identityFiles = [files.key('k8'), files.key('k9'), files.key('k10'), key];
+    const rejected = faultOf(await connectTo(sshd, { user: sshd.user, identityFiles }));
+    expect(rejected).toMatchObject({ kind: 'auth', hint: expect.stringContaining('IdentitiesOnly') });
+  });
+
   it('tries the last key in a hurry and the others patiently, whichever is let in', async () => {
     const sshd = keep(await startSshd(files, [key]));
     const other = files.key('k6');
