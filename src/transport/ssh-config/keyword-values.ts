@@ -81,6 +81,24 @@ function seconds(word: string): number | undefined {
   return total <= INT_MAX ? total : undefined;
 }
 
+/** Yes, no, or for how long. */
+export const flagOrDuration: ReadValue = (line) => {
+  const word = oneWord(line);
+  if (/^(yes|true|no|false)$/i.test(word)) return [word.toLowerCase()];
+  return duration(line) ?? wrong(line, word, 'yes, no or a time');
+};
+
+/** One character, also as `^x`, or `none`. */
+export const escapeCharacter: ReadValue = (line) => {
+  const word = oneWord(line);
+  return /^([\x21-\x7e]|\^[\x40-\x7f]|none)$/.test(word) ? [word] : wrong(line, word, 'a character, ^x or none');
+};
+
+export const octal: ReadValue = (line) => {
+  const word = oneWord(line);
+  return /^0*[0-7]{1,3}$/.test(word) ? [word] : wrong(line, word, 'an octal mask from 0 to 0777');
+};
+
 export const port: ReadValue = (line) => {
   const word = oneWord(line);
   const number = /^\s*\+?\d+$/.test(word) ? Number(word) : word === 'ssh' ? 22 : 0;

@@ -16,6 +16,7 @@ export interface Keyword {
 
 const YES_NO = { yes: 'yes', true: 'yes', no: 'no', false: 'no' };
 const TRUE_FALSE = { yes: 'true', true: 'true', no: 'false', false: 'false' };
+const DIGESTS = { sha1: 'SHA1', sha256: 'SHA256', sha384: 'SHA384', sha512: 'SHA512' };
 const flag = value.choice(YES_NO);
 const alike = (...names: string[]): ReadValue => value.choice(Object.fromEntries(names.map((name) => [name, name])));
 
@@ -40,7 +41,7 @@ const FIRST: readonly (readonly [key: string, read: ReadValue, byDefault?: strin
   ['enableescapecommandline', flag, 'no'],
   ['enablesshkeysign', flag, 'no'],
   ['exitonforwardfailure', flag, 'no'],
-  ['fingerprinthash', value.choice({ md5: 'MD5', sha256: 'SHA256' }), 'SHA256'],
+  ['fingerprinthash', value.choice({ md5: 'MD5', ...DIGESTS }), 'SHA256'],
   ['forwardagent', value.agentForwarding, 'no'],
   ['forwardx11', flag, 'no'],
   ['forwardx11trusted', flag, 'yes'],
@@ -103,15 +104,19 @@ const FIRST: readonly (readonly [key: string, read: ReadValue, byDefault?: strin
 
 /** Valid, but no part of how this client connects; or a matter of which algorithms an ssh was built with. */
 const UNSUPPORTED =
-  'addkeystoagent canonicaldomains canonicalizepermittedcnames casignaturealgorithms ciphers controlpersist ' +
-  'dynamicforward escapechar forkafterauthentication gssapikexalgorithms hostbasedacceptedalgorithms ' +
+  'addkeystoagent canonicaldomains canonicalizepermittedcnames casignaturealgorithms ciphers ' +
+  'dynamicforward gssapikexalgorithms hostbasedacceptedalgorithms ' +
   'hostkeyalgorithms ipqos kexalgorithms localforward logverbose macs permitremoteopen pubkeyacceptedalgorithms ' +
-  'rekeylimit remoteforward streamlocalbindmask tunneldevice';
+  'rekeylimit remoteforward tunneldevice';
 /** The same, where the value is checked nevertheless: ssh refuses the whole file for a bad one. */
 const UNSUPPORTED_BUT_CHECKED: readonly (readonly [key: string, read: ReadValue])[] = [
   ['canonicalizemaxdots', value.count],
+  ['controlpersist', value.flagOrDuration],
+  ['escapechar', value.escapeCharacter],
+  ['forkafterauthentication', flag],
   ['forwardx11timeout', value.duration],
   ['securitykeyprovider', value.text],
+  ['streamlocalbindmask', value.octal],
   ['syslogfacility', alike('daemon', 'user', 'auth', 'authpriv', ...[0, 1, 2, 3, 4, 5, 6, 7].map((n) => `local${n}`))],
   ['tunnel', alike('yes', 'true', 'no', 'false', 'point-to-point', 'ethernet')],
   ['xauthlocation', value.text],

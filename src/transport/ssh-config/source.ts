@@ -105,6 +105,8 @@ function readItem(source: Source, line: Line, options: ReadOptions, depth: numbe
     case 'match': {
       fullWords(line, 'empty words allowed');
       const criteria = readCriteria(line);
+      // other conditions are as old as our oldest ssh; whether it knows these, it has to say, be they reached or not
+      source.dependsOnVersion ||= criteria.some((it) => it.attribute === 'opaque' && it.name !== 'exec');
       source.asksForFinalPass ||= criteria.some((criterion) => criterion.attribute === 'final');
       return { is: 'match', criteria };
     }
