@@ -9,6 +9,8 @@ export interface Command {
   readonly describe: string;
   readonly examples: readonly (readonly [line: string, meaning: string])[];
   readonly options: Readonly<Record<string, Options>>;
+  /** What an argument of the usage line can be, where that is one of a few words. */
+  readonly words?: Readonly<Record<string, readonly string[]>>;
   /** For what the usage line alone cannot say. */
   readonly positional?: (argv: Argv) => Argv;
   /** Returns the exit code. Throws UsageError for what the operator can mend. */

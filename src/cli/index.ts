@@ -4,6 +4,7 @@ import { UsageError } from '../model/index.ts';
 import { printError } from '../report/index.ts';
 import type { Command } from './command.ts';
 import { apply } from './commands/apply.ts';
+import { completion } from './commands/completion.ts';
 import { confirm } from './commands/confirm.ts';
 import { demo } from './commands/demo.ts';
 import { doctor } from './commands/doctor.ts';
@@ -18,6 +19,7 @@ import { runs } from './commands/runs.ts';
 import { status } from './commands/status.ts';
 import { unmask } from './commands/unmask.ts';
 import { watch } from './commands/watch.ts';
+import { answer } from './completion.ts';
 import { EXIT } from './exit.ts';
 import type { Io } from './io.ts';
 import { KNOWN } from './options.ts';
@@ -41,6 +43,7 @@ const COMMANDS: readonly Command[] = [
   inventory,
   doctor,
   demo,
+  completion,
 ];
 
 /** Runs the command that `io.args` names and returns the exit code; never throws. */
@@ -63,6 +66,11 @@ export async function fleetmask(io: Io, version: string): Promise<number> {
 }
 
 async function dispatch(io: Io, version: string): Promise<number> {
+  const completed = answer(io, COMMANDS);
+  if (completed !== null) {
+    io.stdout.write(completed);
+    return EXIT.ok;
+  }
   let exitCode: number | undefined;
   const parser = yargs([])
     .scriptName('fleetmask')

@@ -28,6 +28,7 @@ export const inventory = command({
     names: { type: 'boolean', describe: 'only the selected names, one a line' },
     ...listing,
   },
+  words: { action: ['list', 'graph', 'host'] },
   positional: (argv) =>
     argv
       .positional('action', { type: 'string', describe: 'list, graph or host' })

@@ -23,6 +23,7 @@ export const plan = command({
     ...connection,
     ...output,
   },
+  words: { verb: ['mask', 'unmask'] },
   positional: (argv) =>
     argv
       .positional('verb', { type: 'string', describe: 'mask or unmask' })

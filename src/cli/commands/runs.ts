@@ -34,6 +34,7 @@ export const runs = command({
     ...output,
     output: { ...formats, describe: 'format of the results [table; for export: json]' },
   },
+  words: { action: ['list', 'show', 'export'] },
   positional: (argv) =>
     argv
       .positional('action', { type: 'string', describe: 'list, show or export' })
