@@ -3,7 +3,17 @@
  * Invariant: an intent is on disk, fsynced, before the request that it announces is sent. So whatever is killed and when,
  * a host with an intent and no settlement after it may have been changed, and a host without an intent was not.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  statSync,
+} from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -83,7 +93,10 @@ export function journalFile(stateDir: string, run: string): string {
 /** Creates the journal of a new run. The directory entry is on disk before this returns. */
 export async function createJournal(stateDir: string, run: string): Promise<Journal> {
   mkdirSync(dirOf(stateDir), { recursive: true, mode: 0o700 });
-  const handle = await open(journalFile(stateDir, run), 'ax', 0o600);
+  const file = journalFile(stateDir, run);
+  const handle = await open(file, 'ax', 0o600).catch((error: NodeJS.ErrnoException) => {
+    throw error.code === 'EEXIST' ? neverBegan(file, run) : error;
+  });
   const dir = openSync(dirOf(stateDir), 'r');
   fsyncSync(dir);
   closeSync(dir);
@@ -96,17 +109,32 @@ export async function appendJournal(stateDir: string, run: string): Promise<Jour
   return journalOn(await open(file, 'a'), readFileSync(file, 'utf8'));
 }
 
-/** The newest run last. */
+/** The newest run last. Without those that were killed before their first record was written: they have touched nothing. */
 export function listRuns(stateDir: string): string[] {
   try {
     return readdirSync(dirOf(stateDir))
-      .filter((name) => name.endsWith(SUFFIX))
+      .filter((name) => name.endsWith(SUFFIX) && hasBegun(join(dirOf(stateDir), name)))
       .map((name) => name.slice(0, -SUFFIX.length))
       .sort();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
   }
+}
+
+/** Whether it holds a whole line. Most end in one, so that nothing else has to be read. */
+function hasBegun(file: string): boolean {
+  const { size } = statSync(file);
+  if (size === 0) return false;
+  const fd = openSync(file, 'r');
+  const end = Buffer.alloc(1);
+  readSync(fd, end, 0, 1, size - 1);
+  closeSync(fd);
+  return end.toString() === '\n' || readFileSync(file).includes('\n');
+}
+
+function neverBegan(file: string, run: string): UsageError {
+  return new UsageError(`run ${run} was cut off before it began: it has touched no host`, `${file} can be removed.`);
 }
 
 /**
@@ -123,6 +151,8 @@ function findRun(stateDir: string, run: string): string {
   const found = run === 'last' ? runs.slice(-1) : runs.filter((id) => id === run || id.startsWith(run));
   const exact = found.find((id) => id === run) ?? (found.length === 1 ? found[0] : undefined);
   if (exact !== undefined) return exact;
+  const file = journalFile(stateDir, run);
+  if (existsSync(file)) throw neverBegan(file, run);
   throw new UsageError(
     found.length === 0
       ? `there is no run ${JSON.stringify(run)}`

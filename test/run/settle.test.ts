@@ -7,7 +7,14 @@ import { type Fleet, startFleet } from '../../src/demo/fleet.ts';
 import { DEMO_HOSTS } from '../../src/demo/hosts.ts';
 import { type Ask, fault } from '../../src/model/index.ts';
 import { parseQuery } from '../../src/plan/resolve.ts';
-import { createJournal, type Journal, type JournalHost, readJournal, stateOfRun } from '../../src/run/journal.ts';
+import {
+  createJournal,
+  type Journal,
+  type JournalHost,
+  listRuns,
+  readJournal,
+  stateOfRun,
+} from '../../src/run/journal.ts';
 import { rollBackHost, undoableOn } from '../../src/run/rollback.ts';
 import { type Job, settle } from '../../src/run/settle.ts';
 import type { Clock, Crew } from '../../src/run/visit.ts';
@@ -333,6 +340,22 @@ describe('the journal', () => {
     appendFileSync(file, '{"type":"intent","host":"deb-');
     expect(readFileSync(file, 'utf8').endsWith('\n')).toBe(false);
     expect(result.state().hosts.get('deb-db1')?.kind).toBe('untouched');
+  });
+
+  it('that was cut off before its first record is whole is no run, and in the way of no other', async () => {
+    const { id } = await through({ connect: () => 'down' });
+    const { rmSync, writeFileSync } = await import('node:fs');
+    for (const [cut, text] of Object.entries({
+      '29991231-000000000-aaaaaa': '',
+      '29991231-000000000-bbbbbb': '{"type":"r',
+    })) {
+      const file = join(state, 'runs', `${cut}.ndjson`);
+      writeFileSync(file, text);
+      expect(listRuns(state).at(-1)).toBe(id);
+      expect(readJournal(state, 'last')).toEqual(readJournal(state, id));
+      expect(() => readJournal(state, cut)).toThrow(/cut off before it began/);
+      rmSync(file);
+    }
   });
 
   it('with a damaged line in the middle says where', async () => {
