@@ -44,6 +44,19 @@ it('a change as CSV: a line for each host, and nothing else on stdout', async ()
   expect(csvOutcomes(stdout)).toEqual(ENDED);
 });
 
+it('the way back, a recovery and a saved plan have the same formats', async () => {
+  const plan = join(alice.home, 'cron.plan');
+  const made = await alice.run('plan', 'mask', 'cron', '--out', plan, ...ON_ALL(), '-o', 'csv');
+  expect(csvOutcomes(made.stdout)).toEqual({ ...ENDED, 'deb-web1': 'planned' });
+  const known = ['--known-hosts', fleet.knownHostsPath];
+  const applied = await alice.run('apply', plan, '-y', ...known, '-o', 'csv');
+  expect(csvOutcomes(applied.stdout), applied.stderr).toMatchObject({ 'deb-web1': 'masked' });
+  const recovered = await alice.run('recover', 'last', '-y', ...known, '-o', 'junit');
+  expect(recovered.stdout).toContain('<testsuite name="fleetmask recover cron"');
+  const back = await alice.run('rollback', 'last', '-y', ...known, '-o', 'csv');
+  expect(csvOutcomes(back.stdout)).toEqual({ 'deb-web1': 'restored' });
+});
+
 it('a status as JUnit says what was asked for', async () => {
   const { stdout, code } = await alice.run('status', 'cron', '--expect', 'unmasked', ...ON_ALL(), '-o', 'junit');
   expect(code).toBe(4);
