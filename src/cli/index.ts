@@ -117,12 +117,22 @@ async function dispatch(io: Io, version: string): Promise<number> {
     );
   }
   let shown = '';
-  await parser.parseAsync([...io.args], {}, (_error: unknown, _argv: unknown, output: string) => {
+  await parser.parseAsync(joined(io.args), {}, (_error: unknown, _argv: unknown, output: string) => {
     shown = output;
   });
   if (shown !== '') io.stdout.write(`${shown}\n`);
   return exitCode ?? EXIT.ok;
 }
+
+/** `-i -` as `-i=-`: yargs takes a `-` alone for no value. */
+function joined(args: readonly string[]): string[] {
+  return args.flatMap((arg, at) => {
+    if (arg === '-' && isInventory(args[at - 1])) return [];
+    return args[at + 1] === '-' && isInventory(arg) ? [`${arg}=-`] : [arg];
+  });
+}
+
+const isInventory = (arg: string | undefined): boolean => arg === '--inventory' || /^-[a-zA-Z]*i$/.test(arg ?? '');
 
 /** yargs' own words, where they are for programmers, in an operator's. */
 function usageError(message: string, word: string | undefined): UsageError {

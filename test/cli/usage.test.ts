@@ -89,6 +89,16 @@ describe('a question', () => {
   });
 });
 
+describe('an inventory from stdin', () => {
+  it.each(['-i -', '--inventory -', '-i=-'])('is named by %s', async (flag) => {
+    const bob = operator({ readStdin: async () => '[db]\ndb1\ndb2\n' });
+    const words = `inventory list -l db ${flag} --names`.split(' ');
+    const { code, stdout, stderr } = await bob.run(...words);
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'db1\ndb2\n', stderr: '' });
+    bob.dispose();
+  });
+});
+
 describe('help', () => {
   for (const command of [
     '',
