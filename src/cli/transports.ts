@@ -45,7 +45,7 @@ export async function hostsOverOpenSsh(
   for (const host of hosts) {
     const { asked, identities } = await needs(host);
     const withheld = login(host) !== undefined;
-    const reasons = (withheld ? asked : [...asked, ...identities]).join(', ');
+    const reasons = [...new Set(withheld ? asked : [...asked, ...identities])].join(', ');
     const reason = withheld ? `${reasons} needs; its SSH password is not offered` : `${reasons} needs`;
     if (reasons !== '') byReason.set(reason, [...(byReason.get(reason) ?? []), host.host]);
   }

@@ -36,6 +36,9 @@ const SOCKET_ERRORS: Readonly<Record<string, readonly [what: string, chance: Fai
   EADDRNOTAVAIL: ['cannot be tried: no local port is free, or BindAddress is not of this machine', 'transient'],
 };
 
+const OLD =
+  'It speaks only what is not offered any more; where that must do, name it in ssh_config for this host: KexAlgorithms, HostKeyAlgorithms, Ciphers or MACs with +NAME.';
+
 /** Explains an attempt that failed before or during authentication, except for host keys and credentials. */
 export function explain({ step, error, dropped, peer }: Ending): Failure {
   const chance = step === 'authentication' ? 'lasting' : 'transient';
@@ -69,6 +72,7 @@ export function explain({ step, error, dropped, peer }: Ending): Failure {
     }
   }
   if (error === undefined) return unreachable(`closed the connection during ${step}`);
+  if (/no matching /.test(error.message)) return unreachable(`failed during ${step}: ${text(error)}`, 'lasting', OLD);
   return unreachable(`failed during ${step}: ${text(error)}`, error.level === 'handshake' ? 'lasting' : chance);
 }
 

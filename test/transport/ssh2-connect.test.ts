@@ -133,6 +133,7 @@ describe.concurrent('a server that does not let anyone in', () => {
     const server = keep(await startServer(files, [key], { algorithms: { kex } }));
     const fault = faultOf(await connectTo(server));
     expect(fault.message).toContain('no matching key exchange algorithm');
+    expect(fault.hint).toContain('KexAlgorithms');
     expect(server.clients).toHaveLength(1);
   });
 });
