@@ -71,7 +71,9 @@ const VERDICTS: Readonly<Record<number, string>> = {
 };
 
 function verdict({ exitCode, hosts }: Report): string {
-  return `${countHosts(hosts.length)}. ${VERDICTS[exitCode] ?? ''} Exit code ${exitCode}.`;
+  const back = exitCode === 0 && hosts.some(({ outcome }) => outcome === 'restored');
+  const said = back ? 'What was changed is as it was before.' : (VERDICTS[exitCode] ?? '');
+  return `${countHosts(hosts.length)}. ${said} Exit code ${exitCode}.`;
 }
 
 function totals({ totals: counts }: Report): string {

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { fault, type HostReport, type Outcome, type Report } from '../../src/model/index.ts';
 import { documentSink, toCsv, toHtml, toJunit } from '../../src/report/index.ts';
-import { ENABLED, host, recorded, report, typicalRun, unit } from './fixtures.ts';
+import { ENABLED, host, MASKED, recorded, report, typicalRun, unit } from './fixtures.ts';
 import { PAYLOADS } from './hostile.ts';
 
 /** A report with `text` wherever a text from outside may stand. */
@@ -235,6 +235,12 @@ describe('html', () => {
     }
     expect(html).toContain('<td>enabled → masked</td><td>active → inactive</td>');
     expect(html.indexOf('<th scope="rowgroup">edge1')).toBeLessThan(html.indexOf('<th scope="rowgroup">web1'));
+  });
+
+  test('of a run that was rolled back it is not said that hosts are as asked', () => {
+    const back = toHtml(report([host('web1', 'restored', { units: [unit('x', { before: MASKED, after: ENABLED })] })]));
+    expect(back).toContain('>1 host. What was changed is as it was before. Exit code 0.<');
+    expect(toHtml(report([host('web1', 'masked')]))).toContain('>1 host. Every host is as asked. Exit code 0.<');
   });
 
   test('of many hosts only those that failed unfold their evidence', () => {
