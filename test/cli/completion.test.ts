@@ -15,9 +15,9 @@ beforeAll(() => {
   symlinkSync(resolve('bin/fleetmask.js'), join(home, 'fleetmask'));
   for (const dir of [join(home, 'state'), alice.stateDir]) {
     mkdirSync(join(dir, 'runs'), { recursive: true });
-    writeFileSync(join(dir, 'runs', `${RUN}.ndjson`), '');
+    writeFileSync(join(dir, 'runs', `${RUN}.ndjson`), '{}\n');
     // no run of ours: shells would take it apart
-    writeFileSync(join(dir, 'runs', '$(touch pwned) `x`.ndjson'), '');
+    writeFileSync(join(dir, 'runs', '$(touch pwned) `x`.ndjson'), '{}\n');
   }
 });
 afterAll(() => {
@@ -142,8 +142,8 @@ it('every visible flag of every command is offered', async () => {
 it('nothing is read or said but the journals’ names: a broken settings file is no matter', async () => {
   writeFileSync(join(alice.home, 'fleetmask.yaml'), '{');
   const { code, stdout, stderr } = await alice.run('completion', 'bash', '--', 'runs', 'show', '');
-  expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: `last\n${RUN}\n`, stderr: '' });
   rmSync(join(alice.home, 'fleetmask.yaml'));
+  expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: `last\n${RUN}\n`, stderr: '' });
 });
 
 it('whatever is typed, only whole words that a shell leaves as they are come back', async () => {
