@@ -8,9 +8,11 @@ import {
   fault,
   isRunning,
   type Prior,
+  type PriorState,
   type StartProbe,
   type StepResult,
   stateOf,
+  templateOf,
   type UnitFacts,
   type UnitPlan,
   type UnitReport,
@@ -189,14 +191,19 @@ export function judgeUndo(change: Change, prior: Prior, evidence: Evidence): Fau
       state,
       evidence.units.find((unit) => unit.id === state.id),
       prior,
+      change,
     );
     if (difference) return fault('not-restored', difference);
   }
   return null;
 }
 
-function differenceTo(state: Prior['states'][number], now: UnitFacts | undefined, prior: Prior): string | null {
+function differenceTo(state: PriorState, now: UnitFacts | undefined, prior: Prior, change: Change): string | null {
   if (!now) return state.load === '' ? null : `${state.id} was not read back`;
+  // another run's mask, which that run, or somebody, has taken back since: this run neither made it nor can it bring it back
+  if (state.load === 'masked' && now.load !== 'masked' && !isTouched(state.id, change)) {
+    return stays(state.active) && !stays(now.active) ? `${state.id} was ${state.active} and is ${now.active}` : null;
+  }
   // a mask that nobody had made systemd read yet is read by any reload: that is not ours to undo
   const unread = state.load !== 'masked' && prior.masks.some((path) => path.endsWith(`/${state.id}`));
   if (state.load !== '' && now.load !== state.load && !unread)
@@ -207,6 +214,11 @@ function differenceTo(state: Prior['states'][number], now: UnitFacts | undefined
   if (stays(now.active) && !stays(state.active) && woken && now.load !== 'masked') return null;
   if (stays(state.active) !== stays(now.active)) return `${state.id} was ${state.active} and is ${now.active}`;
   return null;
+}
+
+/** Whether the run made, removed or moved something under the name of a unit, or of its template. */
+function isTouched(id: string, { links, removes, displaces }: Change): boolean {
+  return [...links, ...removes, ...displaces].some((path) => [id, templateOf(id)].includes(baseOf(path)));
 }
 
 /** What is on its way out is not down yet, but does not run as it did either. */

@@ -94,3 +94,23 @@ describe('a unit file that was moved aside', () => {
     expect(message).toMatch(/made anew by somebody else and was left alone; what was there before lies beside it/);
   });
 });
+
+describe('a mask of another run', () => {
+  const masked = { id: 'slow.service', load: 'masked', file: 'masked', active: 'inactive' };
+  const theirs: Prior = { ...prior('inactive'), states: [masked], masks: ['/etc/systemd/system/slow.service'] };
+  const NOTHING: Change = { ...CHANGE, links: [], stops: [] };
+
+  it('that has been taken back since is not ours to bring back', () => {
+    expect(judgeUndo(NOTHING, theirs, evidence('active'))).toBeNull();
+  });
+
+  it('under which a unit ran that we stopped does not excuse that it does not run', () => {
+    const ran = { ...theirs, states: [{ ...masked, active: 'active' }] };
+    expect(judgeUndo(NOTHING, ran, evidence('inactive'))?.message).toBe('slow.service was active and is inactive');
+  });
+
+  it('that this run removed must be back', () => {
+    const removing = { ...NOTHING, removes: ['/etc/systemd/system/slow.service'] };
+    expect(judgeUndo(removing, theirs, evidence('active'))?.kind).toBe('not-restored');
+  });
+});
