@@ -11,6 +11,12 @@ export const takingOver = {
   },
 } as const satisfies Record<string, Options>;
 
+/** For commands that keep a change. */
+export const keeping = {
+  ...takingOver,
+  yes: { alias: 'y', type: 'boolean', group: CHANGE, describe: 'taken as everywhere; nothing is asked here' },
+} as const satisfies Record<string, Options>;
+
 export const recovery = {
   undo: { type: 'boolean', group: CHANGE, describe: 'put the hosts in doubt back, also where the change is whole' },
   'from-hosts': {

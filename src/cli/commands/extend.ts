@@ -2,7 +2,7 @@ import { UsageError } from '../../model/index.ts';
 import { command } from '../command.ts';
 import { keepRun } from '../keep.ts';
 import { change, connection, output, selection } from '../options.ts';
-import { takingOver } from '../run-options.ts';
+import { keeping } from '../run-options.ts';
 import { expiry } from '../times.ts';
 
 export const extend = command({
@@ -16,7 +16,7 @@ export const extend = command({
   options: {
     run: { type: 'string', hidden: true },
     expires: { ...change.expires, describe: 'the new time: 4h (from now), 06:00, 2026-12-01T06:00Z' },
-    ...takingOver,
+    ...keeping,
     ...selection,
     ...connection,
     ...output,

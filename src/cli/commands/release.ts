@@ -1,7 +1,7 @@
 import { command } from '../command.ts';
 import { keepRun } from '../keep.ts';
 import { connection, output, selection } from '../options.ts';
-import { takingOver } from '../run-options.ts';
+import { keeping } from '../run-options.ts';
 
 export const release = command({
   name: 'release',
@@ -11,7 +11,7 @@ export const release = command({
     ['fleetmask release last', 'no host puts itself back any more; rollback still can'],
     ['fleetmask release 20261122-0315 -l web1', 'one host; the others expire'],
   ],
-  options: { run: { type: 'string', hidden: true }, ...takingOver, ...selection, ...connection, ...output },
+  options: { run: { type: 'string', hidden: true }, ...keeping, ...selection, ...connection, ...output },
   positional: (argv) =>
     argv.positional('run', { type: 'string', describe: 'a run’s id, a unique beginning of it, or `last`' }),
   run: (io, flags) => keepRun(io, { command: 'release', expiresAt: null }, flags),
