@@ -1,10 +1,11 @@
 /** Visits that change hosts: with consent, a journal, and a way back. */
-import type { Fault, HostReport } from '../model/index.ts';
+import { type Fault, fault, type HostReport, UsageError } from '../model/index.ts';
 import { hostsInDoubt } from '../run/doubt.ts';
 import { totalsOf } from '../run/fleet.ts';
-import type { JournalHost, RunState } from '../run/journal.ts';
+import type { JournalHost } from '../run/journal.ts';
 import type { Ledger } from '../run/ledger.ts';
 import { putBackWithFleet, undoableOn } from '../run/rollback.ts';
+import type { RunState } from '../run/run-state.ts';
 import { record, type UndoJob } from '../run/undo.ts';
 import type { Crew } from '../run/visit.ts';
 import type { Io } from './io.ts';
@@ -33,7 +34,7 @@ export async function visitOnRecord(io: Io, visit: VisitOnRecord): Promise<numbe
       budget,
       prepare: async () => {
         await consent(io, run, hosts, flags.yes);
-        journal = await visit.open();
+        journal = await onRecord(() => visit.open());
       },
       work: (host, crew, stopped) => visit.work(host, job(), crew, stopped),
       undo: whenSpent && ((crew) => ({ whenSpent, ...undoOf(job(), journal!, run.actor, crew) })),
@@ -43,11 +44,22 @@ export async function visitOnRecord(io: Io, visit: VisitOnRecord): Promise<numbe
         const left = reports.filter(({ outcome }) => outcome === 'not-started');
         await Promise.all(left.map((report) => record(journal!, { type: 'settled', at: now(), report })));
         const inDoubt = hostsInDoubt(journal!.state()).length;
-        await journal!.commit({ type: 'finished', at: now(), totals: totalsOf(reports), exitCode, inDoubt });
+        return record(journal!, { type: 'finished', at: now(), totals: totalsOf(reports), exitCode, inDoubt });
       },
     });
   } finally {
     await journal?.close();
+  }
+}
+
+/** Begins a journal, or goes on with one. Throws UsageError where that cannot be written: then nothing was touched yet. */
+export async function onRecord<T>(open: () => Promise<T>): Promise<T> {
+  try {
+    return await open();
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    const { hint } = fault('journal', '');
+    throw new UsageError(`the journal cannot be written, and nothing was touched: ${(error as Error).message}`, hint);
   }
 }
 

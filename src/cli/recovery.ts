@@ -2,10 +2,13 @@
 import type { HostReport, RunInfo } from '../model/index.ts';
 import { doubtOn, hostsInDoubt, reportOn } from '../run/doubt.ts';
 import { totalsOf } from '../run/fleet.ts';
-import { type Journal, type JournalHost, type RunState, readJournal, stateOfRun } from '../run/journal.ts';
+import { type Journal, type JournalHost, readJournal } from '../run/journal.ts';
 import { recoverHost, stillInDoubt } from '../run/recover.ts';
+import { type RunState, stateOfRun } from '../run/run-state.ts';
+import { record } from '../run/undo.ts';
 import type { CrewFlags } from './crew.ts';
 import type { Io } from './io.ts';
+import { onRecord } from './on-record.ts';
 import { consent as agree, metaOf, stateDir, visitFleet } from './run.ts';
 import type { OutputFlags } from './screen.ts';
 
@@ -34,12 +37,13 @@ export async function recoverHosts(io: Io, recovery: Recovery): Promise<number> 
       hosts,
       flags,
       prepare: async () => {
-        ({ journal, state } = await recovery.open());
+        ({ journal, state } = await onRecord(() => recovery.open()));
         if (journal === undefined) return;
         const doubtful = hosts.filter(({ host }) => doubtOn(host, state, 'settle') !== null);
         if (doubtful.length > 0) await agree(io, run, doubtful, flags.yes);
         const names = doubtful.map(({ host }) => host);
-        await journal.commit({ type: 'recovery', at: run.startedAt, actor: run.actor, hosts: names });
+        const recovered = { type: 'recovery', at: run.startedAt, actor: run.actor, hosts: names } as const;
+        await onRecord(() => journal!.commit(recovered));
       },
       work: async (host, crew) => {
         const other = others?.get(host.host);
@@ -49,7 +53,7 @@ export async function recoverHosts(io: Io, recovery: Recovery): Promise<number> 
           return recoverHost(host, doubt, { run: run.id, meta: metaOf(run), journal: journal! }, crew);
         const report = reportOn(host, state);
         if (journal !== undefined && state.hosts.get(host.host)?.report === null) {
-          await journal.commit({ type: 'settled', at: run.startedAt, report });
+          await record(journal, { type: 'settled', at: run.startedAt, report });
         }
         return report;
       },
@@ -60,9 +64,9 @@ export async function recoverHosts(io: Io, recovery: Recovery): Promise<number> 
       },
       inDoubt: left,
       finish: async (reports, exitCode) => {
-        if (journal === undefined) return;
+        if (journal === undefined) return null;
         const at = io.date().toISOString();
-        await journal.commit({ type: 'finished', at, totals: totalsOf(reports), exitCode, inDoubt: left().length });
+        return record(journal, { type: 'finished', at, totals: totalsOf(reports), exitCode, inDoubt: left().length });
       },
     });
   } finally {

@@ -29,7 +29,8 @@ export interface Visit {
   readonly undo?: ((crew: Crew) => Omit<FleetUndo, 'offer'>) | undefined;
   /** Hosts that may have been changed and are not settled yet: named when the operator ends the run at once. */
   inDoubt?(): readonly string[];
-  finish?(reports: readonly HostReport[], exitCode: number): Promise<void>;
+  /** Returns what of it could not be done: the results are shown all the same. */
+  finish?(reports: readonly HostReport[], exitCode: number): Promise<Fault | null>;
 }
 
 /** Visits every host, shows the results, and returns the exit code. */
@@ -82,7 +83,8 @@ export async function visitFleet(io: Io, visit: Visit): Promise<number> {
       publish: (event) => shown.publish(event),
     });
     const exitCode = exitCodeOf(run.command, reports, stopping.signal.aborted, visit.expected);
-    await visit.finish?.(reports, exitCode);
+    const unfinished = await visit.finish?.(reports, exitCode);
+    if (unfinished) shown.publish({ type: 'warning', text: `${unfinished.message}. ${unfinished.hint}` });
     const finishedAt = io.date().toISOString();
     shown.publish({
       type: 'run-finished',

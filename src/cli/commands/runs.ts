@@ -3,7 +3,8 @@ import { type RunRecord, runDetails, runsTable, visibleJson } from '../../report
 import { workerOn } from '../../run/claim.ts';
 import { hostsInDoubt } from '../../run/doubt.ts';
 import { totalsOf } from '../../run/fleet.ts';
-import { listRuns, readJournal, stateOfRun } from '../../run/journal.ts';
+import { listRuns, readJournal } from '../../run/journal.ts';
+import { stateOfRun } from '../../run/run-state.ts';
 import { command } from '../command.ts';
 import { EXIT } from '../exit.ts';
 import { exportRun } from '../export.ts';
@@ -44,7 +45,7 @@ export const runs = command({
     const format = flags.output ?? (flags.action === 'export' ? 'json' : 'table');
     if (flags.action === 'list' || flags.action === 'show') refuseReportFormats(format, `runs ${flags.action}`);
     if (flags.action === 'list') {
-      const records = listRuns(stateDir(io)).map((id) => recordOf(io, id));
+      const records = listRuns(stateDir(io)).flatMap((id) => readable(io, id));
       const summaries = records.map((record) => ({ ...record, hosts: record.total, inDoubt: record.inDoubt.length }));
       if (format === 'table') out.write(runsTable(summaries, out));
       else
@@ -84,6 +85,17 @@ interface Shown extends RunRecord {
   readonly total: number;
   /** Hosts that may have been changed, and are not known to be as asked or as before. */
   readonly inDoubt: readonly string[];
+}
+
+/** A journal that was damaged keeps no other from being listed. */
+function readable(io: Io, id: string): Shown[] {
+  try {
+    return [recordOf(io, id)];
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    io.stderr.write(`warning: run ${id} cannot be read: ${error.message}\n`);
+    return [];
+  }
 }
 
 function recordOf(io: Io, id: string): Shown {
