@@ -97,7 +97,10 @@ export async function dryRun(io: Io, verb: Ask['verb'], flags: ChangeFlags, out?
       hosts,
       flags,
       work: (host, crew) => plan(host, ask, queries, crew, (found) => planned.set(host.host, found)),
-      finish: async (reports) => file?.save(savedPlan(run, ask, hosts, planned, reports)),
+      finish: async (reports) => {
+        file?.save(savedPlan(run, ask, hosts, planned, reports));
+        return null;
+      },
     });
   } finally {
     file?.discard();
@@ -158,13 +161,10 @@ export async function change(io: Io, { ask, hosts, course, saved, flags }: Chang
     budget: budget(course.limits, hosts.length),
     whenSpent: flags.rollback === 'fleet' ? 'put-back' : 'keep',
     open: async () => {
-      const opened = ledger(await createJournal(stateDir(io), run.id));
       const { startedAt: at, actor } = run;
-      await Promise.all([
-        opened.commit({ type: 'run', schema: 'fleetmask.journal/1', run, ask, hosts }),
-        opened.commit({ type: 'opened', at, actor, command: ask.verb, by: io.controller }),
-      ]);
-      return opened;
+      const start = { type: 'run', schema: 'fleetmask.journal/1', run, ask, hosts } as const;
+      const opened = { type: 'opened', at, actor, command: ask.verb, by: io.controller } as const;
+      return ledger(await createJournal(stateDir(io), start, opened), [start, opened]);
     },
     work: (host, job, crew, stopped) => {
       const more = { ...(saved && { saved }), ...(course.order && { switch: course.order }) };

@@ -4,8 +4,9 @@ import { evidenceJson, toCsv, toHtml, toJunit, visibleJson } from '../report/ind
 import { workerOn } from '../run/claim.ts';
 import { doubtOn, hostsInDoubt, reportOn } from '../run/doubt.ts';
 import { totalsOf } from '../run/fleet.ts';
-import { type JournalRecord, type RunState, readJournal, stateOfRun } from '../run/journal.ts';
+import { type JournalRecord, readJournal } from '../run/journal.ts';
 import { stillInDoubt } from '../run/recover.ts';
+import { type RunState, stateOfRun } from '../run/run-state.ts';
 import { exitCodeOf } from './exit.ts';
 import type { Io } from './io.ts';
 import type { Format } from './options.ts';

@@ -4,8 +4,9 @@ import { askFrom, unitsFrom } from '../plan/recall.ts';
 import { receiptsTable, visibleJson } from '../report/index.ts';
 import { reopenJournal } from '../run/claim.ts';
 import { acrossFleet, interrupted } from '../run/fleet.ts';
-import { createJournal, type Journal, type JournalHost, listRuns, readJournal, stateOfRun } from '../run/journal.ts';
+import { createJournal, type Journal, type JournalHost, listRuns, readJournal } from '../run/journal.ts';
 import { readReceipts } from '../run/recover.ts';
+import { stateOfRun } from '../run/run-state.ts';
 import { crewOf } from './crew.ts';
 import { EXIT, exitCodeOf } from './exit.ts';
 import type { Io } from './io.ts';
@@ -141,18 +142,15 @@ async function openFor(
   const at = io.date().toISOString();
   const opened = { type: 'opened', at, actor: io.actor, command: 'recover', by: io.controller } as const;
   const hosts = holders.map(({ host }) => host);
-  const known = listRuns(dir).includes(run.id);
-  const journal = known
-    ? await reopenJournal(dir, run.id, opened, io.lifeOf, takeOver)
-    : await createJournal(dir, run.id);
-  if (known) {
+  let journal: Journal;
+  if (listRuns(dir).includes(run.id)) {
+    journal = await reopenJournal(dir, run.id, opened, io.lifeOf, takeOver);
     const { start } = stateOfRun(readJournal(dir, run.id));
     const strangers = hosts.filter(({ host }) => !start.hosts.some((each) => each.host === host));
     await Promise.all(strangers.map((host) => journal.commit({ type: 'joined', at, host })));
   } else {
     const ask = askFrom(holders[0]!.receipt);
-    const begun = journal.commit({ type: 'run', schema: 'fleetmask.journal/1', run, ask, hosts });
-    await Promise.all([begun, journal.commit(opened)]);
+    journal = await createJournal(dir, { type: 'run', schema: 'fleetmask.journal/1', run, ask, hosts }, opened);
   }
   await Promise.all(
     holders.map(({ host, receipt: { change, prior, seq } }) => {

@@ -2,9 +2,10 @@
 import { fault, type HostReport, type RunInfo, UsageError } from '../model/index.ts';
 import { describeKeeping } from '../report/index.ts';
 import { reopenJournal } from '../run/claim.ts';
-import { type HostState, type JournalHost, readJournal, stateOfRun } from '../run/journal.ts';
+import { type JournalHost, readJournal } from '../run/journal.ts';
 import { type KeepAsk, keepHost } from '../run/keep.ts';
 import { ledger } from '../run/ledger.ts';
+import { type HostState, stateOfRun } from '../run/run-state.ts';
 import type { CrewFlags } from './crew.ts';
 import { EXIT } from './exit.ts';
 import type { Io } from './io.ts';

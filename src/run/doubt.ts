@@ -3,8 +3,9 @@ import type { HostReport } from '../model/index.ts';
 import { unitsFrom } from '../plan/recall.ts';
 import { SEQ } from '../remote/session.ts';
 import { interrupted, notStarted } from './fleet.ts';
-import type { JournalHost, RunState } from './journal.ts';
+import type { JournalHost } from './journal.ts';
 import type { Doubt } from './recover.ts';
+import type { RunState } from './run-state.ts';
 
 /** Null where nothing is: the host was never changed, or is settled. `aim`: what is to become of a change that is whole. */
 export function doubtOn(host: string, state: RunState, aim: Doubt['aim']): Doubt | null {

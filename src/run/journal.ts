@@ -11,8 +11,8 @@ import {
   openSync,
   readdirSync,
   readFileSync,
-  readSync,
-  statSync,
+  renameSync,
+  rmSync,
 } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -32,14 +32,17 @@ import type { Closed, Opened } from './claim.ts';
 import { journalOn, recordsOf } from './journal-file.ts';
 import type { Keep, Keeping } from './keep-record.ts';
 
+/** What a journal begins with. */
+export interface RunStart {
+  readonly type: 'run';
+  readonly schema: 'fleetmask.journal/1';
+  readonly run: RunInfo;
+  readonly ask: Ask;
+  readonly hosts: readonly JournalHost[];
+}
+
 export type JournalRecord =
-  | {
-      readonly type: 'run';
-      readonly schema: 'fleetmask.journal/1';
-      readonly run: RunInfo;
-      readonly ask: Ask;
-      readonly hosts: readonly JournalHost[];
-    }
+  | RunStart
   | {
       readonly type: 'intent';
       readonly at: string;
@@ -90,17 +93,28 @@ export function journalFile(stateDir: string, run: string): string {
   return join(dirOf(stateDir), `${run}${SUFFIX}`);
 }
 
-/** Creates the journal of a new run. The directory entry is on disk before this returns. */
-export async function createJournal(stateDir: string, run: string): Promise<Journal> {
+/**
+ * Creates the journal of a new run. It and its first records are on disk before this returns; until then it is no journal, so that
+ * none is ever without its beginning.
+ */
+export async function createJournal(stateDir: string, start: RunStart, ...more: JournalRecord[]): Promise<Journal> {
   mkdirSync(dirOf(stateDir), { recursive: true, mode: 0o700 });
-  const file = journalFile(stateDir, run);
-  const handle = await open(file, 'ax', 0o600).catch((error: NodeJS.ErrnoException) => {
-    throw error.code === 'EEXIST' ? neverBegan(file, run) : error;
-  });
-  const dir = openSync(dirOf(stateDir), 'r');
-  fsyncSync(dir);
-  closeSync(dir);
-  return journalOn(handle);
+  const file = journalFile(stateDir, start.run.id);
+  if (existsSync(file)) throw new Error(`${file} exists`);
+  const fresh = `${file}.new`;
+  const journal = journalOn(await open(fresh, 'ax', 0o600));
+  try {
+    await Promise.all([start, ...more].map((record) => journal.commit(record)));
+    renameSync(fresh, file);
+    const dir = openSync(dirOf(stateDir), 'r');
+    fsyncSync(dir);
+    closeSync(dir);
+    return journal;
+  } catch (error) {
+    await journal.close();
+    rmSync(fresh, { force: true });
+    throw error;
+  }
 }
 
 /** Opens the journal of an earlier run for what happens to its hosts now. What a crash left of a record gets a line of its own. */
@@ -109,32 +123,17 @@ export async function appendJournal(stateDir: string, run: string): Promise<Jour
   return journalOn(await open(file, 'a'), readFileSync(file, 'utf8'));
 }
 
-/** The newest run last. Without those that were killed before their first record was written: they have touched nothing. */
+/** The newest run last. */
 export function listRuns(stateDir: string): string[] {
   try {
     return readdirSync(dirOf(stateDir))
-      .filter((name) => name.endsWith(SUFFIX) && hasBegun(join(dirOf(stateDir), name)))
+      .filter((name) => name.endsWith(SUFFIX))
       .map((name) => name.slice(0, -SUFFIX.length))
       .sort();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
   }
-}
-
-/** Whether it holds a whole line. Most end in one, so that nothing else has to be read. */
-function hasBegun(file: string): boolean {
-  const { size } = statSync(file);
-  if (size === 0) return false;
-  const fd = openSync(file, 'r');
-  const end = Buffer.alloc(1);
-  readSync(fd, end, 0, 1, size - 1);
-  closeSync(fd);
-  return end.toString() === '\n' || readFileSync(file).includes('\n');
-}
-
-function neverBegan(file: string, run: string): UsageError {
-  return new UsageError(`run ${run} was cut off before it began: it has touched no host`, `${file} can be removed.`);
 }
 
 /**
@@ -151,122 +150,10 @@ function findRun(stateDir: string, run: string): string {
   const found = run === 'last' ? runs.slice(-1) : runs.filter((id) => id === run || id.startsWith(run));
   const exact = found.find((id) => id === run) ?? (found.length === 1 ? found[0] : undefined);
   if (exact !== undefined) return exact;
-  const file = journalFile(stateDir, run);
-  if (existsSync(file)) throw neverBegan(file, run);
   throw new UsageError(
     found.length === 0
       ? `there is no run ${JSON.stringify(run)}`
       : `${JSON.stringify(run)} could be ${found.join(', ')}`,
     'fleetmask runs list shows them.',
   );
-}
-
-export type HostState =
-  /** Nothing on it was changed by this run. */
-  | { readonly kind: 'untouched'; readonly report: HostReport | null }
-  /** Changed as asked; can be rolled back. */
-  | { readonly kind: 'changed'; readonly report: HostReport; readonly intent: Intent }
-  /** Put back as it was. */
-  | { readonly kind: 'restored'; readonly report: HostReport }
-  /** An intent that was never settled, or a host that could not be put back: it may be changed. `last`: what it was sent last. */
-  | {
-      readonly kind: 'in-doubt';
-      readonly report: HostReport | null;
-      readonly intent: Intent;
-      readonly last: Intent['request'];
-    };
-
-export type Intent = Extract<JournalRecord, { type: 'intent' }>;
-
-export interface RunState {
-  readonly start: Extract<JournalRecord, { type: 'run' }>;
-  readonly finished: Extract<JournalRecord, { type: 'finished' }> | null;
-  /** By host name, in the run's order. */
-  readonly hosts: ReadonlyMap<string, HostState>;
-  /** The highest sequence number sent to a host. */
-  readonly lastSeq: ReadonlyMap<string, number>;
-  /** Whether what was last begun on this run has come to its end. */
-  readonly ended: boolean;
-  /** Hosts that are to be put back by a rollback that has not come to its end. */
-  readonly toPutBack: ReadonlySet<string>;
-}
-
-/** What the records say of each host now. */
-export function stateOfRun(records: readonly JournalRecord[]): RunState {
-  const [start] = records;
-  if (start?.type !== 'run') throw new UsageError('the journal does not begin with a run', 'The journal was damaged.');
-  const known = [...start.hosts];
-  const hosts = new Map<string, HostState>(known.map(({ host }) => [host, { kind: 'untouched', report: null }]));
-  const applied = new Map<string, Intent>();
-  const last = new Map<string, Intent['request']>();
-  const lastSeq = new Map<string, number>();
-  const toPutBack = new Set<string>();
-  let afterwards = false;
-  let finished: RunState['finished'] = null;
-  let ended = false;
-  for (const record of records) {
-    switch (record.type) {
-      case 'joined':
-        known.push(record.host);
-        hosts.set(record.host.host, { kind: 'untouched', report: null });
-        break;
-      case 'intent': {
-        if (record.request === 'apply') applied.set(record.host, record);
-        last.set(record.host, record.request);
-        lastSeq.set(record.host, Math.max(record.seq, lastSeq.get(record.host) ?? 0));
-        const intent = applied.get(record.host) ?? record;
-        hosts.set(record.host, { kind: 'in-doubt', report: null, intent, last: record.request });
-        break;
-      }
-      case 'rollback':
-        for (const host of record.hosts) toPutBack.add(host);
-        afterwards = true;
-        ended = false;
-        break;
-      case 'keeping':
-        lastSeq.set(record.host, Math.max(record.seq, lastSeq.get(record.host) ?? 0));
-        break;
-      case 'keep':
-        afterwards = true;
-        break;
-      case 'recovery':
-        afterwards = true;
-        ended = false;
-        break;
-      case 'settled': {
-        const { report } = record;
-        toPutBack.delete(report.host);
-        // a host that nobody got at later is as the run left it, and can be put back yet
-        const before = hosts.get(report.host);
-        if (afterwards && isUntouched(report.outcome) && before?.kind !== 'untouched') break;
-        hosts.set(report.host, settledState(report, applied.get(report.host), last.get(report.host)));
-        break;
-      }
-      case 'finished':
-        finished = record;
-        ended = true;
-        toPutBack.clear();
-    }
-  }
-  return { start: { ...start, hosts: known }, finished, hosts, lastSeq, ended, toPutBack };
-}
-
-function isUntouched(outcome: Outcome): boolean {
-  return outcome === 'refused' || outcome === 'unreachable' || outcome === 'not-started';
-}
-
-function settledState(report: HostReport, intent: Intent | undefined, last: Intent['request'] | undefined): HostState {
-  if (intent === undefined || last === undefined) return { kind: 'untouched', report };
-  switch (report.outcome) {
-    case 'masked':
-    case 'unmasked':
-      return { kind: 'changed', report, intent };
-    case 'stranded':
-      return { kind: 'in-doubt', report, intent, last };
-    case 'rolled-back':
-    case 'restored':
-      return { kind: 'restored', report };
-    default:
-      return { kind: 'untouched', report };
-  }
 }

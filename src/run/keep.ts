@@ -17,7 +17,8 @@ import {
 import { judge, refusalOf, unread } from '../plan/judge.ts';
 import { namesToProbe, parseQuery } from '../plan/resolve.ts';
 import type { Kept, Reply, Session } from '../remote/session.ts';
-import type { Intent, JournalHost } from './journal.ts';
+import type { JournalHost } from './journal.ts';
+import type { Intent } from './run-state.ts';
 import { hostTime, ourTime, rfc3339 } from './switch.ts';
 import { contextOf, record, type UndoJob } from './undo.ts';
 import { type Crew, call, type Ending, visit } from './visit.ts';

@@ -1,5 +1,6 @@
 /** A journal whose records are kept in memory too, for what a run has to know of itself while it lasts. */
-import { type Journal, type JournalRecord, type RunState, stateOfRun } from './journal.ts';
+import type { Journal, JournalRecord } from './journal.ts';
+import { type RunState, stateOfRun } from './run-state.ts';
 
 export interface Ledger extends Journal {
   /** What was done to each host so far, as `recover` would read it; throws before the run is on record. */

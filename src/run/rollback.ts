@@ -2,7 +2,8 @@
 import { type Change, type Fault, fault, type HostReport, isRunning, type UnitReport } from '../model/index.ts';
 import { unread } from '../plan/judge.ts';
 import { SEQ } from '../remote/session.ts';
-import type { Intent, JournalHost, RunState } from './journal.ts';
+import type { JournalHost } from './journal.ts';
+import type { Intent, RunState } from './run-state.ts';
 import { otherMachine, record, type UndoJob, undoHost } from './undo.ts';
 import { type Crew, type Ending, visit } from './visit.ts';
 

@@ -2,7 +2,8 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { type Controller, type Life, workerOn } from './claim.ts';
 import { hostsInDoubt } from './doubt.ts';
-import { type JournalRecord, journalFile, listRuns, readJournal, stateOfRun } from './journal.ts';
+import { type JournalRecord, journalFile, listRuns, readJournal } from './journal.ts';
+import { stateOfRun } from './run-state.ts';
 
 export interface Unsettled {
   readonly run: string;

@@ -7,7 +7,8 @@ import type { Io } from '../../src/cli/io.ts';
 import { type Fleet, startFleet } from '../../src/demo/fleet.ts';
 import { DEMO_HOSTS } from '../../src/demo/hosts.ts';
 import { hostsInDoubt } from '../../src/run/doubt.ts';
-import { type JournalRecord, readJournal, stateOfRun } from '../../src/run/journal.ts';
+import { type JournalRecord, readJournal } from '../../src/run/journal.ts';
+import { stateOfRun } from '../../src/run/run-state.ts';
 import { dump } from '../demo/dump.ts';
 import { type Operator, operator } from '../operator.ts';
 

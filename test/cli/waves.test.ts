@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Fleet, startFleet } from '../../src/demo/fleet.ts';
 import { DEMO_HOSTS } from '../../src/demo/hosts.ts';
-import { type JournalRecord, readJournal, stateOfRun } from '../../src/run/journal.ts';
+import { type JournalRecord, readJournal } from '../../src/run/journal.ts';
+import { stateOfRun } from '../../src/run/run-state.ts';
 import { dump } from '../demo/dump.ts';
 import { type Operator, operator, type Run } from '../operator.ts';
 

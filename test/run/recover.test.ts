@@ -8,9 +8,10 @@ import { DEMO_HOSTS } from '../../src/demo/hosts.ts';
 import type { Ask, HostReport, RunInfo } from '../../src/model/index.ts';
 import { parseQuery } from '../../src/plan/resolve.ts';
 import { doubtOn, hostsInDoubt } from '../../src/run/doubt.ts';
-import { appendJournal, createJournal, type JournalHost, readJournal, stateOfRun } from '../../src/run/journal.ts';
+import { appendJournal, createJournal, type JournalHost, readJournal } from '../../src/run/journal.ts';
 import { recoverHost } from '../../src/run/recover.ts';
 import { rollBackHost, undoableOn } from '../../src/run/rollback.ts';
+import { stateOfRun } from '../../src/run/run-state.ts';
 import { settle } from '../../src/run/settle.ts';
 import type { Clock } from '../../src/run/visit.ts';
 import { keyRing } from '../../src/transport/identities.ts';
@@ -97,13 +98,13 @@ const stateNow = () => stateOfRun(readJournal(stateDir, idOf()));
 /** A run of one host whose controller dies at that moment. Returns what it would have reported, had it lived. */
 async function dieIn(name: Name, moment: Moment | null, ask = ASK): Promise<HostReport | 'dead'> {
   const mortal = new Mortal(moment);
-  const file = await createJournal(stateDir, idOf());
-  const journal = mortal.journal(file);
   const info: RunInfo = {
     ...{ id: idOf(), command: 'mask', units: ['cron'], now: true, runtime: false, actor: 'a@b' },
     ...{ reason: null, ticket: null, startedAt: '' },
   };
-  await file.commit({ type: 'run', schema: 'fleetmask.journal/1', run: info, ask, hosts: [target(name)] });
+  const start = { type: 'run', schema: 'fleetmask.journal/1', run: info, ask, hosts: [target(name)] } as const;
+  const file = await createJournal(stateDir, start);
+  const journal = mortal.journal(file);
   const job = { run: idOf(), ask, queries: ask.units.map(parseQuery), meta: {}, journal, rollback: 'host' } as const;
   const crew = crewOf(mortal.transport(inner), name === BAD ? 7000 : 20_000);
   const ended = await Promise.race([settle(target(name), job, crew), mortal.died.then(() => 'dead' as const)]);

@@ -1,6 +1,6 @@
 /** What must hold, whatever went wrong. The simulation sees what is true on the hosts; fleetmask only what it was told. */
 import { type HostReport, isTrigger, type Outcome } from '../../src/model/index.ts';
-import { stateOfRun } from '../../src/run/journal.ts';
+import { stateOfRun } from '../../src/run/run-state.ts';
 import type { Said } from './controller.ts';
 import { maskPaths, type Truth } from './machine.ts';
 import { C } from './scenario.ts';

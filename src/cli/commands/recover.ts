@@ -1,7 +1,8 @@
 import { UsageError } from '../../model/index.ts';
 import { reopenJournal } from '../../run/claim.ts';
 import { doubtOn } from '../../run/doubt.ts';
-import { readJournal, stateOfRun } from '../../run/journal.ts';
+import { readJournal } from '../../run/journal.ts';
+import { stateOfRun } from '../../run/run-state.ts';
 import { command } from '../command.ts';
 import { recoverFromHosts } from '../from-hosts.ts';
 import type { Io } from '../io.ts';

@@ -1,8 +1,9 @@
 import type { RunInfo } from '../../model/index.ts';
 import { reopenJournal } from '../../run/claim.ts';
-import { type JournalHost, readJournal, stateOfRun } from '../../run/journal.ts';
+import { type JournalHost, readJournal } from '../../run/journal.ts';
 import { ledger } from '../../run/ledger.ts';
 import { rollBackHost, undoableOn } from '../../run/rollback.ts';
+import { stateOfRun } from '../../run/run-state.ts';
 import { command } from '../command.ts';
 import { journalHosts } from '../journal-hosts.ts';
 import { visitOnRecord } from '../on-record.ts';

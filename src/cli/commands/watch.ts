@@ -3,9 +3,11 @@ import type { Wanted } from '../../plan/drift.ts';
 import { parseQuery } from '../../plan/resolve.ts';
 import { hostsInDoubt } from '../../run/doubt.ts';
 import { interrupted, notStarted, totalsOf } from '../../run/fleet.ts';
-import { createJournal, type JournalHost, readJournal, stateOfRun } from '../../run/journal.ts';
+import { createJournal, type JournalHost, readJournal } from '../../run/journal.ts';
 import { ledger } from '../../run/ledger.ts';
+import { stateOfRun } from '../../run/run-state.ts';
 import { settle, status } from '../../run/settle.ts';
+import { record } from '../../run/undo.ts';
 import type { Crew } from '../../run/visit.ts';
 import { watch as watchHosts } from '../../run/watch.ts';
 import { command, units } from '../command.ts';
@@ -121,13 +123,11 @@ async function subjectOf(io: Io, flags: SubjectFlags): Promise<{ ask: Ask; hosts
 /** Masks a host again, by the same machinery, in a run of its own. */
 async function reassert(io: Io, host: JournalHost, ask: Ask, crew: Crew): Promise<HostReport> {
   const run: RunInfo = { ...newRun(io, 'mask', ask.units, ask), reason: 'put back by fleetmask watch' };
-  const journal = ledger(await createJournal(stateDir(io), run.id));
+  const { startedAt, actor } = run;
+  const start = { type: 'run', schema: 'fleetmask.journal/1', run, ask, hosts: [host] } as const;
+  const opened = { type: 'opened', at: startedAt, actor, command: 'watch', by: io.controller } as const;
+  const journal = ledger(await createJournal(stateDir(io), start, opened), [start, opened]);
   try {
-    const { startedAt: at, actor } = run;
-    await Promise.all([
-      journal.commit({ type: 'run', schema: 'fleetmask.journal/1', run, ask, hosts: [host] }),
-      journal.commit({ type: 'opened', at, actor, command: 'watch', by: io.controller }),
-    ]);
     const job = {
       run: run.id,
       meta: metaOf(run),
@@ -139,13 +139,8 @@ async function reassert(io: Io, host: JournalHost, ask: Ask, crew: Crew): Promis
     const report = await settle(host, job, crew);
     const exitCode = exitCodeOf('mask', [report], false);
     const inDoubt = hostsInDoubt(journal.state()).length;
-    await journal.commit({
-      type: 'finished',
-      at: io.date().toISOString(),
-      totals: totalsOf([report]),
-      exitCode,
-      inDoubt,
-    });
+    const at = io.date().toISOString();
+    await record(journal, { type: 'finished', at, totals: totalsOf([report]), exitCode, inDoubt });
     return report;
   } finally {
     await journal.close();

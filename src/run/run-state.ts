@@ -1,0 +1,113 @@
+/** What the records of a run say of each of its hosts now. */
+import { type HostReport, type Outcome, UsageError } from '../model/index.ts';
+import type { JournalRecord, RunStart } from './journal.ts';
+
+export type HostState =
+  /** Nothing on it was changed by this run. */
+  | { readonly kind: 'untouched'; readonly report: HostReport | null }
+  /** Changed as asked; can be rolled back. */
+  | { readonly kind: 'changed'; readonly report: HostReport; readonly intent: Intent }
+  /** Put back as it was. */
+  | { readonly kind: 'restored'; readonly report: HostReport }
+  /** An intent that was never settled, or a host that could not be put back: it may be changed. `last`: what it was sent last. */
+  | {
+      readonly kind: 'in-doubt';
+      readonly report: HostReport | null;
+      readonly intent: Intent;
+      readonly last: Intent['request'];
+    };
+
+export type Intent = Extract<JournalRecord, { type: 'intent' }>;
+
+export interface RunState {
+  readonly start: RunStart;
+  readonly finished: Extract<JournalRecord, { type: 'finished' }> | null;
+  /** By host name, in the run's order. */
+  readonly hosts: ReadonlyMap<string, HostState>;
+  /** The highest sequence number sent to a host. */
+  readonly lastSeq: ReadonlyMap<string, number>;
+  /** Whether what was last begun on this run has come to its end. */
+  readonly ended: boolean;
+  /** Hosts that are to be put back by a rollback that has not come to its end. */
+  readonly toPutBack: ReadonlySet<string>;
+}
+
+/** What the records say of each host now. */
+export function stateOfRun(records: readonly JournalRecord[]): RunState {
+  const [start] = records;
+  if (start?.type !== 'run') throw new UsageError('the journal does not begin with a run', 'The journal was damaged.');
+  const known = [...start.hosts];
+  const hosts = new Map<string, HostState>(known.map(({ host }) => [host, { kind: 'untouched', report: null }]));
+  const applied = new Map<string, Intent>();
+  const last = new Map<string, Intent['request']>();
+  const lastSeq = new Map<string, number>();
+  const toPutBack = new Set<string>();
+  let afterwards = false;
+  let finished: RunState['finished'] = null;
+  let ended = false;
+  for (const record of records) {
+    switch (record.type) {
+      case 'joined':
+        known.push(record.host);
+        hosts.set(record.host.host, { kind: 'untouched', report: null });
+        break;
+      case 'intent': {
+        if (record.request === 'apply') applied.set(record.host, record);
+        last.set(record.host, record.request);
+        lastSeq.set(record.host, Math.max(record.seq, lastSeq.get(record.host) ?? 0));
+        const intent = applied.get(record.host) ?? record;
+        hosts.set(record.host, { kind: 'in-doubt', report: null, intent, last: record.request });
+        break;
+      }
+      case 'rollback':
+        for (const host of record.hosts) toPutBack.add(host);
+        afterwards = true;
+        ended = false;
+        break;
+      case 'keeping':
+        lastSeq.set(record.host, Math.max(record.seq, lastSeq.get(record.host) ?? 0));
+        break;
+      case 'keep':
+        afterwards = true;
+        break;
+      case 'recovery':
+        afterwards = true;
+        ended = false;
+        break;
+      case 'settled': {
+        const { report } = record;
+        toPutBack.delete(report.host);
+        // a host that nobody got at later is as the run left it, and can be put back yet
+        const before = hosts.get(report.host);
+        if (afterwards && isUntouched(report.outcome) && before?.kind !== 'untouched') break;
+        hosts.set(report.host, settledState(report, applied.get(report.host), last.get(report.host)));
+        break;
+      }
+      case 'finished':
+        finished = record;
+        ended = true;
+        toPutBack.clear();
+    }
+  }
+  return { start: { ...start, hosts: known }, finished, hosts, lastSeq, ended, toPutBack };
+}
+
+function isUntouched(outcome: Outcome): boolean {
+  return outcome === 'refused' || outcome === 'unreachable' || outcome === 'not-started';
+}
+
+function settledState(report: HostReport, intent: Intent | undefined, last: Intent['request'] | undefined): HostState {
+  if (intent === undefined || last === undefined) return { kind: 'untouched', report };
+  switch (report.outcome) {
+    case 'masked':
+    case 'unmasked':
+      return { kind: 'changed', report, intent };
+    case 'stranded':
+      return { kind: 'in-doubt', report, intent, last };
+    case 'rolled-back':
+    case 'restored':
+      return { kind: 'restored', report };
+    default:
+      return { kind: 'untouched', report };
+  }
+}
