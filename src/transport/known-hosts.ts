@@ -148,7 +148,8 @@ const plainOnly = (lines: readonly Line[]): readonly Line[] => lines.filter((lin
 const unpadded = (base64: string): string => base64.replace(/=+$/, '');
 
 function parseLine(raw: string, file: string, line: number): Line | undefined {
-  const fields = raw.trim().split(/[ \t]+/);
+  // In front only blanks are passed over, as by ssh: after a form feed the line names some other host.
+  const fields = raw.replace(/^[ \t]+|[ \t\r\f\v]+$/g, '').split(/[ \t]+/);
   let marker: KnownHost['marker'] = 'none';
   if (fields[0]?.startsWith('@')) {
     const word = fields.shift();

@@ -76,6 +76,7 @@ describe('known_hosts', () => {
     ],
     ['a key that is not base64 is passed over', ['web1 ssh-ed25519 AAAA!'], 'web1', 22, 'unknown'],
     ['Windows line ends do no harm', [`${line('web1', 'a')}\r`], 'web1', 22, 'known'],
+    ['a form feed in front is part of the name', [`\f${line('web1', 'a')}`], 'web1', 22, 'unknown'],
     ['a host may be called __proto__', [line('__proto__', 'a')], '__proto__', 22, 'known'],
     ['and nothing is known of it by itself', [], 'constructor', 22, 'unknown'],
   ])('%s', (_claim, lines, address, port, verdict) => {
@@ -135,11 +136,14 @@ describe('known_hosts, against ssh-keygen -F', () => {
   const entry = fc
     .tuple(fc.constantFrom('', '', '', '@revoked ', '@cert-authority ', '@odd '), field, fc.constantFrom('a', 'b'))
     .map(([marker, hosts, seed]) => `${marker}${line(hosts, seed)}`);
+  const indented = fc
+    .tuple(fc.constantFrom('', '', ' \t', '\f', '\v', '\u00a0'), entry)
+    .map(([indent, text]) => `${indent}${text}`);
   const queries = ['web1', 'web2', 'db1', 'a.b', '[web1]:2222', '[a.b]:2222'];
 
   it.skipIf(!keygen)('finds the same lines for the same name', () => {
     fc.assert(
-      fc.property(fc.array(entry, { minLength: 1, maxLength: 12 }), fc.constantFrom(...queries), (lines, query) => {
+      fc.property(fc.array(indented, { minLength: 1, maxLength: 12 }), fc.constantFrom(...queries), (lines, query) => {
         const file = files.write('fuzz', `${lines.join('\n')}\n`);
         const { stdout } = spawnSync('ssh-keygen', ['-F', query, '-f', file], { encoding: 'utf8' });
         const theirs = [...stdout.matchAll(/found: line (\d+)/g)].map((match) => Number(match[1]));
@@ -155,7 +159,7 @@ describe('known_hosts, against ssh-keygen -F', () => {
     const asked = host(bracketed ?? query, Number(port ?? 22));
     const found: number[] = [];
     lines.forEach((text, index) => {
-      const hosts = known(text.replace(/^@(revoked|cert-authority) /, ''));
+      const hosts = known(text.replace(/^([ \t]*)@(revoked|cert-authority) /, '$1'));
       // A different key: a line filed under exactly this name is then a conflict.
       if (hosts.check(asked, blob('other')).is === 'changed') found.push(index + 1);
     });
