@@ -22,9 +22,7 @@ const SHOWN = new Set(
 export function hostCard({ host, groups, vars, connection }: HostCard, screen: Screen): string {
   const title = (text: string): string => paint(screen, 'title', text);
   const line = (name: string, value: string): string => `  ${safe(name).padEnd(22)} ${safe(value)}`.trimEnd();
-  const variables = Object.entries(vars).map(([name, value]) =>
-    line(name, typeof value === 'string' ? value : JSON.stringify(value)),
-  );
+  const variables = Object.entries(vars).map(([name, value]) => line(name, inWords(value)));
   const settings = Object.entries(connection ?? {}).filter(([key]) => SHOWN.has(key));
   return [
     title(safe(host)),
@@ -37,4 +35,16 @@ export function hostCard({ host, groups, vars, connection }: HostCard, screen: S
       : settings.flatMap(([key, value]) => [value].flat().map((one) => line(key, String(one))))),
     '',
   ].join('\n');
+}
+
+/** A variable's value; of what YAML tags wrap, only what is in it. What is encrypted is of no use to a reader. */
+function inWords(value: unknown): string {
+  const plain = unwrapped(value);
+  return typeof plain === 'string' ? plain : JSON.stringify(value, (_key, inner) => unwrapped(inner));
+}
+
+function unwrapped(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if ('__ansible_vault' in value) return '(vault)';
+  return '__ansible_unsafe' in value ? value.__ansible_unsafe : value;
 }

@@ -128,6 +128,20 @@ describe('inventory host', () => {
     expect(table.stdout).toMatch(/color +blue[\s\S]*hostname +web1\.example\.com/);
   });
 
+  it('shows that a value is in a vault, and not what is in there', async () => {
+    const vault = '!vault |\n      $ANSIBLE_VAULT;1.1;AES256\n      6162';
+    const inventory = file(
+      'vault.yaml',
+      `all:\n  hosts: {v1: }\n  vars:\n    secret: ${vault}\n    odd: !unsafe '{{ x }}'\n    both:\n    - ${vault}\n    - 1\n`,
+    );
+    const { stdout } = await alice.run('inventory', 'host', 'v1', '-i', inventory, '-F', 'none');
+    expect(stdout).toMatch(/^ {2}secret +\(vault\)$/m);
+    expect(stdout).toMatch(/^ {2}odd +\{\{ x \}\}$/m);
+    expect(stdout).toMatch(/^ {2}both +\["\(vault\)",1\]$/m);
+    const json = await alice.run('inventory', 'host', 'v1', '-i', inventory, '-F', 'none', '-o', 'json');
+    expect(JSON.parse(json.stdout).vars.secret.__ansible_vault).toContain('6162');
+  });
+
   it('reads ~/.ssh/config when nothing else is said, and does without', async () => {
     const hostname = async () => {
       const { stdout } = await alice.run('inventory', 'host', 'here', '-o', 'json');
