@@ -65,6 +65,12 @@ const REFUSALS: readonly Refusal[] = [
     hint: 'Look at the mode of its file and at the options of its file system (nosuid), or log in as root.',
   },
   {
+    // sudo-rs puts the name in quotes
+    says: /(?:sudo|doas): '?sh'?: command not found/i,
+    message: 'it does not find sh on the path that it sets',
+    hint: 'Put /usr/bin and /bin into secure_path in sudoers, or log in as root.',
+  },
+  {
     says: /(?:sudo|doas|su): (?:command )?not found/i,
     message: 'it is not installed there',
     hint: 'Choose another with --become-method, or log in as root.',

@@ -98,6 +98,16 @@ describe('facts', () => {
     });
   });
 
+  it('know a sudo that does not find the shell from one that is not installed', () => {
+    const hintOf = (said: string) => factsFrom(records(`host privilege=none\nsudo ${said}`)).privilege;
+    for (const said of ['sudo: sh: command not found', "sudo: 'sh': command not found"]) {
+      expect(hintOf(said)).toMatchObject({ hint: expect.stringContaining('secure_path') });
+    }
+    for (const said of ['bash: line 1: sudo: command not found', 'sh: 1: sudo: not found']) {
+      expect(hintOf(said)).toMatchObject({ hint: expect.stringContaining('--become-method') });
+    }
+  });
+
   it('take no unit or path whose name would lead elsewhere', () => {
     const hostile = factsFrom(
       records(`
