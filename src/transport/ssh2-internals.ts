@@ -48,6 +48,7 @@ type SessionCallback = { (error: Error | undefined, channel?: SessionChannel): v
 type SessionChannel = ClientChannel & {
   readonly outgoing: { readonly id: number };
   readonly _callbacks: ((failed: boolean | Error) => void)[];
+  readonly _exit?: { readonly code?: number | null; readonly signal?: string };
 };
 
 interface Protocol {
@@ -208,6 +209,8 @@ export function shorten(
             refused('the server does not run commands for this account');
           });
           started(channel);
+          // a command that was sent ahead may have ended before anybody listened
+          if (channel._exit?.code !== undefined) channel.emit('exit', channel._exit.code, channel._exit.signal);
         });
       };
     },

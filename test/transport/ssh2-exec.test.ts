@@ -86,6 +86,25 @@ describe.concurrent('a command', () => {
     expect(await connection.exec('true', silent).ended).toMatchObject({ how: 'signalled', signal: 'SIG\\x1b[2J' });
   });
 
+  it.each([
+    ['KILL', false, { how: 'signalled', signal: 'SIGKILL' }],
+    ['KILL', true, { how: 'signalled', signal: 'SIGKILL' }],
+    [7, true, { how: 'exited', code: 7 }],
+  ])('that was sent ahead and ended (%s, closed: %s) before it was asked for ends so', async (how, closed, ended) => {
+    const server = await serve({
+      ident: 'OpenSSH_9.9',
+      onCommand(_command, channel) {
+        if (typeof how === 'number') channel.exit(how);
+        else channel.exit(how);
+        channel.stderr.write('oops');
+        if (closed) channel.close();
+      },
+    });
+    const connection = connectionOf(await connectTo(server, {}, {}, 'true'));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(await connection.exec('true', silent).ended).toMatchObject({ ...ended, stderr: 'oops' });
+  });
+
   it('is lost with its connection, and says what the server said, made safe', async () => {
     const connection = await reach({
       onCommand: (_command, _channel, client) =>
