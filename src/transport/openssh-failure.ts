@@ -4,6 +4,7 @@ import type { HostKeyPolicy } from './host-key-policy.ts';
 import { knownAs } from './host-key-policy.ts';
 import { knownHostsName } from './known-hosts.ts';
 import type { SshLog } from './openssh-log.ts';
+import { askPassword, noUsableKey, TOO_MANY_HINT, wantsFurtherMethod } from './refused-login.ts';
 import { explain, type Failure, type SshError } from './ssh2-failure.ts';
 import { peerOf } from './wire.ts';
 
@@ -150,18 +151,37 @@ function hostKeyFault({ target, log, policy }: Refused, lines: readonly string[]
   return fault('host-key', `Unknown host key: ${presented} is not in ${searched} for ${name}`);
 }
 
-async function authFault({ target, log, remarks }: Refused, [said, methods]: RegExpExecArray): Promise<Fault> {
+async function authFault({ target, log, remarks }: Refused, [said, taken]: RegExpExecArray): Promise<Fault> {
   const offered = log.offered();
+  const accepted = log.description().auth;
+  const methods = taken?.split(',');
   const parts: string[] = [];
-  if (offered.length > 0) parts.push(`tried ${[...new Set(offered.map(({ label }) => label))].join(', ')}`);
+  if (offered.length > 0) {
+    const isAccepted = (label: string) => accepted.some(({ identity }) => identity === label);
+    const labels = [...new Set(offered.map(({ label }) => label))];
+    parts.push(`tried ${labels.map((label) => (isAccepted(label) ? `${label} (accepted)` : label)).join(', ')}`);
+  }
   parts.push(...(await remarks()));
   for (const line of log.complaints()) {
     const [, file, why] = /^Load key "(.*)": (.*)$/.exec(line) ?? [];
     if (file !== undefined) parts.push(`skipped ${printable(file)}: ${printable(why ?? '', 100)}`);
   }
-  if (methods !== undefined) parts.push(`the server takes ${printable(methods.replaceAll(',', ', '), 100)}`);
+  if (methods !== undefined) parts.push(`the server takes ${printable(methods.join(', '), 100)}`);
   const name = printable(target.user, 60);
-  const keyless = offered.length === 0 && said.includes('Permission denied');
-  const what = keyless ? `There is no usable key to log in as ${name}` : `${name} was not let in`;
-  return fault('auth', `${what} (${printable(said, 200)}): ${parts.join('; ') || 'nothing was tried'}`);
+  const asks = askPassword(methods, WITHOUT_SSH);
+  const [what, hint] = ((): [what: string, hint?: string | undefined] => {
+    if (accepted.length > 0) {
+      const which = accepted.every(({ method }) => method === 'publickey') ? 'key' : 'identity';
+      return [wantsFurtherMethod(which, name), asks];
+    }
+    if (/too many authentication failures/i.test(said)) return [`${name} was not let in`, TOO_MANY_HINT];
+    // whoever takes no keys was not offered any
+    const keyless =
+      offered.length === 0 && said.includes('Permission denied') && methods?.includes('publickey') !== false;
+    return [keyless ? noUsableKey(name) : `${name} was not let in`, asks];
+  })();
+  return fault('auth', `${what} (${printable(said, 200)}): ${parts.join('; ') || 'nothing was tried'}`, hint);
 }
+
+/** ssh is told no password here: it would ask a terminal. */
+const WITHOUT_SSH = ', which only ssh2 offers: leave --transport openssh out';

@@ -3,6 +3,7 @@ import { type Fault, fault, printable } from '../model/index.ts';
 import type { Identities, Identity } from './identities.ts';
 import { OneIdentity } from './one-identity.ts';
 import type { Loan, LoginPassword } from './password.ts';
+import { askPassword, noUsableKey, PASSWORD_METHODS, TOO_MANY_HINT, wantsFurtherMethod } from './refused-login.ts';
 import type { AuthStep } from './transport.ts';
 
 /**
@@ -59,9 +60,6 @@ interface Offer {
 
 const PASSWORD_HINT =
   'It is offered to no other host in this run. Check it, and whether the account is locked by now; then run again for the hosts that are left.';
-
-const TOO_MANY_HINT =
-  'It hangs up after so many keys (MaxAuthTries): name the right one with --private-key, or by IdentityFile with IdentitiesOnly yes in ssh_config.';
 
 export function startLogin({ user, host, identities, password, giveUp, hold }: LoginOptions): Login {
   const { usable, skipped } = identities;
@@ -197,10 +195,10 @@ export function startLogin({ user, host, identities, password, giveUp, hold }: L
         if (loan?.is === 'withheld') return [`The password of ${name} was not offered`, PASSWORD_HINT];
         if (accepted.length > 0) {
           const which = accepted.every(({ key }) => key) ? 'key' : 'password';
-          return [`The ${which} of ${name} was accepted, but the server wants a further method`, askPass()];
+          return [wantsFurtherMethod(which, name), askPass()];
         }
         if (usable.length === 0 && password === undefined) {
-          return [`There is no usable key to log in as ${name}`, askPass()];
+          return [noUsableKey(name), askPass()];
         }
         if (/too many authentication failures/i.test(said ?? '')) return [`${name} was not let in`, TOO_MANY_HINT];
         return [`${name} was not let in`, askPass()];
@@ -211,12 +209,9 @@ export function startLogin({ user, host, identities, password, giveUp, hold }: L
   };
 
   function askPass(): string | undefined {
-    const takesOne = password === undefined && PASSWORD_METHODS.some((method) => methods?.includes(method));
-    return takesOne ? 'Check -u, --private-key and the agent; or give the password with -k.' : undefined;
+    return password === undefined ? askPassword(methods) : undefined;
   }
 }
-
-const PASSWORD_METHODS = ['password', 'keyboard-interactive'] as const;
 
 function byPassword({ step }: Offer): boolean {
   return step.method === 'password' || step.method === 'keyboard-interactive';

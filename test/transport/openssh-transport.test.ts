@@ -134,6 +134,33 @@ describe.skipIf(noSshd !== undefined)('a user certificate', () => {
   });
 });
 
+describe.skipIf(noSshd !== undefined)('a host that wants a password', () => {
+  const wanting = (methods: string) => serve([plain], 'PasswordAuthentication yes', `AuthenticationMethods ${methods}`);
+
+  it('after the key is said to have accepted the key, and the error says how to give one', async () => {
+    const host = await wanting('publickey,password');
+    const fault = faultOf(await connectTo(host, knownOf(host)));
+    expect(fault).toMatchObject({ kind: 'auth', hint: expect.stringMatching(/-k, .*--transport openssh/) });
+    expect(fault.message).toMatch(
+      /^The key of \S+ was accepted, but the server wants a further method .*: tried ssh-ed25519 SHA256:.*plain \(accepted\); the server takes password$/,
+    );
+  });
+
+  it('and no key is not said to lack a key', async () => {
+    const host = await wanting('password');
+    const fault = faultOf(await connectTo(host, knownOf(host)));
+    expect(fault).toMatchObject({ kind: 'auth', hint: expect.stringContaining('-k') });
+    expect(fault.message).toMatch(/^\S+ was not let in .*: the server takes password$/);
+  });
+
+  it('or a key is said to lack one where there is none', async () => {
+    const host = await wanting('password publickey');
+    const fault = faultOf(await connectTo(host, knownOf(host), { identityFiles: [] }));
+    expect(fault).toMatchObject({ kind: 'auth', hint: expect.stringContaining('-k') });
+    expect(fault.message).toMatch(/^There is no usable key to log in as /);
+  });
+});
+
 describe.skipIf(noSshd !== undefined)('the key of a host', () => {
   /** A host that has a certificate by `ca`. */
   async function certifiedHost(ca: string, ...how: string[]): Promise<Sshd> {
