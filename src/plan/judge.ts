@@ -191,19 +191,14 @@ export function judgeUndo(change: Change, prior: Prior, evidence: Evidence): Fau
       state,
       evidence.units.find((unit) => unit.id === state.id),
       prior,
-      change,
     );
-    if (difference) return fault('not-restored', difference);
+    if (difference) return fault('not-restored', difference, hintOn(state, change));
   }
   return null;
 }
 
-function differenceTo(state: PriorState, now: UnitFacts | undefined, prior: Prior, change: Change): string | null {
+function differenceTo(state: PriorState, now: UnitFacts | undefined, prior: Prior): string | null {
   if (!now) return state.load === '' ? null : `${state.id} was not read back`;
-  // another run's mask, which that run, or somebody, has taken back since: this run neither made it nor can it bring it back
-  if (state.load === 'masked' && now.load !== 'masked' && !isTouched(state.id, change)) {
-    return stays(state.active) && !stays(now.active) ? `${state.id} was ${state.active} and is ${now.active}` : null;
-  }
   // a mask that nobody had made systemd read yet is read by any reload: that is not ours to undo
   const unread = state.load !== 'masked' && prior.masks.some((path) => path.endsWith(`/${state.id}`));
   if (state.load !== '' && now.load !== state.load && !unread)
@@ -214,6 +209,12 @@ function differenceTo(state: PriorState, now: UnitFacts | undefined, prior: Prio
   if (stays(now.active) && !stays(state.active) && woken && now.load !== 'masked') return null;
   if (stays(state.active) !== stays(now.active)) return `${state.id} was ${state.active} and is ${now.active}`;
   return null;
+}
+
+/** A mask that was there before, of another run or a person, is nobody's to bring back but theirs. */
+function hintOn(state: PriorState, change: Change): string | undefined {
+  if (state.load !== 'masked' || isTouched(state.id, change)) return undefined;
+  return 'If that mask was taken back on purpose since, nothing is left to do: `fleetmask recover` settles this host.';
 }
 
 /** Whether the run made, removed or moved something under the name of a unit, or of its template. */
