@@ -1,4 +1,5 @@
 import { type Line, mistake, quoted, splitWords } from './line.ts';
+import { portOf } from './ports.ts';
 import { normalizeJumps } from './proxy-jump.ts';
 
 /** Reads the value of a line as `ssh -G` prints it. `undefined`: the line changes nothing. Throws a UsageError. */
@@ -7,7 +8,7 @@ export type ReadValue = (line: Line) => readonly string[] | undefined;
 const INT_MAX = 2 ** 31 - 1;
 const UNIT_SECONDS = new Map(Object.entries({ '': 1, s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 }));
 
-function wrong(line: Line, value: string, expected: string): never {
+export function wrong(line: Line, value: string, expected: string): never {
   throw mistake(
     line.place,
     `${line.keyword} ${quoted(value)} is not ${expected}.`,
@@ -29,17 +30,24 @@ export function someWords(line: Line): readonly string[] {
   throw mistake(line.place, `${line.keyword} has no value.`, 'Give it one, or remove the line.');
 }
 
-/** Exactly one word. */
-function oneWord(line: Line): string {
-  const [word, extra] = someWords(line);
+/** As many words at most, and the first is not empty. */
+export function words(line: Line, most: 1 | 2): readonly string[] {
+  const all = someWords(line);
+  const extra = all[most];
   if (extra !== undefined) {
     const hint = 'Enclose a value that holds spaces in double quotes.';
-    throw mistake(line.place, `${line.keyword} takes one value, but ${quoted(extra)} follows it.`, hint);
+    const takes = most === 1 ? 'one value, but' : 'two values, but';
+    throw mistake(line.place, `${line.keyword} takes ${takes} ${quoted(extra)} follows it.`, hint);
   }
-  if (word === undefined || word === '') {
+  if (all[0] === '') {
     throw mistake(line.place, `${line.keyword} has an empty value.`, 'Give it one, or remove the line.');
   }
-  return word;
+  return all;
+}
+
+/** Exactly one word. */
+function oneWord(line: Line): string {
+  return words(line, 1)[0]!;
 }
 
 export const text: ReadValue = (line) => [oneWord(line)];
@@ -101,8 +109,7 @@ export const octal: ReadValue = (line) => {
 
 export const port: ReadValue = (line) => {
   const word = oneWord(line);
-  const number = /^\s*\+?\d+$/.test(word) ? Number(word) : word === 'ssh' ? 22 : 0;
-  return [number >= 1 && number <= 65_535 ? String(number) : wrong(line, word, 'a port (1 to 65535)')];
+  return [String(portOf(word) || wrong(line, word, 'a port (1 to 65535)'))];
 };
 
 /** A socket's path, or `$NAME` for the variable that holds it. */
@@ -173,4 +180,56 @@ export const assignments: ReadValue = (line) => {
     if (!values.has(name)) values.set(name, word);
   }
   return values.size === 0 ? undefined : [...values.values()];
+};
+
+/** DSCP and the older TOS, by name or as a number. `va` came with later versions. */
+const SERVICE_CLASSES = new Set(
+  (
+    'af11 af12 af13 af21 af22 af23 af31 af32 af33 af41 af42 af43 cs0 cs1 cs2 cs3 cs4 cs5 cs6 cs7 ' +
+    'ef le va lowdelay throughput reliability none'
+  ).split(' '),
+);
+
+/** One for interactive sessions and another for the rest, or one for both. */
+export const serviceClasses: ReadValue = (line) => {
+  const found = words(line, 2);
+  for (const word of found) {
+    const isNumber = /^\s*([+-]?)(0x[\da-f]+|0[0-7]*|[1-9]\d*)$/i.exec(word);
+    const number = isNumber?.[2]?.replace(/^0(?=[0-7])/, '0o');
+    const value = number === undefined ? -1 : Number(number) * (isNumber?.[1] === '-' ? -1 : 1);
+    if (value >= 0 && value <= 255) continue;
+    if (!SERVICE_CLASSES.has(word.toLowerCase())) wrong(line, word, 'a class such as ef or cs1, or a number up to 255');
+  }
+  return found;
+};
+
+/** How much, in bytes or with a unit, then how long. */
+export const rekeyLimit: ReadValue = (line) => {
+  const found = words(line, 2);
+  const [size = '', time = 'none'] = found;
+  const bytes = size === 'default' ? 0n : bytesOf(size);
+  if (bytes === undefined || (bytes !== 0n && bytes < 16n)) wrong(line, size, 'default, or a size from 16, such as 1G');
+  if (time !== 'none' && seconds(time) === undefined) wrong(line, time, 'a time such as 90 or 1m30s');
+  return found;
+};
+
+function bytesOf(text: string): bigint | undefined {
+  const found = /^\s*([+-]?)(\d*)(?:\.(\d*))?([bkmgtpe]?)$/i.exec(text);
+  if (found === null) return undefined;
+  const [, sign, whole, fraction, unit = ''] = found;
+  const scale = 1024n ** BigInt(Math.max(0, 'bkmgtpe'.indexOf(unit.toLowerCase())));
+  const bytes = BigInt(whole || 0) * scale + BigInt(Math.floor(Number(`0.${fraction || 0}`) * Number(scale)));
+  if (bytes >= 2n ** 63n) return undefined;
+  return sign === '-' ? -bytes : bytes;
+}
+
+/** `confirm` may have a time behind it; else it is one of the words, or a time. */
+export const keysForAgent: ReadValue = (line) => {
+  const found = words(line, 2);
+  const [word = '', time] = found;
+  const isChoice = /^(yes|true|no|false|ask|confirm)$/i.test(word);
+  if (!isChoice && seconds(word) === undefined) wrong(line, word, 'yes, no, ask, confirm or a time');
+  if (time === undefined) return found;
+  if (!/^confirm$/i.test(word)) wrong(line, found.join(' '), 'one value: only confirm takes a time');
+  return seconds(time) === undefined ? wrong(line, time, 'a time such as 90 or 1m30s') : found;
 };

@@ -1,5 +1,7 @@
+import { dynamicForward, localForward, remoteForward } from './forwardings.ts';
 import type { ReadValue } from './keyword-values.ts';
 import * as value from './keyword-values.ts';
+import { signatureAlgorithms } from './signature-algorithms.ts';
 
 /** What a configuration file may say, and what `ssh -G` calls it. */
 export interface Keyword {
@@ -104,17 +106,22 @@ const FIRST: readonly (readonly [key: string, read: ReadValue, byDefault?: strin
 
 /** Valid, but no part of how this client connects; or a matter of which algorithms an ssh was built with. */
 const UNSUPPORTED =
-  'addkeystoagent canonicaldomains canonicalizepermittedcnames casignaturealgorithms ciphers ' +
-  'dynamicforward gssapikexalgorithms hostbasedacceptedalgorithms ' +
-  'hostkeyalgorithms ipqos kexalgorithms localforward logverbose macs permitremoteopen pubkeyacceptedalgorithms ' +
-  'rekeylimit remoteforward tunneldevice';
+  'canonicaldomains canonicalizepermittedcnames ciphers gssapikexalgorithms hostbasedacceptedalgorithms ' +
+  'hostkeyalgorithms kexalgorithms logverbose macs permitremoteopen pubkeyacceptedalgorithms tunneldevice';
 /** The same, where the value is checked nevertheless: ssh refuses the whole file for a bad one. */
 const UNSUPPORTED_BUT_CHECKED: readonly (readonly [key: string, read: ReadValue])[] = [
+  ['addkeystoagent', value.keysForAgent],
   ['canonicalizemaxdots', value.count],
   ['controlpersist', value.flagOrDuration],
+  ['casignaturealgorithms', signatureAlgorithms],
+  ['dynamicforward', dynamicForward],
   ['escapechar', value.escapeCharacter],
   ['forkafterauthentication', flag],
   ['forwardx11timeout', value.duration],
+  ['ipqos', value.serviceClasses],
+  ['localforward', localForward],
+  ['rekeylimit', value.rekeyLimit],
+  ['remoteforward', remoteForward],
   ['securitykeyprovider', value.text],
   ['streamlocalbindmask', value.octal],
   ['syslogfacility', alike('daemon', 'user', 'auth', 'authpriv', ...[0, 1, 2, 3, 4, 5, 6, 7].map((n) => `local${n}`))],
