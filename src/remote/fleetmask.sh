@@ -1084,6 +1084,11 @@ start_again() {
   fi
   if [ "$started" != 0 ]; then
     find_idle $idle
+    if [ -n "$broken" ] && started_too_often; then
+      step reset-failed ctl reset-failed -- $broken
+      step start ctl start -- $idle
+      find_idle $idle
+    fi
     [ -n "$idle" ] || started=0
   fi
   if [ -n "$lifted" ]; then
@@ -1094,6 +1099,12 @@ start_again() {
     step reload ctl daemon-reload || failed=yes
   fi
   return "$started"
+}
+
+# What was stopped and started again and again (StartLimitBurst=) is refused a start, though it would run: that count is no
+# more than a memory of runs like this one.
+started_too_often() {
+  case $(ctl show -pResult -- $broken 2>&1) in *start-limit-hit*) return 0 ;; *) return 1 ;; esac
 }
 
 # Into $idle: which of these neither run nor start; into $broken, those that failed.
