@@ -105,7 +105,7 @@ describeLab('a line that is cut', (lab) => {
     // half a request gets there; perhaps a whole one; a whole one, and half the answer
     const cuts = [
       ['up', 1.4],
-      ['down', 1],
+      ['down', 1.1],
       ['down', 1.5],
     ] as const;
     for (const [i, relay] of relays.entries()) relay.cutAfter(cuts[i]![0], cutAt(i, cuts[i]![0], cuts[i]![1]), true);
