@@ -656,7 +656,10 @@ change_links() {
     made="$made $root$path"
     changed=yes
   done
-  [ -z "$made" ] || stat -c 'linked %n %i.%Z' $made >>"$receipt/log"
+  if [ -n "$made" ] && ! stat -c 'linked %n %i.%Z' $made >>"$receipt/log"; then
+    rec "step link:$receipt/log 1"
+    return 1
+  fi
   # A link reaches the disk by itself within seconds, what is in a file later: after a power cut it would be nobody's.
   [ "$where" = run ] || timeout -k 5 10 sync "$receipt/log" 2>/dev/null 3>&- 9>&- || :
 }
