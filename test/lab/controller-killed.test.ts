@@ -8,7 +8,7 @@ import { afterAll, expect, it } from 'vitest';
 import { start } from './executable.ts';
 import { Operator } from './fleetmask.ts';
 import { describeLab } from './given.ts';
-import { changes, type Dumps, daemon, dumps, HELD, hold, receiptOf, sh, unit } from './inside.ts';
+import { changes, type Dumps, daemon, dumps, HELD, hold, OFTEN, receiptOf, sh, unit } from './inside.ts';
 import type { LabHost } from './lab.ts';
 
 const UNIT = 'mourned.service';
@@ -35,7 +35,7 @@ describeLab('a controller killed', (lab) => {
     operators.push(operator);
     await sh(
       host,
-      `${unit(UNIT, `${daemon()}\n[Install]\nWantedBy=multi-user.target`)} systemctl enable -q --now mourned`,
+      `${unit(UNIT, `${OFTEN}${daemon()}\n[Install]\nWantedBy=multi-user.target`)} systemctl enable -q --now mourned`,
     );
     const before = await dumps(host, [UNIT]);
     const ask = operator.argv('mask mourned --now', [host]);

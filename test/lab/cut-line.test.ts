@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Operator, type Run } from './fleetmask.ts';
 import { describeLab } from './given.ts';
-import { changes, type Dumps, daemon, dumps, HELD, hold, sh, unit } from './inside.ts';
+import { changes, type Dumps, daemon, dumps, HELD, hold, OFTEN, sh, unit } from './inside.ts';
 import type { LabHost } from './lab.ts';
 import { Relay, type Way } from './relay.ts';
 
@@ -30,7 +30,10 @@ describeLab('a line that is cut', (lab) => {
     await Promise.all(hosts.map((host) => host.reset()));
     relays = await Promise.all(hosts.map((host) => Relay.to(host)));
     await everywhere((host) =>
-      sh(host, `${unit(UNIT, `${daemon()}\n[Install]\nWantedBy=multi-user.target`)} systemctl enable -q --now lined`),
+      sh(
+        host,
+        `${unit(UNIT, `${OFTEN}${daemon()}\n[Install]\nWantedBy=multi-user.target`)} systemctl enable -q --now lined`,
+      ),
     );
     before = await everywhere((host) => dumps(host, [UNIT]));
     const lines = hosts.map(

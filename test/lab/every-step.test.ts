@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { start } from './executable.ts';
 import { Operator, type Run } from './fleetmask.ts';
 import { describeLab } from './given.ts';
-import { changes, type Dumps, daemon, dumps, HELD, hold, sh, unit } from './inside.ts';
+import { changes, type Dumps, daemon, dumps, HELD, hold, OFTEN, sh, unit } from './inside.ts';
 import type { LabHost } from './lab.ts';
 import { holdAt, release, type Step, stageSteps, stepsOf, told, unstageSteps, untilHeld } from './steps.ts';
 
@@ -24,7 +24,10 @@ describeLab('at every step of a change', (lab) => {
     await Promise.all(hosts.map((host) => host.reset()));
     await stageSteps(hosts);
     await everywhere((host) =>
-      sh(host, `${unit(UNIT, `${daemon()}\n[Install]\nWantedBy=multi-user.target`)} systemctl enable -q --now stepped`),
+      sh(
+        host,
+        `${unit(UNIT, `${OFTEN}${daemon()}\n[Install]\nWantedBy=multi-user.target`)} systemctl enable -q --now stepped`,
+      ),
     );
     before = await everywhere((host) => dumps(host, [UNIT]));
     await everywhere((host) => holdAt(host, { number: 0, when: 'before' }));

@@ -16,6 +16,9 @@ export function unit(name: string, text: string, dir = '/usr/lib/systemd/system'
 /** A service that runs until it is stopped; more lines of its section may follow. */
 export const daemon = (...more: string[]) => ['[Service]', 'ExecStart=/usr/bin/sleep infinity', ...more].join('\n');
 
+/** Before a service that a test has started more often than systemd lets people do it. */
+export const OFTEN = '[Unit]\nStartLimitIntervalSec=0\n';
+
 export async function property(host: LabHost, name: string, key: string): Promise<string> {
   const { stdout } = await host.exec(['systemctl', 'show', '-p', key, '--', name]);
   return stdout.trim().slice(key.length + 1);

@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Operator, type Run } from './fleetmask.ts';
 import { describeLab } from './given.ts';
-import { changes, type Dumps, daemon, dumps, HELD, HELD_FAILED, hold, sh, unit } from './inside.ts';
+import { changes, type Dumps, daemon, dumps, HELD, HELD_FAILED, hold, OFTEN, sh, unit } from './inside.ts';
 import type { LabHost } from './lab.ts';
 import { leavesAlone, masksAndPutsBack } from './situation.ts';
 import { holdAt, release, stageSteps, stepsOf, unstageSteps, untilHeld } from './steps.ts';
@@ -19,9 +19,14 @@ describeLab('in the middle of a change', (lab) => {
 
   beforeAll(async () => {
     hosts = await lab.hosts(3, ['debian11', 'debian12', 'rhel-like']);
+    // what others left changes what is told, and what is done for it
+    await Promise.all(hosts.map((host) => host.reset()));
     await stageSteps(hosts);
     await everywhere((host) =>
-      sh(host, `${unit(UNIT, `${daemon()}\n[Install]\nWantedBy=multi-user.target`)} systemctl enable -q --now midway`),
+      sh(
+        host,
+        `${unit(UNIT, `${OFTEN}${daemon()}\n[Install]\nWantedBy=multi-user.target`)} systemctl enable -q --now midway`,
+      ),
     );
     before = await everywhere((host) => dumps(host, [UNIT]));
     await everywhere((host) => holdAt(host, { number: 0, when: 'before' }));
