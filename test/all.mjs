@@ -1,4 +1,5 @@
-// `npm test`: the lab, which mostly waits for hosts, beside everything else. With arguments, vitest with those.
+// `npm test`: the lab, which mostly waits for hosts, in two halves with hosts of their own beside everything else. With
+// arguments, vitest with those.
 import { spawn } from 'node:child_process';
 
 const args = process.argv.slice(2);
@@ -6,8 +7,9 @@ const runs =
   args.length > 0
     ? [args]
     : [
-        ['--project', 'unit'],
-        ['--project', 'lab'],
+        ['--project', 'unit', '--maxWorkers', '2'],
+        ['--project', 'lab', '--shard', '1/2'],
+        ['--project', 'lab', '--shard', '2/2'],
       ];
 const codes = await Promise.all(
   runs.map((run) => {
