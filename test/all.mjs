@@ -7,7 +7,7 @@ const runs =
   args.length > 0
     ? [args]
     : [
-        ['--project', 'unit', '--maxWorkers', '2'],
+        ['--project', 'unit'],
         ['--project', 'lab', '--shard', '1/2'],
         ['--project', 'lab', '--shard', '2/2'],
       ];

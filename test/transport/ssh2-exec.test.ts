@@ -19,7 +19,7 @@ async function serve(behaviour: Behaviour): Promise<TestServer> {
   return server;
 }
 const reach = async (behaviour: Behaviour, maxOutputBytes = 1024 * 1024) =>
-  connectionOf(await connectTo(await serve(behaviour), {}, { connectTimeoutMs: 1_000, maxOutputBytes }));
+  connectionOf(await connectTo(await serve(behaviour), {}, { connectTimeoutMs: 4_000, maxOutputBytes }));
 
 interface ServerProtocol {
   readonly _packetRW: {

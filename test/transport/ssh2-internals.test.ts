@@ -75,13 +75,13 @@ describe('the private ways through ssh2', () => {
     }
   });
 
-  it.skipIf(noSshd !== undefined)('save turns of a conversation with OpenSSH', async () => {
+  it.skipIf(noSshd !== undefined)('save turns of a conversation with OpenSSH', { retry: 2 }, async () => {
     const sshd = await startSshd(files, [key]);
     /** The fewest of three: how the server’s words fall into packets may cost a turn. */
     const turnsOf = async (use: (port: number) => Promise<void>): Promise<number> => {
       const turns = [];
       for (let time = 0; time < 3; time++) {
-        const proxy = await startProxy(sshd.port, { delayMs: 5 });
+        const proxy = await startProxy(sshd.port, { delayMs: 15 });
         await use(proxy.port);
         proxy.close();
         turns.push(proxy.turns());
