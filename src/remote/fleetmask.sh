@@ -497,8 +497,8 @@ begin() {
   fi
   exec 9>>"$state/lock"
   if ! flock -n 9; then
-    # Whoever holds the lock is alive, since no child of the program keeps it, so the number in it is still its own. The
-    # undo of a run need not wait for the request that it undoes: that one is ended.
+    # Whoever holds the lock is alive, since no child of the program keeps it. The undo of a run need not wait for the
+    # request that it undoes: that one is ended.
     holder=0 holder_run='' holder_meta=''
     read -r holder holder_run holder_meta <"$state/lock"
     if ! { [ "$holder_run" = "$run" ] && wait_or_end; }; then
@@ -522,7 +522,11 @@ begin() {
 wait_or_end() {
   case $verb:$holder_meta in
     *:actor=switch) flock -w 120 9 ;;
-    undo:*) [ "$holder" -gt 1 ] && end_work "$holder" && flock -w 10 9 ;;
+    undo:*)
+      # it may be over since we were kept out, and its number somebody else's
+      if [ "/proc/$holder/fd/9" -ef "$state/lock" ]; then end_work "$holder" || :; fi
+      flock -w 10 9
+      ;;
     *) return 1 ;;
   esac
 }
@@ -536,7 +540,7 @@ end_work() {
   known=
   while [ "$family" != "$known" ]; do
     known=$family
-    for stat in "$root"/proc/[0-9]*/stat; do
+    for stat in /proc/[0-9]*/stat; do
       first_line "$stat"
       pid=${value%% *}
       # the name in between may be anything

@@ -165,6 +165,23 @@ flock 9; echo "$$ r0 by=alice" >&9; echo held; read -r _`);
     expect(await dump(host.dir)).toEqual(before);
   });
 
+  it('the undo of a run whose request ends in this moment takes nobody else for it, and waits', async () => {
+    await converse(host, [UNIT], mask());
+    // the request is gone, its number is another's by now, and the lock is about to be let go
+    const holder = host.shell(`exec 9>>"$FLEETMASK_ROOT/run/fleetmask/lock"; flock 9
+sleep 60 9>&- & other=$!; echo "$other r1 -" >"$FLEETMASK_ROOT/run/fleetmask/lock"; echo held; sleep 1; exec 9>&-
+kill -0 $other && echo spared; kill $other`);
+    let said = '';
+    holder.stdout.on('data', (chunk) => {
+      said += chunk;
+    });
+    await expect.poll(() => said).toMatch('held');
+    const [, , undone] = await converse(host, [UNIT], ['probe'], undo());
+    expect(undone?.steps).toMatchObject({ [`unlink:${LINK}`]: '0', start: '0' });
+    await expect.poll(() => said).toMatch('spared');
+    expect(await dump(host.dir)).toEqual(before);
+  });
+
   it('a link that somebody else put in the place of ours is left alone, and said so', async () => {
     const [, , undone] = await converse(host, [UNIT], mask(), () => replace(onHost(LINK)), undo());
     expect(undone?.rest).toContain(`foreign ${LINK}`);
