@@ -26,8 +26,6 @@ describeLab('a line that is cut', (lab) => {
 
   beforeAll(async () => {
     hosts = await lab.hosts(3, ['debian11', 'debian12', 'arch-like']);
-    // what others left changes what is told, and what is done for it
-    await Promise.all(hosts.map((host) => host.reset()));
     relays = await Promise.all(hosts.map((host) => Relay.to(host)));
     await everywhere((host) =>
       sh(

@@ -20,8 +20,6 @@ describeLab('at every step of a change', (lab) => {
 
   beforeAll(async () => {
     hosts = await lab.hosts(3, ['debian11', 'debian12', 'rhel-like']);
-    // what others left changes what is told, and what is done for it
-    await Promise.all(hosts.map((host) => host.reset()));
     await stageSteps(hosts);
     await everywhere((host) =>
       sh(

@@ -1,9 +1,12 @@
-/** How a lab test gets at its hosts: `describeLab('what', (lab) => …)`, skipped with the reason where there are none. */
+/**
+ * How a lab test gets at its hosts: `describeLab('what', (lab) => …)`, skipped with the reason where there are none.
+ * The hosts are pristine when a test file first asks for them: nothing of one file is seen in another.
+ */
 import { describe, inject } from 'vitest';
 import { KINDS, type Kind, type Lab, openLab } from './lab.ts';
 
 const given = inject('lab');
-const lab = 'dir' in given ? await openLab({ dir: given.dir }) : undefined;
+const lab = 'dir' in given ? await openLab({ dir: given.dir, pristine: true }) : undefined;
 
 export function describeLab(name: string, body: (lab: Lab) => void): void {
   if ('why' in given) describe.skip(`${name} (${given.why})`, () => body(undefined as unknown as Lab));

@@ -21,6 +21,8 @@ export const DEFAULT_DIR = process.env.FLEETMASK_LAB_DIR ?? '/var/tmp/fleetmask-
 
 export interface LabOptions {
   readonly dir?: string;
+  /** Whether hosts are reset before their first use by this lab object, whatever others have done to them. */
+  readonly pristine?: boolean;
   /** Progress, a line each. */
   readonly say?: (line: string) => void;
 }
@@ -33,7 +35,7 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
   if (why !== undefined) throw new Error(why);
   const net = netOf(dir);
   const cgroup = join(await cgroupRoot(), `${basename(dir)}.${net}`);
-  return new Lab(dir, cgroup, net, await freePort(net), say);
+  return new Lab(dir, cgroup, net, await freePort(net), say, options.pristine ?? false);
 }
 
 export class Lab {
@@ -46,9 +48,11 @@ export class Lab {
   readonly #place: Place;
   readonly #lock: Lock;
   readonly #say: (line: string) => void;
+  readonly #pristine: boolean;
+  readonly #used = new Set<string>();
   #missing: ReadonlyMap<string, string> = new Map();
 
-  constructor(dir: string, cgroup: string, net: number, port: number, say: (line: string) => void) {
+  constructor(dir: string, cgroup: string, net: number, port: number, say: (line: string) => void, pristine: boolean) {
     this.dir = dir;
     this.inventory = join(dir, 'inventory.yaml');
     this.knownHosts = join(dir, 'known_hosts');
@@ -56,6 +60,7 @@ export class Lab {
     this.sshConfig = join(dir, 'ssh_config');
     this.#net = net;
     this.#say = say;
+    this.#pristine = pristine;
     this.#lock = new Lock(join(dir, 'lock'));
     this.#place = { dir, cgroup, port, tag: `fm${net}` };
   }
@@ -65,19 +70,27 @@ export class Lab {
     return this.#lock.hold(() => this.#hosts(n, kinds));
   }
 
+  /** Suites that cannot be had, with the reason; the others are ready to boot. */
+  build(): Promise<ReadonlyMap<string, string>> {
+    return this.#lock.hold(async () => {
+      await this.#prepare(KINDS);
+      return this.#missing;
+    });
+  }
+
   async #hosts(n: number, kinds: readonly string[]): Promise<LabHost[]> {
     const asked = kindsNamed(kinds);
     await this.#prepare(asked);
     const can = asked.filter((kind) => !this.#missing.has(kind.suite));
     if (can.length === 0) throw new Error('none of the asked kinds could be built');
     const hosts = Array.from({ length: n }, (_, i) => this.#host(can[i % can.length]!, Math.floor(i / can.length) + 1));
-    const cold = hosts.filter((host) => !host.running);
+    const cold = hosts.filter((host) => !host.running || (this.#pristine && !this.#used.has(host.name)));
+    for (const { name } of hosts) this.#used.add(name);
     if (cold.length === 0) return hosts;
     this.#say(`booting ${cold.length} host${cold.length === 1 ? '' : 's'}`);
     await eachOf(cold, async (host) => {
-      // what a crash left behind is not pristine
-      await host.remove();
-      await host.boot();
+      // what a crash left behind is not pristine either
+      await host.reset();
     });
     this.#publish();
     return hosts;
@@ -86,11 +99,6 @@ export class Lab {
   /** The first host of a kind. */
   async host(kind: string): Promise<LabHost> {
     return (await this.hosts(1, [kind]))[0]!;
-  }
-
-  /** Suites that could not be had, with the reason. Known once hosts were asked for. */
-  get missing(): ReadonlyMap<string, string> {
-    return this.#missing;
   }
 
   /** Every host that exists, running or not, in the order of kinds and numbers. */

@@ -57,7 +57,7 @@ describeLab('a run whose controller is killed', (lab) => {
       const { outcome } = run.on(host);
       if (outcome === 'masked') expect(await hold(host, name)).toBe(HELD);
       else {
-        expect(['rolled-back', 'not-started']).toContain(outcome);
+        expect(['rolled-back', 'not-started'], JSON.stringify(run.on(host))).toContain(outcome);
         expect(await changes(host, before[i]!)).toEqual([]);
       }
     }

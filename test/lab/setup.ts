@@ -1,11 +1,11 @@
 /**
- * Before the lab tests: a host of each kind, in a lab of this run's own. It never meets a lab that a person
+ * Before the lab tests: what hosts of each kind boot from, in a lab of this run's own. It never meets a lab that a person
  * plays with, nor another run's, and what a killed run left is cleaned up by the next.
  */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { KINDS, type Lab, openLab, sweepLabs } from './lab.ts';
+import { type Lab, openLab, sweepLabs } from './lab.ts';
 
 const PARENT = '/var/tmp';
 const PREFIX = 'fleetmask-lab-test-';
@@ -28,10 +28,10 @@ export default async function setup(project: TestProject): Promise<(() => Promis
   try {
     lab = await openLab({ dir, say });
     await sweepLabs(PARENT, PREFIX);
-    await lab.hosts(KINDS.length);
-    const [missing] = lab.missing;
-    if (missing !== undefined && process.env.CI) throw new Error(`no ${missing[0]}: ${missing[1]}`);
-    project.provide('lab', { dir: lab.dir, missing: Object.fromEntries(lab.missing) });
+    const missing = await lab.build();
+    const [first] = missing;
+    if (first !== undefined && process.env.CI) throw new Error(`no ${first[0]}: ${first[1]}`);
+    project.provide('lab', { dir: lab.dir, missing: Object.fromEntries(missing) });
     return tearDown;
   } catch (error) {
     await tearDown();
