@@ -33,7 +33,7 @@ export async function crewOf(
   // loaded here, so that help and usage errors do not wait for the SSH library
   const [{ hostsOverOpenSsh, transportFor }, { keyRing }, { passwordsOf }] = await Promise.all([
     import('./transports.ts'),
-    import('../transport/identities.ts'),
+    import('../transport/identities/identities.ts'),
     import('./passwords.ts'),
   ]);
   const agentSocket = io.env.SSH_AUTH_SOCK || undefined;

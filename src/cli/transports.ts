@@ -2,11 +2,11 @@
 import { type Target, UsageError } from '../model/index.ts';
 import type { JournalHost } from '../run/journal.ts';
 import { needOfSsh, perHost } from '../transport/choice.ts';
-import type { HostKeyDefaults } from '../transport/host-key-policy.ts';
-import type { KeyRing } from '../transport/identities.ts';
-import { opensshTransport } from '../transport/openssh.ts';
+import type { HostKeyDefaults } from '../transport/host-keys/policy.ts';
+import type { KeyRing } from '../transport/identities/identities.ts';
+import { opensshTransport } from '../transport/openssh/openssh.ts';
 import type { LoginPassword } from '../transport/password.ts';
-import { ssh2Transport } from '../transport/ssh2.ts';
+import { ssh2Transport } from '../transport/ssh2/ssh2.ts';
 import type { Transport } from '../transport/transport.ts';
 
 export interface TransportFlags {

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { printable, type Target } from '../model/index.ts';
-import { type HostKeyDefaults, hostKeyPolicy, knownAs } from './host-key-policy.ts';
-import type { KeyRing } from './identities.ts';
-import { KnownHosts } from './known-hosts.ts';
+import { KnownHosts } from './host-keys/known-hosts.ts';
+import { type HostKeyDefaults, hostKeyPolicy, knownAs } from './host-keys/policy.ts';
+import type { KeyRing } from './identities/identities.ts';
 import type { Transport } from './transport.ts';
 
 /** Why a host needs ssh itself, a phrase each, safe to print; none: ssh2 will do. Connects to nothing, asks nobody. */

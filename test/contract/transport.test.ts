@@ -1,8 +1,8 @@
 import { describe, it } from 'vitest';
 import type { Target } from '../../src/model/index.ts';
-import { keyRing } from '../../src/transport/identities.ts';
-import { opensshTransport } from '../../src/transport/openssh.ts';
-import { ssh2Transport } from '../../src/transport/ssh2.ts';
+import { keyRing } from '../../src/transport/identities/identities.ts';
+import { opensshTransport } from '../../src/transport/openssh/openssh.ts';
+import { ssh2Transport } from '../../src/transport/ssh2/ssh2.ts';
 import type { Transport } from '../../src/transport/transport.ts';
 import { freePort, knownLine, noSshd, type Scratch, scratch, startSshd } from '../transport/openssh.ts';
 import { startServer } from '../transport/server.ts';

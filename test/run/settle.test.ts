@@ -12,8 +12,8 @@ import { rollBackHost, undoableOn } from '../../src/run/rollback.ts';
 import { stateOfRun } from '../../src/run/run-state.ts';
 import { type Job, settle } from '../../src/run/settle.ts';
 import type { Clock, Crew } from '../../src/run/visit.ts';
-import { keyRing } from '../../src/transport/identities.ts';
-import { ssh2Transport } from '../../src/transport/ssh2.ts';
+import { keyRing } from '../../src/transport/identities/identities.ts';
+import { ssh2Transport } from '../../src/transport/ssh2/ssh2.ts';
 import type { Transport } from '../../src/transport/transport.ts';
 import { faulty, type Script } from './faulty.ts';
 

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type Algorithms, algorithmsOf, emptyLists, offered } from '../../src/transport/algorithms.ts';
+import { type Algorithms, algorithmsOf, emptyLists, offered } from '../../src/transport/ssh2/algorithms.ts';
 import { connectionOf, dialler, faultOf, silent } from './dialling.ts';
 import { freePort, noSshd, scratch, startSshd } from './openssh.ts';
 import { startServer } from './server.ts';

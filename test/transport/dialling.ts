@@ -1,7 +1,7 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import type { Fault, Target } from '../../src/model/index.ts';
-import { keyRing } from '../../src/transport/identities.ts';
-import { type Ssh2Options, ssh2Transport } from '../../src/transport/ssh2.ts';
+import { keyRing } from '../../src/transport/identities/identities.ts';
+import { type Ssh2Options, ssh2Transport } from '../../src/transport/ssh2/ssh2.ts';
 import type { Connected, Connection, Failed } from '../../src/transport/transport.ts';
 import { knownLine, type Scratch } from './openssh.ts';
 

@@ -1,7 +1,7 @@
 import { unlinkSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type HostKeyChecking, hostKeys } from '../../src/transport/host-keys.ts';
-import { fingerprint } from '../../src/transport/known-hosts.ts';
+import { type HostKeyChecking, hostKeys } from '../../src/transport/host-keys/host-keys.ts';
+import { fingerprint } from '../../src/transport/host-keys/known-hosts.ts';
 import { scratch } from './openssh.ts';
 
 const files = scratch();

@@ -4,8 +4,8 @@ import { chmodSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UsageError } from '../../src/model/index.ts';
-import { openAgent } from '../../src/transport/agent.ts';
-import { type Identity, keyRing } from '../../src/transport/identities.ts';
+import { openAgent } from '../../src/transport/identities/agent.ts';
+import { type Identity, keyRing } from '../../src/transport/identities/identities.ts';
 import { scratch } from './openssh.ts';
 
 const files = scratch();

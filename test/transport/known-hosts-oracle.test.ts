@@ -4,8 +4,8 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, utimesSync, writeFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { hashedName, KnownHosts, type Verdict } from '../../src/transport/known-hosts.ts';
-import { knownHostsRecorder } from '../../src/transport/known-hosts-recorder.ts';
+import { hashedName, KnownHosts, type Verdict } from '../../src/transport/host-keys/known-hosts.ts';
+import { knownHostsRecorder } from '../../src/transport/host-keys/recorder.ts';
 import { scratch } from './openssh.ts';
 
 const files = scratch();

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { fingerprint, hashedName, type KnownHost, KnownHosts } from '../../src/transport/known-hosts.ts';
+import { fingerprint, hashedName, type KnownHost, KnownHosts } from '../../src/transport/host-keys/known-hosts.ts';
 import { scratch } from './openssh.ts';
 
 const files = scratch();

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Target } from '../../src/model/index.ts';
-import { type OpenSshOptions, opensshTransport } from '../../src/transport/openssh.ts';
+import { type OpenSshOptions, opensshTransport } from '../../src/transport/openssh/openssh.ts';
 import type { Connected, Failed } from '../../src/transport/transport.ts';
 import { connectionOf, faultOf, silent, startProxy } from './dialling.ts';
 import { knownLine, noSshd, type Sshd, scratch, startSshd } from './openssh.ts';

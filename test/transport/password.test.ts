@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { Secret } from '../../src/model/index.ts';
-import { keyRing } from '../../src/transport/identities.ts';
+import { keyRing } from '../../src/transport/identities/identities.ts';
 import { loginPassword } from '../../src/transport/password.ts';
 import { connectionOf, dialler, faultOf, silent, startProxy } from './dialling.ts';
 import { noSshd, scratch, startSshd } from './openssh.ts';

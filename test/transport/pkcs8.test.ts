@@ -1,7 +1,7 @@
 /** Keys in the form of openssl (`BEGIN PRIVATE KEY`), which ssh2 does not read by itself. */
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { afterAll, describe, expect, it } from 'vitest';
-import { keyRing } from '../../src/transport/identities.ts';
+import { keyRing } from '../../src/transport/identities/identities.ts';
 import { connectionOf, dialler } from './dialling.ts';
 import { noSshd, scratch, startSshd } from './openssh.ts';
 

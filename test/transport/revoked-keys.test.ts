@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { revokedKeys } from '../../src/transport/revoked-keys.ts';
+import { revokedKeys } from '../../src/transport/host-keys/revoked-keys.ts';
 import { connectionOf, dialler, faultOf } from './dialling.ts';
 import { scratch } from './openssh.ts';
 import { startServer } from './server.ts';

@@ -2,8 +2,8 @@ import { createRequire } from 'node:module';
 import { Socket } from 'node:net';
 import ssh2, { type Client } from 'ssh2';
 import { afterAll, describe, expect, it } from 'vitest';
-import { shorten } from '../../src/transport/ssh2-internals.ts';
-import { startLogin } from '../../src/transport/ssh2-login.ts';
+import { shorten } from '../../src/transport/ssh2/internals.ts';
+import { startLogin } from '../../src/transport/ssh2/login.ts';
 import { connectionOf, dialler, silent, startProxy } from './dialling.ts';
 import { noSshd, scratch, startSshd } from './openssh.ts';
 

@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import { afterAll, describe, expect, it } from 'vitest';
-import { keyRing } from '../../src/transport/identities.ts';
+import { keyRing } from '../../src/transport/identities/identities.ts';
 import { connectionOf, dialler, faultOf, silent } from './dialling.ts';
 import { noSshd, scratch, startSshd } from './openssh.ts';
 import { startServer } from './server.ts';

@@ -1,6 +1,6 @@
 /** The multiplexing socket of an ssh master, in proxy mode (OpenSSH's PROTOCOL.mux, and mux.c and channels.c for the framing). */
 import { connect, type Socket } from 'node:net';
-import { SshData, SshDataReader } from './ssh-data.ts';
+import { SshData, SshDataReader } from '../ssh-data.ts';
 
 /**
  * A stream of packets of the SSH connection protocol (RFC 4254), in clear: the master numbers the channels anew and does the

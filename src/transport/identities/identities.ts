@@ -1,9 +1,9 @@
 import pLimit from 'p-limit';
 import ssh2, { type ParsedKey } from 'ssh2';
-import { printable, UsageError } from '../model/index.ts';
+import { printable, UsageError } from '../../model/index.ts';
+import { fingerprint } from '../host-keys/known-hosts.ts';
 import { type Agent, openAgent } from './agent.ts';
 import { certificateBeside, type KeyFile, readKeyFile, SUPPORTED, unlock, unsupportedType } from './key-file.ts';
-import { fingerprint } from './known-hosts.ts';
 
 /** The keys of a run: read, unlocked and listed once, shared by all hosts. */
 export interface KeyRing {

@@ -1,6 +1,6 @@
 /** What an SSH certificate says of itself (OpenSSH's PROTOCOL.certkeys), for people who wonder why it is refused. Nothing is verified. */
-import { printable } from '../model/index.ts';
-import { SshDataReader } from './ssh-data.ts';
+import { printable } from '../../model/index.ts';
+import { SshDataReader } from '../ssh-data.ts';
 
 export interface Certificate {
   readonly kind: 'user' | 'host';

@@ -1,5 +1,5 @@
 import type { Client, ClientChannel, ParsedKey } from 'ssh2';
-import type { Login } from './ssh2-login.ts';
+import type { Login } from './login.ts';
 
 /**
  * The one place that touches private fields of ssh2, pinned at 1.17.0. They save three round trips of ten from the first

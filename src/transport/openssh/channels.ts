@@ -1,9 +1,9 @@
 /** The SSH connection protocol (RFC 4254) as a client that runs commands: session channels, and nothing that a server asks for. */
 import { EventEmitter } from 'node:events';
-import { printable } from '../model/index.ts';
-import type { CommandChannel, CommandLink } from './exec.ts';
-import type { MuxStream } from './openssh-mux.ts';
-import { SshData, type SshDataReader } from './ssh-data.ts';
+import { printable } from '../../model/index.ts';
+import type { CommandChannel, CommandLink } from '../exec.ts';
+import { SshData, type SshDataReader } from '../ssh-data.ts';
+import type { MuxStream } from './mux.ts';
 
 /** Message numbers, RFC 4250 §4.1.2. */
 const MESSAGE = {

@@ -1,12 +1,12 @@
 /** Why ssh did not get in, from what it said, as the fault that ssh2's failure would be. */
-import { type Fault, fault, printable, type Target } from '../model/index.ts';
-import type { HostKeyPolicy } from './host-key-policy.ts';
-import { knownAs } from './host-key-policy.ts';
-import { knownHostsName } from './known-hosts.ts';
-import type { SshLog } from './openssh-log.ts';
-import { askPassword, noUsableKey, TOO_MANY_HINT, wantsFurtherMethod } from './refused-login.ts';
-import { explain, type Failure, type SshError } from './ssh2-failure.ts';
-import { peerOf } from './wire.ts';
+import { type Fault, fault, printable, type Target } from '../../model/index.ts';
+import { knownHostsName } from '../host-keys/known-hosts.ts';
+import type { HostKeyPolicy } from '../host-keys/policy.ts';
+import { knownAs } from '../host-keys/policy.ts';
+import { askPassword, noUsableKey, TOO_MANY_HINT, wantsFurtherMethod } from '../refused-login.ts';
+import { explain, type Failure, type SshError } from '../ssh2/failure.ts';
+import { peerOf } from '../wire.ts';
+import type { SshLog } from './log.ts';
 
 export interface Refused {
   readonly target: Target;

@@ -1,6 +1,6 @@
-import { type Fault, fault, printable } from '../model/index.ts';
-import type { Step } from './attempts.ts';
-import type { Dropped } from './greeting.ts';
+import { type Fault, fault, printable } from '../../model/index.ts';
+import type { Step } from '../attempts.ts';
+import type { Dropped } from '../greeting.ts';
 
 /** What ended an attempt, as ssh2 and the socket under it tell. */
 export interface Ending {

@@ -1,17 +1,17 @@
 import ssh2, { type AuthHandlerMiddleware, type ConnectConfig } from 'ssh2';
-import { type Fault, fault, type Target } from '../model/index.ts';
+import { type Fault, fault, type Target } from '../../model/index.ts';
+import type { Attempt, Step, Stop } from '../attempts.ts';
+import { greeting } from '../greeting.ts';
+import type { HostKeyCheck } from '../host-keys/host-keys.ts';
+import type { Identities } from '../identities/identities.ts';
+import type { LoginPassword } from '../password.ts';
+import type { Description } from '../transport.ts';
+import { peerOf, type Wire } from '../wire.ts';
 import { offered } from './algorithms.ts';
-import type { Attempt, Step, Stop } from './attempts.ts';
-import { greeting } from './greeting.ts';
-import type { HostKeyCheck } from './host-keys.ts';
-import type { Identities } from './identities.ts';
-import type { LoginPassword } from './password.ts';
-import { explain, type SshError } from './ssh2-failure.ts';
-import { type Purpose, type Shortcuts, shorten } from './ssh2-internals.ts';
-import { type Link, openLink } from './ssh2-link.ts';
-import { type Next, startLogin } from './ssh2-login.ts';
-import type { Description } from './transport.ts';
-import { peerOf, type Wire } from './wire.ts';
+import { explain, type SshError } from './failure.ts';
+import { type Purpose, type Shortcuts, shorten } from './internals.ts';
+import { type Link, openLink } from './link.ts';
+import { type Next, startLogin } from './login.ts';
 
 export interface Dial {
   readonly target: Target;

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { type Fault, fault, printable } from '../model/index.ts';
-import { type Algorithms, offered } from './algorithms.ts';
+import { type Fault, fault, printable } from '../../model/index.ts';
+import { type Algorithms, offered } from '../ssh2/algorithms.ts';
 import {
   fingerprint,
   type HostAddress,
@@ -11,7 +11,7 @@ import {
   type Objection,
   type Verdict,
 } from './known-hosts.ts';
-import { type KnownHostsRecorder, knownHostsRecorder } from './known-hosts-recorder.ts';
+import { type KnownHostsRecorder, knownHostsRecorder } from './recorder.ts';
 import { type RevokedKeys, revokedKeys } from './revoked-keys.ts';
 
 /** `accept-new` trusts and records a host never seen before; a key that changed is refused all the same. */

@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type SshLog, sshLog } from './openssh-log.ts';
-import { type MuxStream, openMux } from './openssh-mux.ts';
+import { type SshLog, sshLog } from './log.ts';
+import { type MuxStream, openMux } from './mux.ts';
 
 export interface Master {
   readonly log: SshLog;

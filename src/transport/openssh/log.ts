@@ -1,9 +1,9 @@
 /** What ssh says on its standard error while it logs in: how far it got, and what it found wrong. */
 
-import { printable } from '../model/index.ts';
-import type { Step } from './attempts.ts';
-import type { Dropped } from './greeting.ts';
-import type { AuthStep, Description } from './transport.ts';
+import { printable } from '../../model/index.ts';
+import type { Step } from '../attempts.ts';
+import type { Dropped } from '../greeting.ts';
+import type { AuthStep, Description } from '../transport.ts';
 
 /**
  * Read at LogLevel DEBUG1. What decides about anything is in the lines without `debug1:`, whose texts have been the same for

@@ -1,7 +1,7 @@
 /** A target → the words of an ssh command line. Everything that fleetmask has decided is said; the rest is ssh_config's. */
-import type { Target } from '../model/index.ts';
-import type { HostKeyPolicy } from './host-key-policy.ts';
-import { isAtLeast, type Version } from './openssh-program.ts';
+import type { Target } from '../../model/index.ts';
+import type { HostKeyPolicy } from '../host-keys/policy.ts';
+import { isAtLeast, type Version } from './program.ts';
 
 export interface SshSettings {
   readonly version: Version;

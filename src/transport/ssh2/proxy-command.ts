@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { Duplex } from 'node:stream';
-import { printable } from '../model/index.ts';
-import { destroyLater, type Wire } from './wire.ts';
+import { printable } from '../../model/index.ts';
+import { destroyLater, type Wire } from '../wire.ts';
 
 const STDERR_KEPT = 1024;
 /** What shells end with where the program is not there, or is none. */

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import pLimit from 'p-limit';
-import { keyTypeOf } from './known-hosts.ts';
+import { keyTypeOf } from '../host-keys/known-hosts.ts';
 
 /**
  * A client of the ssh-agent protocol (draft-ietf-sshm-ssh-agent): list and sign, nothing else. ssh2 has one, but it drops

@@ -1,4 +1,4 @@
-import type { Target } from '../model/index.ts';
+import type { Target } from '../../model/index.ts';
 import type { HostKeyChecking } from './host-keys.ts';
 import type { HostAddress } from './known-hosts.ts';
 

@@ -1,10 +1,10 @@
 import type { AnyAuthMethod, KeyboardInteractiveAuthMethod } from 'ssh2';
-import { type Fault, fault, printable } from '../model/index.ts';
-import type { Identities, Identity } from './identities.ts';
+import { type Fault, fault, printable } from '../../model/index.ts';
+import type { Identities, Identity } from '../identities/identities.ts';
+import type { Loan, LoginPassword } from '../password.ts';
+import { askPassword, noUsableKey, PASSWORD_METHODS, TOO_MANY_HINT, wantsFurtherMethod } from '../refused-login.ts';
+import type { AuthStep } from '../transport.ts';
 import { OneIdentity } from './one-identity.ts';
-import type { Loan, LoginPassword } from './password.ts';
-import { askPassword, noUsableKey, PASSWORD_METHODS, TOO_MANY_HINT, wantsFurtherMethod } from './refused-login.ts';
-import type { AuthStep } from './transport.ts';
 
 /**
  * One login: offers the identities one after the other, then the password where there is one, follows a server that wants

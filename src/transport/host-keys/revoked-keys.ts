@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import ssh2 from 'ssh2';
-import { printable } from '../model/index.ts';
-import { SUPPORTED } from './key-file.ts';
+import { printable } from '../../model/index.ts';
+import { SUPPORTED } from '../identities/key-file.ts';
 import { keyTypeOf } from './known-hosts.ts';
 
 /**

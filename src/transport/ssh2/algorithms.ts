@@ -2,8 +2,8 @@
  * What is offered in the key exchange and in the login. ssh_config's lists are followed as far as ssh2 has the algorithms:
  * a name by itself is taken although it is weak, for somebody wrote it down for a host that has nothing better.
  */
-import { type Fault, fault, printable, type Target } from '../model/index.ts';
-import { compilePattern } from './ssh-config/pattern.ts';
+import { type Fault, fault, printable, type Target } from '../../model/index.ts';
+import { compilePattern } from '../ssh-config/pattern.ts';
 
 interface Kind {
   /** As ssh_config calls it. */

@@ -1,9 +1,9 @@
 /** What may have kept ssh from using an identity: it says little about that itself. */
 import { readFile } from 'node:fs/promises';
-import { printable, type Target } from '../model/index.ts';
-import { objection, readCertificate } from './certificate.ts';
-import { readKeyFile } from './key-file.ts';
-import type { OfferedKey } from './openssh-log.ts';
+import { printable, type Target } from '../../model/index.ts';
+import { objection, readCertificate } from '../identities/certificate.ts';
+import { readKeyFile } from '../identities/key-file.ts';
+import type { OfferedKey } from './log.ts';
 
 /** A phrase for each, safe to print. Never rejects. */
 export async function identityRemarks(target: Target, offered: readonly OfferedKey[]): Promise<readonly string[]> {

@@ -1,19 +1,19 @@
 import pLimit from 'p-limit';
-import { type Fault, printable, type Target } from '../model/index.ts';
+import { type Fault, printable, type Target } from '../../model/index.ts';
+import { attempts, givenUp, type Stopper, unlessAborted } from '../attempts.ts';
+import { startCommand } from '../exec.ts';
+import { type HostKeyCheck, type HostKeys, hostKeys } from '../host-keys/host-keys.ts';
+import { type HostKeyDefaults, hostKeyPolicy, knownAs } from '../host-keys/policy.ts';
+import type { Identities, KeyRing } from '../identities/identities.ts';
+import type { LoginPassword } from '../password.ts';
+import type { Connected, Connection, Description, Failed, Transport } from '../transport.ts';
+import { tcpWire, type Wire } from '../wire.ts';
 import { nothingToOffer } from './algorithms.ts';
-import { attempts, givenUp, type Stopper, unlessAborted } from './attempts.ts';
 import { openBastions } from './bastions.ts';
-import { startCommand } from './exec.ts';
-import { type HostKeyDefaults, hostKeyPolicy, knownAs } from './host-key-policy.ts';
-import { type HostKeyCheck, type HostKeys, hostKeys } from './host-keys.ts';
-import type { Identities, KeyRing } from './identities.ts';
-import type { LoginPassword } from './password.ts';
+import { type Dialled, dial } from './dial.ts';
+import type { Purpose } from './internals.ts';
+import type { Link } from './link.ts';
 import { commandWire } from './proxy-command.ts';
-import { type Dialled, dial } from './ssh2-dial.ts';
-import type { Purpose } from './ssh2-internals.ts';
-import type { Link } from './ssh2-link.ts';
-import type { Connected, Connection, Description, Failed, Transport } from './transport.ts';
-import { tcpWire, type Wire } from './wire.ts';
 
 export interface Ssh2Options extends HostKeyDefaults {
   /** From the first TCP packet to being logged in, retries included; also what a command may take to be started. */

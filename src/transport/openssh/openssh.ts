@@ -1,17 +1,17 @@
 import pLimit from 'p-limit';
-import { type Fault, fault, printable, type Target } from '../model/index.ts';
-import { type Attempt, attempts, givenUp, type Stop, type Stopper } from './attempts.ts';
-import { type CommandLink, startCommand } from './exec.ts';
-import { type HostKeyDefaults, hostKeyPolicy } from './host-key-policy.ts';
-import { masterArguments } from './openssh-arguments.ts';
-import { openChannels } from './openssh-channels.ts';
-import { explainRefusal, isRevoked, lastWords } from './openssh-failure.ts';
-import { identityRemarks } from './openssh-identities.ts';
-import { type Master, startMaster } from './openssh-master.ts';
-import { findSsh, type SshProgram } from './openssh-program.ts';
-import { runProgram } from './program.ts';
-import type { Connected, Failed, Transport } from './transport.ts';
-import { peerOf } from './wire.ts';
+import { type Fault, fault, printable, type Target } from '../../model/index.ts';
+import { type Attempt, attempts, givenUp, type Stop, type Stopper } from '../attempts.ts';
+import { type CommandLink, startCommand } from '../exec.ts';
+import { type HostKeyDefaults, hostKeyPolicy } from '../host-keys/policy.ts';
+import { runProgram } from '../program.ts';
+import type { Connected, Failed, Transport } from '../transport.ts';
+import { peerOf } from '../wire.ts';
+import { masterArguments } from './arguments.ts';
+import { openChannels } from './channels.ts';
+import { explainRefusal, isRevoked, lastWords } from './failure.ts';
+import { identityRemarks } from './identities.ts';
+import { type Master, startMaster } from './master.ts';
+import { findSsh, type SshProgram } from './program.ts';
 
 export interface OpenSshOptions extends HostKeyDefaults {
   /** From the first TCP packet to being logged in, retries included; also what a command may take to be started. */

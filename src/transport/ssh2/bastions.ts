@@ -1,10 +1,10 @@
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { ClientChannel } from 'ssh2';
-import { type Fault, fault, printable, type Target } from '../model/index.ts';
-import type { Stop } from './attempts.ts';
-import type { Dialled } from './ssh2-dial.ts';
-import type { Link } from './ssh2-link.ts';
-import { destroyLater, peerOf, type Wire } from './wire.ts';
+import { type Fault, fault, printable, type Target } from '../../model/index.ts';
+import type { Stop } from '../attempts.ts';
+import { destroyLater, peerOf, type Wire } from '../wire.ts';
+import type { Dialled } from './dial.ts';
+import type { Link } from './link.ts';
 
 /** The bastions of a run. Each is logged in to once, however many hosts are behind it, and again after it was lost. */
 export interface Bastions {

@@ -1,8 +1,8 @@
 import type { Client, ClientChannel } from 'ssh2';
-import { printable } from '../model/index.ts';
-import type { CommandLink } from './exec.ts';
-import type { Shortcuts } from './ssh2-internals.ts';
-import type { Wire } from './wire.ts';
+import { printable } from '../../model/index.ts';
+import type { CommandLink } from '../exec.ts';
+import type { Wire } from '../wire.ts';
+import type { Shortcuts } from './internals.ts';
 
 /** An authenticated ssh2 connection, with the wire under it, which alone can end it for certain. */
 export interface Link extends CommandLink {

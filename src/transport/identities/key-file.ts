@@ -2,8 +2,8 @@ import { createPrivateKey, type KeyObject, sign as signWith } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import ssh2, { type ParsedKey } from 'ssh2';
-import { printable } from '../model/index.ts';
-import { keyTypeOf } from './known-hosts.ts';
+import { printable } from '../../model/index.ts';
+import { keyTypeOf } from '../host-keys/known-hosts.ts';
 
 /** A private key file after one look at it. */
 export type KeyFile =

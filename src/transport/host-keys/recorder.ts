@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { printable } from '../model/index.ts';
+import { printable } from '../../model/index.ts';
 import { type HostAddress, hashedName, KnownHosts, keyTypeOf, knownHostsName, type Objection } from './known-hosts.ts';
 import { underLock } from './lock-file.ts';
 
