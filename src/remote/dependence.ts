@@ -9,6 +9,7 @@ const NEEDS = [
   ['RequisiteOf', 'Requisite'],
   ['BoundBy', 'BindsTo'],
   ['ConsistsOf', 'PartOf'],
+  ['PropagatesStopTo', 'StopPropagatedFrom'],
 ] as const;
 
 /** Null where the host told nothing of its session, as when it was not asked. */

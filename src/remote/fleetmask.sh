@@ -33,9 +33,10 @@ bus_dirs='/etc/dbus-1/system-services /run/dbus-1/system-services /usr/local/sha
 
 unit_properties='-pId -pNames -pLoadState -pActiveState -pSubState -pResult -pUnitFileState -pFragmentPath -pSourcePath
 -pCanStart -pRefuseManualStop -pMainPID -pControlGroup -pKillMode -pTransient -pPerpetual
--pTriggeredBy -pTriggers -pAccept -pTimersMonotonic -pRequiredBy -pRequisiteOf -pBoundBy -pConsistsOf'
+-pTriggeredBy -pTriggers -pAccept -pTimersMonotonic -pRequiredBy -pRequisiteOf -pBoundBy -pConsistsOf -pPropagatesStopTo'
 
-related_properties='-pId -pLoadState -pActiveState -pSubState -pTriggeredBy -pRequiredBy -pRequisiteOf -pBoundBy -pConsistsOf'
+related_properties='-pId -pLoadState -pActiveState -pSubState -pTriggeredBy -pRequiredBy -pRequisiteOf -pBoundBy -pConsistsOf
+-pPropagatesStopTo'
 
 guard_properties='-pNames -pMainPID -pTriggers -pListen'
 
@@ -135,7 +136,7 @@ show() {
           CanStart=*) can=${line#*=} ;;
           Names=*) names="$names ${line#*=}" ;;
           TriggeredBy=*) relations="$relations ${line#*=}" wakers="$wakers ${line#*=}" ;;
-          RequiredBy=* | RequisiteOf=* | BoundBy=* | ConsistsOf=*) relations="$relations ${line#*=}" ;;
+          RequiredBy=* | RequisiteOf=* | BoundBy=* | ConsistsOf=* | PropagatesStopTo=*) relations="$relations ${line#*=}" ;;
           MainPID=0 | MainPID=*[!0-9]*) ;;
           MainPID=*) main_pids="$main_pids ${line#*=}" ;;
           BusName=*) bus_names="$bus_names ${line#*=}" ;;

@@ -52,6 +52,33 @@ describeLab('a mask is refused', (lab) => {
     });
   });
 
+  it('of what hands its stop on to sshd; what it hands its stop on to else is put back with it', async () => {
+    // since systemd 249
+    const some = hosts.filter(({ kind }) => kind.systemd >= 249);
+    const ends = (name: string) => `[Unit]\nPropagatesStopTo=${name}\n${daemon()}`;
+    await Promise.all(
+      some.map((host) =>
+        sh(
+          host,
+          `${unit('cutter.service', ends('ssh.service'))} ${unit('hub.service', ends('spoke.service'))}
+          ${unit('spoke.service', daemon())} ${RELOAD} systemctl start cutter hub spoke`,
+        ),
+      ),
+    );
+    const run = await operator.do('mask cutter --now', some);
+    for (const host of some) {
+      expect(message(run, host)).toBe(
+        'cutter.service ← ssh.service (StopPropagatedFrom), in which this session’s sshd runs',
+      );
+    }
+    await masksAndPutsBack(operator, some, {
+      given: ':',
+      ask: 'mask hub --now',
+      compared: ['hub.service', 'spoke.service'],
+      held: ['hub.service'],
+    });
+  });
+
   it('of what a target of the boot requires', async () => {
     for (const target of ['multi-user.target', 'sysinit.target']) {
       const given = `${unit('needed.service', `[Unit]\nDefaultDependencies=no\n${daemon()}`)}
@@ -194,6 +221,24 @@ describeLab('where a socket takes the connections', (lab) => {
         () => 'ssh.service is a way into the host, and active',
       );
     });
+  });
+
+  it.each(['root', 'op'])('a program on the host that hands the connection on is refused to %s', async (user) => {
+    await Promise.all(
+      hosts.map((host) =>
+        sh(
+          host,
+          `${unit('relay.socket', `[Socket]\nListenStream=${host.address}:2210`)}
+          ${unit('relay.service', `[Service]\nExecStart=/lib/systemd/systemd-socket-proxyd ${host.address}:${host.port}`)}
+          ${RELOAD} systemctl start relay.socket`,
+        ),
+      ),
+    );
+    const ask = (name: string) => through(user, `mask ${name} --now`, 2210);
+    const runs = 'relay.service, in which this session’s systemd-socket- runs';
+    protectedBy(await ask('relay.service'), () => runs);
+    protectedBy(await ask('relay.socket'), () => `relay.socket starts ${runs}`);
+    protectedBy(await ask('ssh.service'), () => 'ssh.service, in which this session’s sshd runs');
   });
 
   it('for one process (Accept=no), its socket is refused with what it starts', async () => {
