@@ -22,7 +22,7 @@ const MANAGEMENT: readonly (readonly [names: RegExp, is: string])[] = [
   [/^(?:sshd?|dropbear)(?:@.*)?\.(?:service|socket)$/, 'a way into the host'],
   [/^(?:sshd-keygen(?:@.*)?|ssh-host-keys?|dropbearkey)\.(?:service|target)$/, 'what makes the host keys of sshd'],
   [
-    /^(?:tailscaled|wg-quick@.*|openvpn(?:-client|-server)?(?:@.*)?|strongswan.*|teleport)\.service$/,
+    /^(?:tailscaled|wg-quick@.*|openvpn(?:-client|-server)?(?:@.*)?|strongswan.*|ipsec|zerotier-one|netbird|nebula(?:@.*)?|cloudflared(?:@.*)?|autossh(?:@.*)?|sslh(?:[@-].*)?|teleport)\.service$/,
     'a way into the host',
   ],
   [
@@ -31,7 +31,7 @@ const MANAGEMENT: readonly (readonly [names: RegExp, is: string])[] = [
   ],
   [/^serial-getty@.*\.service$/, 'the console, the last way into the host'],
   [
-    /^(?:NetworkManager|systemd-networkd|networking|ifup@.*|wickedd?(?:-.*)?|dhcpcd(?:@.*)?|dhclient(?:@.*)?|wpa_supplicant(?:@.*)?)\.(?:service|socket)$/,
+    /^(?:NetworkManager|systemd-networkd|networking|network|netctl(?:-auto)?@.*|connman|iwd|ifup@.*|wickedd?(?:-.*)?|dhcpcd(?:@.*)?|dhclient(?:@.*)?|wpa_supplicant(?:@.*)?)\.(?:service|socket)$/,
     'in charge of network interfaces',
   ],
   [/^(?:sssd(?:-(?:nss|pam|pam-priv|sudo))?|nslcd|winbindd?)\.(?:service|socket)$/, 'where accounts come from'],

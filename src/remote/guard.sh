@@ -16,9 +16,22 @@ tell_guard() {
 }
 
 # The processes from this program up to where the session comes from, each with its unit; and the server's end of the
-# connection. sudo takes SSH_CONNECTION away from us, but has it itself.
+# connection. sudo takes SSH_CONNECTION away from us, but has it itself. A session that comes from the host itself was
+# handed on by a program there, which it hangs on just as much.
 tell_session() {
-  served=no connection=${SSH_CONNECTION-} up=$$
+  served=no connection=${SSH_CONNECTION-}
+  tell_processes $$
+  set -- $connection
+  client=${1-} client_port=${2-} address=${3-} port=${4-}
+  client_port=${client_port%%[!0-9]*} port=${port%%[!0-9]*}
+  [ -n "$port" ] || return 0
+  [ "$served" = yes ] || find_listener
+  case $client in 127.* | ::1 | "$address") find_relay ;; esac
+}
+
+# From a process upwards.
+tell_processes() {
+  up=$1
   while [ "$up" -gt 1 ] && [ -r "$root/proc/$up/status" ]; do
     process='' parent=0
     while read -r key text; do
@@ -38,11 +51,24 @@ tell_session() {
     fi
     up=$parent
   done
-  set -- $connection
-  client=${1-} address=${3-} port=${4-}
-  port=${port%%[!0-9]*}
-  if [ "$served$port" = no ] || [ "$served" = yes ]; then return 0; fi
-  find_listener
+}
+
+# Who has the other end of the connection.
+find_relay() {
+  [ -n "$main_pids" ] && [ -n "$client_port" ] || return 0
+  ends=$(printf ':%04X [0-9A-F]+:%04X 01 ' "$client_port" "$port")
+  # shellcheck disable=SC2046 # words
+  set -- $(exec grep -hE "$ends" "$root/proc/net/tcp" "$root/proc/net/tcp6" 2>/dev/null)
+  case ${10-} in '' | 0 | *[!0-9]*) return 0 ;; esac
+  end="socket:[${10}]"
+  set +f
+  # shellcheck disable=SC2010 # the names are numbers
+  descriptors=$nl$(ls -l "$root"/proc/[0-9]*/fd 2>/dev/null | grep -F -e /fd: -e "$end")
+  set -f
+  case $descriptors in *" -> $end"*) ;; *) return 0 ;; esac
+  descriptors=${descriptors%%" -> $end"*}
+  descriptors=${descriptors##*"$nl$root/proc/"}
+  tell_processes "${descriptors%%/*}"
 }
 
 # Into $holder: the innermost unit of a process. The units of a user's own manager are not the system's.
