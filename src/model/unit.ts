@@ -50,6 +50,11 @@ export function witnessOf(template: string): string {
   return template.replace('@.', '@fleetmask-witness.');
 }
 
+/** The name under which systemd tells of a unit. */
+export function shownName(unit: string): string {
+  return isTemplate(unit) ? witnessOf(unit) : unit;
+}
+
 /** The pattern of a template's loaded instances, in systemctl's own language. */
 export function instancesOf(template: string): string {
   return template.replace('@.', '@*.');

@@ -11,6 +11,7 @@ import {
   type PriorState,
   type StartProbe,
   type StepResult,
+  shownName,
   stateOf,
   templateOf,
   type UnitFacts,
@@ -44,6 +45,19 @@ export function unread(units: readonly UnitPlan[]): UnitReport[] {
 /** The report of units that are as asked already: the probe has just read them. */
 export function asRead(units: readonly UnitPlan[]): UnitReport[] {
   return unread(units).map((unit) => ({ ...unit, after: unit.before }));
+}
+
+/** The report of units that were read once more: what is read last is what is true. */
+export function readAgain(units: readonly UnitReport[], read: readonly UnitFacts[]): UnitReport[] {
+  return units.map((unit) => {
+    const shown = read.find(({ names }) => names.includes(shownName(unit.unit)));
+    return { ...unit, after: shown ? stateOf(shown) : null, notes: [] };
+  });
+}
+
+/** The same on a later visit, which found them as the run had left them. */
+export function readLater(units: readonly UnitReport[], read: readonly UnitFacts[]): UnitReport[] {
+  return readAgain(units, read).map((unit, index) => ({ ...unit, before: units[index]!.after, leftovers: 0 }));
 }
 
 /** Judges an apply. A refusal that came before the first change is `untouched`. */

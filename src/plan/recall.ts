@@ -9,15 +9,14 @@ import {
   fault,
   instancesOf,
   isRunning,
-  isTemplate,
   type Prior,
   type PriorState,
   type Receipt,
+  shownName,
   stateOf,
   templateOf,
   type UnitPlan,
   type UnitReport,
-  witnessOf,
 } from '../model/index.ts';
 import { judge, unread } from './judge.ts';
 
@@ -113,13 +112,12 @@ export function wayBack(
 /** The units of a change of which no plan is at hand: under the names that were linked, or else tried or stopped. */
 export function unitsFrom({ change, prior }: Pick<Deed, 'change' | 'prior'>, asked: readonly string[]): UnitPlan[] {
   const linked = [...change.links, ...change.displaces, ...change.removes].map(baseOf);
-  const shown = (unit: string) => (isTemplate(unit) ? witnessOf(unit) : unit);
-  const covered = new Set(linked.map(shown));
+  const covered = new Set(linked.map(shownName));
   const others = [...change.attempts, ...(change.attempts.length === 0 ? change.stops : [])].filter(
     (id) => !covered.has(id),
   );
   return [...new Set([...linked, ...others])].map((unit) => {
-    const shownAs = shown(unit);
+    const shownAs = shownName(unit);
     const { load, file, active } = prior.states.find(({ id }) => id === shownAs) ?? { load: '', file: '', active: '' };
     const names = asked.filter((name) => unit === name || unit.startsWith(`${name}.`));
     return {

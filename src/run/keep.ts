@@ -7,20 +7,19 @@ import {
   type FaultKind,
   fault,
   type HostReport,
-  isTemplate,
   type KeepOrder,
   type SwitchEnd,
+  shownName,
   type UnitPlan,
   type UnitReport,
-  witnessOf,
 } from '../model/index.ts';
-import { judge, refusalOf, unread } from '../plan/judge.ts';
+import { judge, readLater, refusalOf, unread } from '../plan/judge.ts';
 import { namesToProbe, parseQuery } from '../plan/resolve.ts';
 import type { Kept, Reply, Session } from '../remote/session.ts';
 import type { JournalHost } from './journal.ts';
 import type { Intent } from './run-state.ts';
-import { hostTime, ourTime, rfc3339 } from './switch.ts';
-import { contextOf, record, type UndoJob } from './undo.ts';
+import { endOf, hostTime, ourTime, timesLeft } from './switch.ts';
+import { contextOf, otherMachine, record, type UndoJob } from './undo.ts';
 import { type Crew, call, type Ending, visit } from './visit.ts';
 
 /** What is asked of every changed host of a run. */
@@ -57,18 +56,15 @@ export async function keepHost(host: JournalHost, changed: Changed, job: KeepJob
   const asking = { ...crew, wishes };
   const visited = await visit(host, asking, namesToProbe(job.ask.units.map(parseQuery)), async (session, _, until) => {
     const { facts } = session;
-    const units = asNow(before.units, facts.units);
-    const { machineId } = intent.prior;
-    if (machineId !== null && facts.machineId !== machineId) {
-      const message = `this is another machine than the run changed (machine id ${facts.machineId ?? 'unknown'})`;
-      return { outcome: 'refused', units, fault: fault('stale-plan', message) };
-    }
+    const units = readLater(before.units, facts.units);
+    const other = otherMachine(intent.prior, facts);
+    if (other !== null) return { outcome: 'refused', units, fault: other };
     if (facts.privilege.kind === 'none') {
       const { why, hint } = facts.privilege;
       return { outcome: 'refused', units, fault: fault('no-privilege', `no root privilege: ${why}`, hint) };
     }
     if (!facts.receipts.some(({ run }) => run === job.run))
-      return putItselfBack(units, endOf(session, job), facts, job, crew);
+      return putItselfBack(units, endOf(session, job.run), facts, job, crew);
     const broken = brokenBy(before, intent, evidenceOf(facts), job);
     return keep(host, changed, job, asking, session, until, broken);
   });
@@ -133,7 +129,7 @@ function judged(
   wasBroken: Fault | null,
 ): Ending {
   const { evidence, switch: standing, end } = kept;
-  const units = asNow(before.units, evidence.units);
+  const units = readLater(before.units, evidence.units);
   const refused = refusalOf(evidence);
   if (refused) return { outcome: 'refused', units, fault: refused, ...timesOf(before) };
   if (!evidence.receipt) return putItselfBack(units, end, facts, job, crew);
@@ -146,10 +142,7 @@ function judged(
     return { outcome: 'stranded', units, fault: fault(lateness(job), message, ROLLBACK) };
   }
   if (wasBroken) return { outcome: 'refused', units, fault: wasBroken, ...timesOf(before) };
-  const times = {
-    ...(typeof standing.confirmLeft === 'number' && { confirmBy: inSeconds(standing.confirmLeft, crew) }),
-    ...(standing.expires !== null && { expiresAt: ourTime(standing.expires, facts, crew.clock) }),
-  };
+  const times = timesLeft(standing, facts, crew.clock);
   const waits = standing.confirmLeft !== null || standing.expires !== null;
   const unproved = waits ? standing.timer !== 'waiting' : standing.timer !== 'none';
   if (unproved || (job.keep.command === 'confirm' && standing.confirmLeft !== null)) {
@@ -202,11 +195,10 @@ function brokenBy(before: HostReport, intent: Intent, evidence: Evidence, { ask 
 
 function planned(unit: UnitReport): UnitPlan {
   const { asked, before, triggers, steps } = unit;
-  const shownAs = isTemplate(unit.unit) ? witnessOf(unit.unit) : unit.unit;
   return {
     asked,
     unit: unit.unit,
-    shownAs,
+    shownAs: shownName(unit.unit),
     before: before ?? { load: '', file: '', active: '' },
     triggers,
     steps,
@@ -219,27 +211,8 @@ function evidenceOf({ units, paths }: Facts): Evidence {
   return { refused: null, steps: [], units, paths, left: [], foreign: [], receipt: true };
 }
 
-/** The proof of the run stands; what is true now is new. */
-function asNow(units: readonly UnitReport[], read: Facts['units']): UnitReport[] {
-  return units.map((unit) => {
-    const shownAs = planned(unit).shownAs;
-    const now = read.find(({ names }) => names.includes(shownAs));
-    return {
-      ...unit,
-      before: unit.after,
-      after: now ? { load: now.load, file: now.file, active: now.active } : null,
-      leftovers: 0,
-      notes: [],
-    };
-  });
-}
-
 function unseen(units: readonly UnitReport[]): UnitReport[] {
   return unread(units.map(planned));
-}
-
-function endOf({ ends }: Session, { run }: KeepJob): SwitchEnd | null {
-  return ends.find((each) => each.run === run) ?? null;
 }
 
 function leftAlone({ outcome }: HostReport): boolean {
@@ -257,8 +230,4 @@ function promised(before: HostReport, { fault: problem }: HostReport): Partial<H
 
 function timesOf({ confirmBy, expiresAt }: HostReport): Pick<HostReport, 'confirmBy' | 'expiresAt'> {
   return { ...(confirmBy && { confirmBy }), ...(expiresAt && { expiresAt }) };
-}
-
-function inSeconds(seconds: number, { clock }: Crew): string {
-  return rfc3339(Date.parse(clock.date()) + seconds * 1000);
 }

@@ -4,14 +4,13 @@
  * none of those does anything any more, however late it arrives.
  */
 import { type Facts, type Fault, fault, type HostReport, type Receipt } from '../model/index.ts';
-import { unread } from '../plan/judge.ts';
+import { readAgain, unread } from '../plan/judge.ts';
 import { type Deed, find, namesOf, wayBack } from '../plan/recall.ts';
 import type { Session } from '../remote/session.ts';
 import { notStarted } from './fleet.ts';
 import type { JournalHost } from './journal.ts';
-import { afterUndo } from './settle.ts';
 import { timesNow } from './switch.ts';
-import { record, type UndoJob, undoHost } from './undo.ts';
+import { notPutBack, otherMachine, record, type UndoJob, undoHost } from './undo.ts';
 import { type Crew, type Ending, visit } from './visit.ts';
 
 /** A host in doubt. */
@@ -62,10 +61,8 @@ async function settled(host: JournalHost, doubt: Doubt, job: UndoJob, crew: Crew
   const { facts } = session;
   const { change, prior } = doubt;
   const unseen = unread(doubt.units);
-  if (prior.machineId !== null && facts.machineId !== prior.machineId) {
-    const message = `another machine answers here than the run changed (machine id ${facts.machineId ?? 'unknown'})`;
-    return { outcome: 'refused', units: unseen, fault: fault('stale-plan', message, ANOTHER) };
-  }
+  const other = otherMachine(prior, facts);
+  if (other !== null) return { outcome: 'refused', units: unseen, fault: other };
   if (facts.privilege.kind === 'none') {
     const { why, hint } = facts.privilege;
     return {
@@ -94,13 +91,10 @@ async function settled(host: JournalHost, doubt: Doubt, job: UndoJob, crew: Crew
     session,
     firstSeq,
   );
-  const units = afterUndo(found.units, doubt, undone.evidence);
-  if (undone.fault === null) return { outcome: 'rolled-back', units, fault: cause };
-  return { outcome: 'stranded', units, fault: left(cause, undone.fault) };
-}
-
-function left(cause: Fault, problem: Fault): Fault {
-  return fault(problem.kind, `${cause.message}; and it could not be put back: ${problem.message}`, problem.hint);
+  const units = readAgain(found.units, undone.evidence?.units ?? []);
+  return undone.fault === null
+    ? { outcome: 'rolled-back', units, fault: cause }
+    : { outcome: 'stranded', units, fault: notPutBack(cause, undone.fault, undone.fault.kind) };
 }
 
 /** It has an intent: whatever keeps us out, it may have been changed. */
@@ -118,4 +112,3 @@ export function stillInDoubt(host: JournalHost, doubt: Doubt, { kind, message }:
 
 const DOUBT = 'it may have been changed';
 const AGAIN = 'Recover the run again when the host can be reached.';
-const ANOTHER = 'It was not touched. The host that the run changed stays in doubt; look for it by hand.';

@@ -1,10 +1,10 @@
 /** Puts back what a run did to a host, from what its journal recorded and the receipt on the host. */
 import { type Change, type Fault, fault, type HostReport, isRunning, type UnitReport } from '../model/index.ts';
-import { unread } from '../plan/judge.ts';
+import { readLater, unread } from '../plan/judge.ts';
 import { SEQ } from '../remote/session.ts';
 import type { JournalHost } from './journal.ts';
 import type { Intent, RunState } from './run-state.ts';
-import { otherMachine, record, type UndoJob, undoHost } from './undo.ts';
+import { notPutBack, otherMachine, record, type UndoJob, undoHost } from './undo.ts';
 import { type Crew, type Ending, visit } from './visit.ts';
 
 /** What there is to undo on a host. */
@@ -56,17 +56,8 @@ async function undoOn(
     }
     const halts = before.filter((unit) => cameToRun(unit, change)).map(({ unit }) => unit);
     const undone = await undoHost(host, job, crew, { change, prior, halts }, session, lastSeq + 1);
-    const units = before.map((unit): UnitReport => {
-      const now = undone.evidence?.units.find(({ names }) => names.includes(unit.unit));
-      return {
-        ...unit,
-        before: unit.after,
-        after: now ? { load: now.load, file: now.file, active: now.active } : null,
-        startProbe: 'skipped',
-        leftovers: 0,
-        notes: [],
-      };
-    });
+    const read = readLater(before, undone.evidence?.units ?? []);
+    const units = read.map((unit): UnitReport => ({ ...unit, startProbe: 'skipped' }));
     return undone.fault === null
       ? { outcome: 'restored', units, fault: null }
       : { outcome: 'stranded', units, fault: undone.fault };
@@ -99,11 +90,9 @@ function endingOf(forward: HostReport, undone: HostReport, why: Fault): Ending {
     ? undone.units.map((unit, i) => ({ ...unit, before: forward.units[i]!.before }))
     : forward.units;
   if (undone.fault === null) return { outcome: 'rolled-back', units, fault: cause };
-  const { kind, message, hint } = undone.fault;
-  if (reached) {
-    const left = `${cause.message}; and it could not be put back: ${message}`;
-    return { outcome: 'stranded', units, fault: fault(forward.fault?.kind ?? kind, left, hint) };
-  }
+  const { kind, message } = undone.fault;
+  if (reached)
+    return { outcome: 'stranded', units, fault: notPutBack(cause, undone.fault, forward.fault?.kind ?? kind) };
   const away = `${cause.message}; and it could not be reached to be put back: ${message}`;
   return { outcome: 'stranded', units, fault: fault(forward.fault?.kind ?? 'lost', away, RUN_ROLLBACK) };
 }

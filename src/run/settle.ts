@@ -3,7 +3,6 @@ import {
   type Ask,
   type Evidence,
   type Fault,
-  fault,
   type HostReport,
   isRunning,
   type Plan,
@@ -11,7 +10,7 @@ import {
 } from '../model/index.ts';
 import { assemble } from '../plan/assemble.ts';
 import { tellHolders } from '../plan/holders.ts';
-import { asRead, judge, refusalOf, unread } from '../plan/judge.ts';
+import { asRead, judge, readAgain, refusalOf, unread } from '../plan/judge.ts';
 import { observe } from '../plan/observe.ts';
 import { namesToProbe, type Query } from '../plan/resolve.ts';
 import type { Wish } from '../remote/protocol.ts';
@@ -19,7 +18,7 @@ import { type Reply, SEQ, type Session } from '../remote/session.ts';
 import type { JournalHost } from './journal.ts';
 import { bind, type Planned, staleness } from './saved-plan.ts';
 import { clocked, leftToItself, noteSkew, orderOf, reachAnew, type SwitchAsk, times, timesOfUnits } from './switch.ts';
-import { contextOf, intend, record, type UndoJob, undoHost } from './undo.ts';
+import { contextOf, intend, notPutBack, record, type UndoJob, undoHost } from './undo.ts';
 import { type Crew, type Ending, visit } from './visit.ts';
 
 /** A run that changes hosts. */
@@ -157,21 +156,8 @@ async function putBack(
     session,
     SEQ.firstUndo,
   );
-  const after = afterUndo(units, plan, undone.evidence);
-  if (undone.fault === null) return { outcome: 'rolled-back', units: after, fault: cause };
-  const message = `${cause.message}; and it could not be put back: ${undone.fault.message}`;
-  return { outcome: 'stranded', units: after, fault: fault(cause.kind, message, undone.fault.hint) };
-}
-
-/** What is read after the undo is what is true now. */
-export function afterUndo(
-  units: readonly UnitReport[],
-  plan: { units: readonly { unit: string; shownAs: string }[] },
-  evidence: Evidence | null,
-): UnitReport[] {
-  return units.map((unit) => {
-    const shownAs = plan.units.find((planned) => planned.unit === unit.unit)?.shownAs;
-    const shown = evidence?.units.find(({ id }) => id === shownAs);
-    return { ...unit, notes: [], after: shown ? { load: shown.load, file: shown.file, active: shown.active } : null };
-  });
+  const after = readAgain(units, undone.evidence?.units ?? []);
+  return undone.fault === null
+    ? { outcome: 'rolled-back', units: after, fault: cause }
+    : { outcome: 'stranded', units: after, fault: notPutBack(cause, undone.fault) };
 }

@@ -7,6 +7,7 @@ import {
   type HostReport,
   type SwitchEnd,
   type SwitchOrder,
+  type SwitchState,
   type UnitReport,
 } from '../model/index.ts';
 import type { Session } from '../remote/session.ts';
@@ -67,11 +68,18 @@ export function times(ask: SwitchAsk | undefined, armedBy: string): Pick<HostRep
 /** The same as the host tells of it now. */
 export function timesNow(session: Session, run: string, clock: Clock): Pick<HostReport, 'confirmBy' | 'expiresAt'> {
   const standing = standingOf(session, run);
-  if (standing === undefined) return {};
-  const { confirmLeft, expires } = standing;
+  return standing === null ? {} : timesLeft(standing, session.facts, clock);
+}
+
+/** When a switch that stands so puts its host back, by our clock. */
+export function timesLeft(
+  { confirmLeft, expires }: SwitchState,
+  facts: Facts,
+  clock: Clock,
+): Pick<HostReport, 'confirmBy' | 'expiresAt'> {
   return {
-    ...(typeof confirmLeft === 'number' && { confirmBy: rfc3339(Date.parse(clock.date()) + confirmLeft * 1000) }),
-    ...(expires !== null && { expiresAt: ourTime(expires, session.facts, clock) }),
+    ...(typeof confirmLeft === 'number' && { confirmBy: inSeconds(confirmLeft, clock) }),
+    ...(expires !== null && { expiresAt: ourTime(expires, facts, clock) }),
   };
 }
 
@@ -88,6 +96,10 @@ export function timesOfUnits(
     .map(({ run }) => ({ ...timesNow(session, run, clock), switchOf: run }));
   const first = ({ confirmBy, expiresAt }: (typeof runs)[number]) => confirmBy ?? expiresAt ?? '';
   return runs.toSorted((a, b) => (first(a) < first(b) ? -1 : 1))[0] ?? {};
+}
+
+function inSeconds(seconds: number, clock: Clock): string {
+  return rfc3339(Date.parse(clock.date()) + seconds * 1000);
 }
 
 /** To the second. */
@@ -115,10 +127,9 @@ export async function reachAnew(host: JournalHost, run: string, crew: Crew, dead
   const standing = standingOf(session, run);
   const left = standing?.confirmLeft ?? null;
   if (standing?.timer === 'waiting' && left !== null) {
-    const ms = Date.parse(crew.clock.date());
-    return { kind: 'reached', confirmBy: left === 'unknown' ? null : rfc3339(ms + left * 1000) };
+    return { kind: 'reached', confirmBy: left === 'unknown' ? null : inSeconds(left, crew.clock) };
   }
-  const late = endOf(session, run) !== undefined || left !== null;
+  const late = endOf(session, run) !== null || left !== null;
   return {
     kind: 'fault',
     fault: late
@@ -127,12 +138,12 @@ export async function reachAnew(host: JournalHost, run: string, crew: Crew, dead
   };
 }
 
-function standingOf({ switches }: Session, run: string) {
-  return switches.find((each) => each.run === run);
+function standingOf({ switches }: Session, run: string): SwitchState | null {
+  return switches.find((each) => each.run === run) ?? null;
 }
 
-function endOf({ ends }: Session, run: string): SwitchEnd | undefined {
-  return ends.find((each) => each.run === run);
+export function endOf({ ends }: Session, run: string): SwitchEnd | null {
+  return ends.find((each) => each.run === run) ?? null;
 }
 
 /** For a host that was left changed, or may have been: when it puts itself back, as far as we know. */

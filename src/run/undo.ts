@@ -110,11 +110,18 @@ function newestSeen({ refused }: Evidence): number | null {
   return refused?.kind === 'fenced' && /^\d{1,9}$/.test(refused.text) ? Number(refused.text) : null;
 }
 
-/** An address may lead elsewhere after a reconnect. Nothing is undone on a machine that the run never planned for. */
+/** An address may lead elsewhere by now. Nothing is done on a machine that the run never planned for. */
 export function otherMachine({ machineId }: Prior, now: Facts): Fault | null {
   if (machineId === null || now.machineId === machineId) return null;
   const who = now.machineId ?? 'unknown';
-  return fault('stale-plan', `this is another machine than the run changed (machine id ${who})`);
+  return fault('stale-plan', `this is another machine than the run changed (machine id ${who})`, ANOTHER);
+}
+
+const ANOTHER = 'This machine was not touched. Look by hand for the one that the run changed.';
+
+/** Of a host with a `cause` to be put back that then could not be, for this `problem`. */
+export function notPutBack(cause: Fault, problem: Fault, kind = cause.kind): Fault {
+  return fault(kind, `${cause.message}; and it could not be put back: ${problem.message}`, problem.hint);
 }
 
 /** Returns why the intent could not be recorded, if so. Undoing goes on all the same: it only takes back what was recorded. */

@@ -1,7 +1,7 @@
 /** When a host counts as put back. */
 import { describe, expect, it } from 'vitest';
-import type { Change, Evidence, Prior, UnitFacts } from '../../src/model/index.ts';
-import { judgeUndo } from '../../src/plan/judge.ts';
+import type { Change, Evidence, Prior, UnitFacts, UnitReport } from '../../src/model/index.ts';
+import { judgeUndo, readLater } from '../../src/plan/judge.ts';
 
 const CHANGE: Change = {
   where: 'etc',
@@ -113,4 +113,13 @@ describe('a mask of another run', () => {
     const problem = judgeUndo(removing, theirs, evidence('active'));
     expect(problem).toMatchObject({ kind: 'not-restored', hint: expect.not.stringContaining('on purpose') });
   });
+});
+
+it('a template that is put back is read through an instance, as it was before', () => {
+  const loaded = { load: 'loaded', file: 'static', active: 'inactive' };
+  const masked = { load: 'masked', file: 'masked', active: 'inactive' };
+  const unit = { unit: 'getty@.service', before: loaded, after: masked, notes: ['masked'] } as unknown as UnitReport;
+  const witness = { id: 'getty@fleetmask-witness.service', names: ['getty@fleetmask-witness.service'], ...loaded };
+  const read = readLater([unit], [witness as unknown as UnitFacts]);
+  expect(read).toMatchObject([{ before: masked, after: loaded, notes: [] }]);
 });
