@@ -62,12 +62,29 @@ rec_lines() {
   done
 }
 
+# ask COMMAND…: runs it; into $said what it says, into $status how it ends. While systemd executes itself anew it hangs up, and
+# then does not listen for a moment: it is asked again, at most ten times in a request. A switch tries again as a whole.
+ask() {
+  while :; do
+    said=$("$@" 2>&1)
+    status=$?
+    case $privilege:$status:$said in
+      none:* | *:0:*) break ;;
+      *'Connection refused'* | *'Connection reset'* | *'onnection terminated'* | *'not connected'* | *'recipient disconnected'*) ;;
+      *) break ;;
+    esac
+    [ "$unheard" -lt 10 ] || break
+    unheard=$((unheard + 1))
+    sleep 1
+  done
+  return "$status"
+}
+
 # step NAME COMMAND…: runs it and records its exit status and what it said.
 step() {
   step_name=$1
   shift
-  said=$("$@" 2>&1)
-  status=$?
+  ask "$@"
   rec "step $step_name $status"
   [ -z "$said" ] || rec_lines "said $step_name" "$said"
   return "$status"
@@ -101,10 +118,10 @@ unique() {
 show() {
   show_kind=$1
   shift
-  show_text=$(ctl show "$@" 2>&1) || rec "trouble $show_kind $?"
+  ask ctl show "$@" || rec "trouble $show_kind $status"
   names='' relations='' wakers='' woken='' masked=' ' running=' '
   id='' load='' can='' active='' accept='' wakes=''
-  rest=$show_text$nl$nl
+  rest=$said$nl$nl
   while [ -n "$rest" ]; do
     line=${rest%%"$nl"*}
     rest=${rest#*"$nl"}
@@ -433,8 +450,8 @@ library_version() {
 }
 
 ask_manager() {
-  manager=$(ctl show -pVersion -pSystemState 2>&1) || rec "trouble manager $?"
-  rec_lines manager "$manager"
+  ask ctl show -pVersion -pSystemState || rec "trouble manager $status"
+  rec_lines manager "$said"
 }
 
 # A changing request, read into lists.
@@ -1112,19 +1129,22 @@ start_again() {
 # What was stopped and started again and again (StartLimitBurst=) is refused a start, though it would run: that count is no
 # more than a memory of runs like this one.
 started_too_often() {
-  case $(ctl show -pResult -- $broken 2>&1) in *start-limit-hit*) return 0 ;; *) return 1 ;; esac
+  ask ctl show -pResult -- $broken
+  case $said in *start-limit-hit*) return 0 ;; *) return 1 ;; esac
 }
 
-# Into $idle: which of these neither run nor start; into $broken, those that failed.
+# Into $idle: which of these neither run nor start, as far as systemd says; into $broken, those that failed.
 find_idle() {
   idle='' broken=''
-  for active in $(ctl is-active -- "$@" 2>&1); do
-    case $active in
+  ask ctl is-active -- "$@"
+  rest=$said$nl
+  for name in "$@"; do
+    case ${rest%%"$nl"*} in
       active | activating | reloading | refreshing) ;;
-      failed) broken="$broken $1" idle="$idle $1" ;;
-      *) idle="$idle $1" ;;
+      failed) broken="$broken $name" idle="$idle $name" ;;
+      *) idle="$idle $name" ;;
     esac
-    shift
+    rest=${rest#*"$nl"}
   done
 }
 
@@ -1150,7 +1170,7 @@ serve() {
   verb=$2
   shift 2
   out='' records=0 keep='' seen_by_look='' seen_records=0
-  patience=30
+  patience=30 unheard=0
   case $verb in
     probe) parse "$@" && probe ;;
     apply) apply "$@" ;;

@@ -110,8 +110,9 @@ on_disk() {
 # Into $timer_state, $counts (it has a time on the monotonic clock), $dated (on the calendar) and $entered (µs).
 see_timer() {
   timer_state='' counts=no dated=no entered=0
-  for word in $(ctl show -pSubState -pNextElapseUSecMonotonic -pNextElapseUSecRealtime -pActiveEnterTimestampMonotonic \
-    -- "$switch.timer" 2>&1); do
+  ask ctl show -pSubState -pNextElapseUSecMonotonic -pNextElapseUSecRealtime -pActiveEnterTimestampMonotonic \
+    -- "$switch.timer"
+  for word in $said; do
     case $word in
       SubState=*) timer_state=${word#*=} ;;
       NextElapseUSecMonotonic=[1-9]*) counts=yes ;;
@@ -119,6 +120,7 @@ see_timer() {
       ActiveEnterTimestampMonotonic=[1-9]*) entered=${word#*=} ;;
     esac
   done
+  said=
 }
 
 is_armed() {
