@@ -114,6 +114,23 @@ describe('a run that was killed before its hosts were settled', () => {
     expect((await recover()).code, 'nor a second time').toBe(5);
   });
 
+  it('is not put back by --undo where it is settled: the operator is told what does that', async () => {
+    await mask();
+    const lines = records().length;
+    const { id } = (await recover()).report.run;
+    const run = await recover('-y', '--undo');
+    expect([run.code, run.stdout]).toEqual([2, '']);
+    expect(run.stderr).toContain('nothing was put back: 3 hosts that it changed are not in doubt');
+    expect(run.stderr).toContain(`hint: fleetmask rollback ${id} puts back what it changed.`);
+    expect(records()).toHaveLength(lines);
+    cutBefore((record) => record.type === 'settled' && record.report.host === 'el-app1');
+    const some = await recover('-y', '--undo');
+    const back = some.report.totals['rolled-back']!;
+    expect([some.code, back]).toEqual([5, expect.any(Number)]);
+    if (back < 3) expect(some.stderr).toMatch(/^note: \d hosts? that it changed (is|are) not in doubt .*rollback/);
+    expect((await recover('--undo', '-l', 'el-app1')).code, 'what is back is back').toBe(5);
+  });
+
   it('is recovered host by host too, and hosts it never came to are not-started', async () => {
     await mask();
     const intents = records().filter((record) => record.type === 'intent');

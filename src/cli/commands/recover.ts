@@ -1,8 +1,8 @@
 import { UsageError } from '../../model/index.ts';
 import { reopenJournal } from '../../run/claim.ts';
 import { doubtOn } from '../../run/doubt.ts';
-import { readJournal } from '../../run/journal.ts';
-import { stateOfRun } from '../../run/run-state.ts';
+import { type JournalHost, readJournal } from '../../run/journal.ts';
+import { type RunState, stateOfRun } from '../../run/run-state.ts';
 import { command } from '../command.ts';
 import { recoverFromHosts } from '../from-hosts.ts';
 import type { Io } from '../io.ts';
@@ -43,6 +43,7 @@ async function recoverJournalled(io: Io, named: string, flags: Flags): Promise<n
   const { run } = state.start;
   const hosts = await journalHosts(io, state.start.hosts, flags);
   const settled = state.ended && hosts.every(({ host }) => doubtOn(host, state, 'settle') === null);
+  if (flags.undo) tellWhatStays(io, hosts, state);
   return recoverHosts(io, {
     run,
     hosts,
@@ -56,4 +57,18 @@ async function recoverJournalled(io: Io, named: string, flags: Flags): Promise<n
       return { journal, state: stateOfRun(readJournal(dir, run.id)) };
     },
   });
+}
+
+/** --undo is for hosts in doubt. Throws UsageError where there is none, but hosts that are settled as the run changed them. */
+function tellWhatStays(io: Io, hosts: readonly JournalHost[], state: RunState): void {
+  const { id } = state.start.run;
+  const certain = hosts.filter(({ host }) => doubtOn(host, state, 'settle') === null);
+  const changed = certain.filter(({ host }) => state.hosts.get(host)?.kind === 'changed').length;
+  if (changed === 0) return;
+  const them = changed === 1 ? '1 host that it changed is' : `${changed} hosts that it changed are`;
+  const back = `fleetmask rollback ${id} puts back what it changed.`;
+  if (certain.length === hosts.length) {
+    throw new UsageError(`nothing was put back: ${them} not in doubt, and recover --undo is for those`, back);
+  }
+  io.stderr.write(`note: ${them} not in doubt and will stay so: ${back}\n`);
 }
