@@ -43,7 +43,11 @@ export function sshAsker(run: Run): (host: string, args: readonly string[]) => P
 
 function readValues({ code, stdout, stderr }: Finished, host: string): Values {
   if (code !== 0) {
-    const [why = ''] = stderr.trim().split('\n');
+    const why = stderr
+      .split(/[\r\n]+/)
+      .filter((line) => line !== '')
+      .slice(0, 3)
+      .join('; ');
     throw new UsageError(`ssh -G ${quoted(host)} failed: ${printable(why)}`, 'Correct the ssh configuration.');
   }
   const values = new Map<string, string[]>();

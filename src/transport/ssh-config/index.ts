@@ -53,6 +53,16 @@ export function openSshConfig(options: SshConfigOptions): SshConfig {
   const ask = sshAsker(options.run);
   const deciders = new Map<string, Decider>();
   const fileArguments = files === 'none' ? ['-F', 'none'] : 'only' in files ? ['-F', files.only] : [];
+  let judgement: Promise<unknown> | undefined;
+  /** ssh takes the files or refuses them as a whole, so that one host is enough, unless it is that host's own fault. */
+  const judged = (name: string): Promise<unknown> => {
+    // With names to follow ssh would ask the name servers.
+    judgement ??= ask(name, ['-o', 'CanonicalizePermittedCNAMEs=none', ...fileArguments]).catch((error) => {
+      judgement = undefined;
+      throw error;
+    });
+    return judgement;
+  };
 
   return {
     async resolve(name, overrides = {}) {
@@ -74,7 +84,8 @@ export function openSshConfig(options: SshConfigOptions): SshConfig {
           question(() => false),
           options.workingDirectory,
         );
-      if (!opaque && !canonicalized)
+      if (!opaque && !canonicalized) {
+        if (source.onlySshCanJudge) await judged(name);
         return finish(
           printedValues(
             settings,
@@ -82,6 +93,7 @@ export function openSshConfig(options: SshConfigOptions): SshConfig {
           ),
           settings,
         );
+      }
 
       const args = [...fileArguments, ...extra.args];
       const key = JSON.stringify(args);

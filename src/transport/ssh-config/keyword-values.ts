@@ -104,7 +104,8 @@ export const escapeCharacter: ReadValue = (line) => {
 
 export const octal: ReadValue = (line) => {
   const word = oneWord(line);
-  return /^0*[0-7]{1,3}$/.test(word) ? [word] : wrong(line, word, 'an octal mask from 0 to 0777');
+  // as ssh, no further than the digits go
+  return /^\s*\+?0*[0-7]{1,3}(?![0-7])/.test(word) ? [word] : wrong(line, word, 'an octal mask from 0 to 0777');
 };
 
 export const port: ReadValue = (line) => {

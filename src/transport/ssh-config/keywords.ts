@@ -106,20 +106,25 @@ const FIRST: readonly (readonly [key: string, read: ReadValue, byDefault?: strin
 
 /** Valid, but no part of how this client connects; or a matter of which algorithms an ssh was built with. */
 const UNSUPPORTED =
-  'canonicaldomains canonicalizepermittedcnames ciphers gssapikexalgorithms hostbasedacceptedalgorithms ' +
-  'hostkeyalgorithms kexalgorithms logverbose macs permitremoteopen pubkeyacceptedalgorithms tunneldevice';
+  'canonicaldomains canonicalizepermittedcnames gssapikexalgorithms logverbose permitremoteopen tunneldevice';
 /** The same, where the value is checked nevertheless: ssh refuses the whole file for a bad one. */
 const UNSUPPORTED_BUT_CHECKED: readonly (readonly [key: string, read: ReadValue])[] = [
   ['addkeystoagent', value.keysForAgent],
   ['canonicalizemaxdots', value.count],
   ['controlpersist', value.flagOrDuration],
   ['casignaturealgorithms', signatureAlgorithms],
+  ['ciphers', value.text],
   ['dynamicforward', dynamicForward],
   ['escapechar', value.escapeCharacter],
   ['forkafterauthentication', flag],
   ['forwardx11timeout', value.duration],
+  ['hostbasedacceptedalgorithms', value.text],
+  ['hostkeyalgorithms', value.text],
   ['ipqos', value.serviceClasses],
+  ['kexalgorithms', value.text],
   ['localforward', localForward],
+  ['macs', value.text],
+  ['pubkeyacceptedalgorithms', value.text],
   ['rekeylimit', value.rekeyLimit],
   ['remoteforward', remoteForward],
   ['securitykeyprovider', value.text],

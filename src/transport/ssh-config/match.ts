@@ -16,7 +16,7 @@ const OPAQUE = new Set(['exec', 'localnetwork', 'tagged', 'version', 'sessiontyp
 export function readCriteria(line: Line): readonly Criterion[] {
   const criteria: Criterion[] = [];
   let next = nextMatchWord(line.rest);
-  while (next !== undefined && !next[0].startsWith('#')) {
+  while (next !== undefined && next[0] !== '' && !next[0].startsWith('#')) {
     const [word, rest] = next;
     const negated = word.startsWith('!');
     const attribute = word.slice(negated ? 1 : 0).toLowerCase();

@@ -87,6 +87,7 @@ export function printedValues(settings: Settings, question: Question): Values {
   put('host', question.host);
   put('hostname', settings.hostname);
   put('user', one(settings, 'user') ?? question.local.user);
+  if (one(settings, 'proxyjump')) put('proxyusefdpass', 'no');
   put('requesttty', 'false'); // as with -T: this client never asks for a terminal
   if (!all.has('identityfile'))
     put(

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { UsageError } from '../../model/index.ts';
+import { onlySshCanJudge } from './algorithm-names.ts';
 import { expandTilde, type Homes } from './expand.ts';
 import { globFiles } from './glob.ts';
 import { KEYWORDS, type Keyword, NEWER_KEYWORDS } from './keywords.ts';
@@ -23,6 +24,8 @@ export interface Source {
   asksForFinalPass: boolean;
   /** Something whose meaning depends on the version of ssh. */
   dependsOnVersion: boolean;
+  /** A value that changes nothing here, and that ssh may refuse the file for. */
+  onlySshCanJudge: boolean;
 }
 
 export interface ReadOptions extends Homes {
@@ -38,7 +41,7 @@ export interface ReadOptions extends Homes {
 const MAX_INCLUDE_DEPTH = 16;
 
 export function emptySource(): Source {
-  return { items: [], asksForFinalPass: false, dependsOnVersion: false };
+  return { items: [], asksForFinalPass: false, dependsOnVersion: false, onlySshCanJudge: false };
 }
 
 /** Reads a file with all it includes and adds it to the source. Throws a UsageError at the first mistake, `file:line`. */
@@ -61,6 +64,7 @@ export function readSetting(line: Line, source: Source): Item | undefined {
   }
   if (line.rest.includes('%j')) source.dependsOnVersion = true;
   const values = keyword.read(line);
+  source.onlySshCanJudge ||= onlySshCanJudge(keyword.key, values?.[0] ?? '');
   return values && { is: 'set', keyword, values, place: line.place };
 }
 

@@ -88,9 +88,9 @@ describe('a mistake is named with its file, its line, what is wrong and what to 
   });
 
   it('in the words of ssh, where ssh was asked', async () => {
-    const run: SshConfigOptions['run'] = async () => ({ code: 255, stdout: '', stderr: 'no \x1b[31mway\nmore' });
+    const run: SshConfigOptions['run'] = async () => ({ code: 255, stdout: '', stderr: 'no \x1b[31mway\r\nmore\r\n' });
     const error = await refusal(options(written('Match exec true\n'), HERE, { run }));
-    expect(error.message).toBe('ssh -G "web1" failed: no \\x1b[31mway');
+    expect(error.message).toBe('ssh -G "web1" failed: no \\x1b[31mway; more');
   });
 
   it('and a missing ssh is told apart', async () => {

@@ -88,7 +88,7 @@ describe('what is resolved can be used', () => {
   });
 
   it('what is set and not acted upon is listed with its place', async () => {
-    const found = await resolve('Host web1\n Ciphers aes128-ctr\n LocalForward 1 a:2\nHost x\n MACs y');
+    const found = await resolve('Host web1\n Ciphers aes128-ctr\n LocalForward 1 a:2\nHost x\n MACs hmac-sha1');
     const file = join(directory, 'config');
     expect(found.unsupported).toEqual([
       { keyword: 'ciphers', value: 'aes128-ctr', file, line: 2 },

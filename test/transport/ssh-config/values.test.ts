@@ -22,7 +22,7 @@ async function ours(path: string): Promise<'taken' | 'refused'> {
     await openSshConfig(options(path, HERE)).resolve('web1');
     return 'taken';
   } catch (error) {
-    if (error instanceof UsageError && error.message.startsWith(`${path}:1: `)) return 'refused';
+    if (error instanceof UsageError && new RegExp(`${path}(:1: |:? line 1: )`).test(error.message)) return 'refused';
     throw error;
   }
 }
@@ -74,6 +74,17 @@ const VALUES: readonly (readonly [keyword: string, ...values: string[]])[] = [
   ['AddKeysToAgent', 'confirm bogus', 'confirm 1h x', 'confirm none', '0', 'none', '-1', '""', 'confirm ""', '1h30m'],
   ['CASignatureAlgorithms', 'bogus', 'ssh-ed25519', 'ssh-ed25519,rsa-sha2-256', '+ssh-rsa', '-ssh-*', '-bogus', '+'],
   ['CASignatureAlgorithms', '+bogus', '^bogus', 'ssh-*', 'bog*', '*', 'SSH-ED25519', 'ssh-ed25519 x', '""', '!ssh-rsa'],
+  ['Ciphers', 'nosuch', 'aes128-ctr', 'aes256-gcm@openssh.com,3des-cbc', '+arcfour', '-nosuch', '^nosuch', 'aes*'],
+  ['Ciphers', 'aes128-ctr,', '""', 'aes128-ctr aes256-ctr', 'aes128-ctr # c', 'AES128-CTR', '+', '-'],
+  ['MACs', 'nosuch', 'hmac-md5', 'hmac-sha2-256,umac-128-etm@openssh.com', 'hmac-ripemd160', '+hmac-*', '-hmac-*'],
+  ['KexAlgorithms', 'nosuch', 'ecdh-*', '+diffie-hellman-group1-sha1', 'sntrup761x25519-sha512@openssh.com', '^x,y'],
+  ['KexAlgorithms', 'mlkem768x25519-sha256', 'curve25519-sha256@libssh.org', '-diffie-hellman-*'],
+  ['HostKeyAlgorithms', 'nosuch', 'ssh-*', '*', 'ssh-dss', '+ssh-rsa', 'ssh-ed25519-cert-v01@openssh.com', 'no*'],
+  ['PubkeyAcceptedAlgorithms', 'nosuch', '+ssh-rsa', '-ssh-dss', 'rsa-sha2-512,nosuch', 'ecdsa-*,!ssh-rsa'],
+  ['HostbasedAcceptedAlgorithms', 'nosuch', 'ssh-rsa', '^ssh-*'],
+  ['CanonicalDomains', 'example.com', '-x', 'a..b', 'none', 'none a.b', 'a b c', '.', '""', '""a'],
+  ['PermitRemoteOpen', 'any', 'none', 'web:80', 'web', 'web:0', '*:*', 'any web:80'],
+  ['StreamLocalBindMask', '0177', '1.5', '0x10', '8', '1777', '-1', '+7', '" 7"', '18'],
   ['CASignatureAlgorithms', ',ssh-ed25519', 'ssh-ed25519,bogus', 'ssh-ed25519-cert-v01@openssh.com', 'RSA', 'ed25519'],
 ];
 
@@ -114,5 +125,38 @@ describe('a bad value of what is not acted upon is named all the same', () => {
   ])('%s', async (text, message) => {
     const resolving = async () => openSshConfig(options(file(text), HERE)).resolve('web1');
     await expect(resolving()).rejects.toThrow(`:1: ${message}`);
+  });
+});
+
+describe('a name of an algorithm that is not known here', () => {
+  const lists = ['Host old', '  KexAlgorithms +nosuch', '  Ciphers aes128-ctr'].join('\n');
+
+  it('is for ssh to judge, once for all hosts, in whichever block it stands', async () => {
+    const asked: string[] = [];
+    const counting: typeof run = async (_program, args) => {
+      asked.push(args.at(-1) ?? '');
+      return { code: 0, stdout: 'hostname x\n', stderr: '' };
+    };
+    const config = openSshConfig(options(file(lists), HERE, { run: counting }));
+    await Promise.all(['web1', 'web2', 'old'].map((host) => config.resolve(host)));
+    await config.resolve('web3');
+    expect(asked).toEqual(['web1']);
+  });
+
+  it('is what the error says, with its line, for each host that is asked about', async () => {
+    const stderr = 'Unsupported KEX algorithm "nosuch"\r\nf line 2: Bad SSH2 KexAlgorithms.\r\n';
+    const refusing = async () => ({ code: 255, stdout: '', stderr });
+    const config = openSshConfig(options(file(lists), HERE, { run: refusing }));
+    for (const host of ['web1', 'web2'])
+      await expect(config.resolve(host)).rejects.toThrow(
+        `ssh -G "${host}" failed: Unsupported KEX algorithm "nosuch"; f line 2: Bad SSH2 KexAlgorithms.`,
+      );
+  });
+
+  it('is none where all names are as old as ssh: nobody is asked', async () => {
+    const never = () => Promise.reject(new Error('asked'));
+    const known = 'Ciphers +3des-cbc\nMACs umac-64@openssh.com\nHostKeyAlgorithms ssh-*,rsa-sha2-256\nKexAlgorithms -x';
+    const config = openSshConfig(options(file(known), HERE, { run: never }));
+    expect((await config.resolve('web1')).hostname).toBe('web1');
   });
 });
