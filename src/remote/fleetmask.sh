@@ -891,7 +891,7 @@ name_switch() {
 # them. `disarm resting`: it can be armed again, and the reload is the caller's. Costs nothing where there is none.
 disarm() {
   name_switch
-  [ -e "$unit_file.timer" ] || [ -e "$unit_file.service" ] || return 0
+  [ -e "$unit_file.timer" ] || [ -e "$unit_file.service" ] || [ -e "$receipt/switch" ] || return 0
   patience=30
   halted=$switch.timer
   [ "$verb" = fire ] || halted="$halted $switch.service"
@@ -903,7 +903,7 @@ disarm() {
   rm -f "$receipt/made-wants"
   said=$(ctl reset-failed -- $halted 2>&1)
   [ "$1" = gone ] || return 0
-  rm -f "$receipt/program" "$receipt/switch"
+  rm -f "$receipt/program" "$receipt/switch" "$receipt/elapses"
   patience=90
   step reload ctl daemon-reload || failed=yes
 }

@@ -40,14 +40,29 @@ arm() {
   patience=30
   recall_terms
   name_switch
+  rm -f "$receipt/elapses"
   if ! { write_timer && write_service && enable_timer; } 2>/dev/null; then
     said="cannot write $switch_dir/$switch.timer"
     return 1
   fi
   on_disk "$receipt/program" "$receipt/switch" "$receipt/log" "$receipt" "$unit_file.timer" "$unit_file.service" \
-    "$root$switch_dir" && step arm ctl start -- "$switch.timer" && see_timer && is_armed && return 0
+    "$root$switch_dir" && step arm ctl start -- "$switch.timer" && see_timer && is_armed && pin && return 0
   said=${said:-the timer is ${timer_state:-not there}}
   return 1
+}
+
+# Whenever systemd reads its units anew it counts OnActiveSec= from then (seen in 247 to 257), and would for ever put off what
+# waits for it on a host that reloads often. Counted from the boot the time stays. In a container that is the start of systemd.
+pin() {
+  [ -n "$within" ] || return 0
+  booted=0
+  if [ -e "$root/run/systemd/container" ]; then
+    booted=$(ctl show -pUserspaceTimestampMonotonic 2>&1)
+    booted=${booted#*=}
+    case $booted in '' | *[!0-9]*) return 0 ;; esac
+  fi
+  printf '%s\n' "$(((entered - booted) / 1000000 + within))" >"$receipt/elapses" || return 0
+  write_timer && on_disk "$unit_file.timer"
 }
 
 # Counts from its start, anew after a reboot. Neither it nor its service needs any target, so that a masked one, or a boot
@@ -59,7 +74,11 @@ DefaultDependencies=no
 IgnoreOnIsolate=yes
 [Timer]
 AccuracySec=500ms"
-  [ -z "$within" ] || timer="$timer${nl}OnActiveSec=$within"
+  if [ -n "$within" ]; then
+    timer="$timer${nl}OnActiveSec=$within"
+    first_line "$receipt/elapses"
+    [ -z "$value" ] || timer="$timer${nl}OnBootSec=$value"
+  fi
   if [ -n "$expires" ]; then
     at=${expires#*/}
     timer="$timer${nl}OnCalendar=${at%/*} ${at#*/} UTC"
@@ -97,7 +116,8 @@ enable_timer() {
   if ! [ -d "$wants" ]; then
     : >"$receipt/made-wants" && (umask 022 && mkdir "$wants") || return 1
   fi
-  ln -s "$switch_dir/$switch.timer" "$wants/$switch.timer" && on_disk "$wants"
+  [ -L "$wants/$switch.timer" ] || ln -s "$switch_dir/$switch.timer" "$wants/$switch.timer" || return 1
+  on_disk "$wants"
 }
 
 # Where sync takes no names, it syncs all.
@@ -162,10 +182,12 @@ keep_run() {
     elif [ -z "$within$expires" ]; then
       disarm gone
     else
-      # a running timer takes its new times from the reload and goes on counting
-      write_timer && on_disk "$unit_file.timer"
+      # a running timer takes its new times from the reload; what somebody took away of the switch is back with it
+      write_timer && write_service && enable_timer && on_disk "$unit_file.timer" "$unit_file.service"
       patience=90
       step reload ctl daemon-reload
+      see_timer
+      is_armed || step arm ctl start -- "$switch.timer"
     fi
   fi
   tell_switch

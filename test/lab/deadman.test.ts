@@ -104,6 +104,33 @@ describeLab('a change that must be confirmed', (lab) => {
     );
   });
 
+  it('is taken back in time by hosts that reload systemd again and again', async () => {
+    await everywhere((host) => sh(host, service('restless')));
+    const before = await everywhere((host) => dumps(host, ['restless.service']));
+    const run = await operator.do('mask restless --now --confirm-within 20s', hosts);
+    const by = Math.max(...run.report.hosts.map(({ confirmBy }) => Date.parse(confirmBy!)));
+    const reloads = everywhere((host) =>
+      sh(host, 'for i in 1 2 3 4 5 6 7 8 9 10; do systemctl daemon-reload; sleep 2; done; systemctl daemon-reexec'),
+    );
+    await everywhere((host, i) => putItselfBack(host, before[i]!, (by - Date.now()) / 1000 + 8));
+    await reloads;
+  });
+
+  it('whose switch somebody deleted can be confirmed, and one that expires is armed anew by extend', async () => {
+    const taken = (more: string) => `find /etc/systemd/system -name 'fleetmask-undo-*' -delete; ${more}`;
+    await everywhere((host) => sh(host, `${service('bared')}; ${service('revived')}`));
+    const before = await everywhere((host) => dumps(host, ['bared.service', 'revived.service']));
+    const bared = await operator.do('mask bared --now --confirm-within 5m', hosts);
+    await everywhere((host) => sh(host, taken(':')));
+    expect(outcomes(await operator.decide('confirm', bared))).toEqual(all('masked'));
+    await everywhere(async (host) => expect(await switchesOn(host)).toEqual([]));
+    const revived = await operator.do('mask revived --now --expires 1h', hosts);
+    await everywhere((host) => sh(host, taken("systemctl daemon-reload; systemctl stop 'fleetmask-undo-*.timer'")));
+    expect(outcomes(await operator.decide('extend', revived, '--expires', '15s'))).toEqual(all('masked'));
+    expect(outcomes(await operator.undo(bared))).toEqual(all('restored'));
+    await everywhere((host, i) => putItselfBack(host, before[i]!, 40));
+  });
+
   it('stays when it is confirmed in time, with nothing left of the switch, and can be rolled back', async () => {
     await everywhere((host) => sh(host, service('kept')));
     const before = await everywhere((host) => dumps(host, ['kept.service']));
