@@ -36,11 +36,18 @@ export function sayHolder({ run, actor, startedAt, reason, ticket }: UnitReceipt
   ].join(' ');
 }
 
-/** The same plan, which tells of units that another run has masked. */
-export function tellHolders<P extends Plan>(plan: P, { receipts }: Facts, now: string): P {
+/** The same plan, which tells of units that another run has masked, and `until` when by itself. */
+export function tellHolders<P extends Plan>(
+  plan: P,
+  { receipts }: Facts,
+  now: string,
+  until: (run: string) => string,
+): P {
   const units = plan.units.map((unit) => {
     const holder = holderOf(unit.unit, receipts);
-    return holder === null ? unit : { ...unit, notes: [...unit.notes, `already ${sayHolder(holder, now)}`] };
+    return holder === null
+      ? unit
+      : { ...unit, notes: [...unit.notes, `already ${sayHolder(holder, now)}${until(holder.run)}`] };
   });
   return { ...plan, units };
 }

@@ -11,8 +11,13 @@ export interface Observation {
   readonly fault: Fault | null;
 }
 
-/** `now`: RFC 3339. Masked means that systemd has read the mask: a link on disk that it has not read yet stops nobody. */
-export function observe(queries: readonly Query[], facts: Facts, now: string): Observation {
+/** `now`: RFC 3339; `more`: what there is to say of the run of a mask. Masked means that systemd has read the mask: a link on disk that it has not read yet stops nobody. */
+export function observe(
+  queries: readonly Query[],
+  facts: Facts,
+  now: string,
+  more: (run: string) => string,
+): Observation {
   const unusable = systemdFault(facts);
   if (unusable) return { outcome: 'refused', units: [], fault: unusable };
   const units: UnitReport[] = [];
@@ -25,7 +30,7 @@ export function observe(queries: readonly Query[], facts: Facts, now: string): O
       const running = instances.filter((instance) => isRunning(instance.active)).map(({ id }) => id);
       const receipt = holderOf(unit, facts.receipts);
       const notes = [
-        ...(receipt ? [sayHolder(receipt, now)] : []),
+        ...(receipt ? [`${sayHolder(receipt, now)}${more(receipt.run)}`] : []),
         ...(shown.load === 'masked' && isRunning(shown.active) ? ['masked, and still running'] : []),
         ...(shown.load !== 'masked' && shown.file.startsWith('masked')
           ? ['masked on disk only: systemd has not read it']

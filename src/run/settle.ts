@@ -17,7 +17,18 @@ import type { Wish } from '../remote/protocol.ts';
 import { type Reply, SEQ, type Session } from '../remote/session.ts';
 import type { JournalHost } from './journal.ts';
 import { bind, type Planned, staleness } from './saved-plan.ts';
-import { clocked, leftToItself, noteSkew, orderOf, reachAnew, type SwitchAsk, times, timesOfUnits } from './switch.ts';
+import {
+  clocked,
+  leftToItself,
+  noteSkew,
+  orderOf,
+  reachAnew,
+  type SwitchAsk,
+  times,
+  timesOfUnits,
+  unarmed,
+  untilOf,
+} from './switch.ts';
 import { contextOf, intend, notPutBack, record, type UndoJob, undoHost } from './undo.ts';
 import { type Crew, type Ending, visit } from './visit.ts';
 
@@ -43,12 +54,17 @@ export function plan(
   crew: Crew,
   planned: (planned: Planned) => void = () => {},
 ): Promise<HostReport> {
-  return visit(host, wishing(crew, ask), namesToProbe(queries), async ({ facts }) => {
+  return visit(host, wishing(crew, ask), namesToProbe(queries), async (session) => {
+    const { facts } = session;
     const plan = assemble(ask, queries, facts);
     planned(bind(plan, facts));
-    const told = tellHolders(plan, facts, crew.clock.date());
+    const told = toldBy(session, plan, crew.clock);
     return told.kind === 'change' ? { outcome: 'planned', units: unread(told.units), fault: null } : unchanging(told);
   });
+}
+
+function toldBy<P extends Plan>(session: Session, plan: P, clock: Crew['clock']): P {
+  return tellHolders(plan, session.facts, clock.date(), (run) => untilOf(session, run, clock));
 }
 
 /** With what the probe has to tell besides, for this ask. */
@@ -63,7 +79,7 @@ function wishing(crew: Crew, { verb, withTriggers }: Ask): Crew {
 export function status(host: JournalHost, queries: readonly Query[], crew: Crew): Promise<HostReport> {
   const asking: Crew = { ...crew, wishes: [...(crew.wishes ?? []), 'receipts=all', 'clock=yes'] };
   return visit(host, asking, namesToProbe(queries), async (session) => {
-    const seen = observe(queries, session.facts, crew.clock.date());
+    const seen = observe(queries, session.facts, crew.clock.date(), (run) => unarmed(session, run));
     return { ...seen, ...timesOfUnits(session, seen.units, crew.clock) };
   });
 }
@@ -84,7 +100,7 @@ export async function settle(host: JournalHost, job: Job, crew: Crew): Promise<H
       const assembled = assemble(job.ask, job.queries, session.facts);
       const planned = job.saved?.get(host.host);
       const stale = planned && staleness(planned, assembled, session.facts);
-      const plan = tellHolders(assembled, session.facts, crew.clock.date());
+      const plan = toldBy(session, assembled, crew.clock);
       if (stale) return { outcome: 'refused', units: unread(plan.units), fault: stale };
       if (plan.kind !== 'change') return unchanging(plan);
       const stopped = job.stopped?.() ?? null;

@@ -83,6 +83,22 @@ export function timesLeft(
   };
 }
 
+/** After what is said of a mask that a run holds: how long that holds it. */
+export function untilOf(session: Session, run: string, clock: Clock): string {
+  const { confirmBy, expiresAt } = timesNow(session, run, clock);
+  const by = confirmBy ?? expiresAt;
+  if (by === undefined) return '';
+  return unarmed(session, run) || `, which takes it back at ${by}${confirmBy ? ' unless it is confirmed' : ''}`;
+}
+
+/** The same where a switch was to end it and will not; else nothing. */
+export function unarmed(session: Session, run: string): string {
+  const standing = standingOf(session, run);
+  const is = standing?.timer === 'none' || standing?.timer === 'other';
+  const awaited = standing?.confirmLeft != null || standing?.expires != null;
+  return is && awaited ? ', which was to take it back and has no timer that does' : '';
+}
+
 /** Of the runs that masked these units and are to be taken back by a switch, the one whose turn comes first. */
 export function timesOfUnits(
   session: Session,

@@ -117,6 +117,21 @@ describeLab('a mask for a time', (lab) => {
     await everywhere((host, i) => putItselfBack(host, before[i]!, 60));
   });
 
+  it('is told of to whoever asks for the same mask, and whether anything will end it', async () => {
+    const before = await arrange('shared');
+    const run = await operator.do('mask shared --now --expires 1h', hosts);
+    const again = await operator.do('mask shared --now', hosts);
+    expect(outcomes(again)).toEqual(all('unchanged'));
+    const note = (said: Run, host: LabHost) => said.on(host).units[0]!.notes.join();
+    for (const host of hosts) expect(note(again, host)).toMatch(/, which takes it back at 20\S+Z$/);
+    await everywhere((host) => sh(host, "systemctl stop 'fleetmask-undo-*.timer'"));
+    const status = await operator.do('status shared', hosts);
+    for (const host of hosts)
+      expect(note(status, host)).toMatch(/, which was to take it back and has no timer that does$/);
+    expect(outcomes(await operator.undo(run))).toEqual(all('restored'));
+    await everywhere((host, i) => putItselfBack(host, before[i]!, 1));
+  });
+
   it('that somebody took away by hand is not touched when its time is up', async () => {
     await arrange('by-hand');
     const run = await operator.do('mask by-hand --now --expires 15s', hosts);
