@@ -193,6 +193,9 @@ export function judgeUndo(change: Change, prior: Prior, evidence: Evidence): Fau
       'not-restored',
       `${stays} is still there${evidence.receipt ? '' : ', and the host has no receipt of it'}`,
     );
+  // without a receipt the run's link went before, and this is somebody's own affair
+  const taken = evidence.receipt && evidence.paths.find(({ path }) => change.links.includes(path));
+  if (taken) return fault('not-restored', `${taken.path} was put there by somebody else and was left alone`, MEANT);
   const gone = change.removes.find((path) => !masks.has(path));
   if (gone) return fault('not-restored', `${gone} is not back`);
   const lying = new Set(
@@ -210,6 +213,8 @@ export function judgeUndo(change: Change, prior: Prior, evidence: Evidence): Fau
   }
   return null;
 }
+
+const MEANT = 'If it is meant to stay, nothing is left to do: `fleetmask recover` settles this host.';
 
 function differenceTo(state: PriorState, now: UnitFacts | undefined, prior: Prior): string | null {
   if (!now) return state.load === '' ? null : `${state.id} was not read back`;

@@ -157,6 +157,40 @@ describeLab('masking', (lab) => {
     }
   });
 
+  it('a unit whose stop kills the shell that asked for it rolls back', async () => {
+    const kills = 'ExecStop=/bin/sh -c "read pid rest </run/fleetmask/lock; kill -9 $pid"'.replace('$', '$$');
+    const before = await given(`${unit('killer.service', daemon(kills))} ${reload} systemctl start killer`);
+    const run = await operator.do('mask killer --now', hosts);
+    expect(outcomes(run)).toEqual(all('rolled-back: lost: the remote program ended early (signal SIGKILL)'));
+    expect(await given(':')).toEqual(before);
+  });
+
+  it('leaves a unit file alone that the unit itself puts in the place of the mask, until that is accepted', async () => {
+    const copies =
+      'ExecStop=/bin/sh -c "cp --remove-destination /usr/lib/systemd/system/own.service /etc/systemd/system"';
+    await given(`${unit('own.service', daemon(copies))} ${reload} systemctl start own`);
+    const run = await operator.do('mask own --now', hosts);
+    for (const host of hosts) {
+      expect(run.on(host)).toMatchObject({ outcome: 'stranded', fault: { kind: 'ineffective' } });
+      expect(run.on(host).fault?.message).toMatch('own.service was put there by somebody else and was left alone');
+      expect(await property(host, 'own.service', 'ActiveState')).toBe('active');
+    }
+    const accepted = await operator.run([
+      'recover',
+      run.report.run.id,
+      '-y',
+      '--known-hosts',
+      lab.knownHosts,
+      '-o',
+      'json',
+    ]);
+    expect(outcomes(accepted)).toEqual(
+      all('rolled-back: interrupted: the run was interrupted, and nothing of it is in effect here'),
+    );
+    for (const host of hosts)
+      await sh(host, `test -s /etc/systemd/system/own.service; ! test -e /var/lib/fleetmask/${run.report.run.id}`);
+  });
+
   it('with --runtime and in /etc come off one by one, or together', async () => {
     await given(
       `${unit('twice.service', daemon())} ${link} /etc/systemd/system/twice.service; ${link} /run/systemd/system/twice.service; ${reload}`,

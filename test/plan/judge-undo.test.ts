@@ -49,6 +49,15 @@ describe('a host is not put back', () => {
     expect(judgeUndo(CHANGE, prior('active'), evidence('failed'))?.kind).toBe('not-restored');
     expect(judgeUndo(CHANGE, prior('inactive'), evidence('active'))?.kind).toBe('not-restored');
   });
+
+  it('when somebody put a unit file in the place of the mask, unless the mask had gone before', () => {
+    const [path = ''] = CHANGE.links;
+    const lying: Evidence = { ...evidence('active'), paths: [{ kind: 'file', path }] };
+    expect(judgeUndo(CHANGE, prior('active'), lying)?.message).toBe(
+      `${path} was put there by somebody else and was left alone`,
+    );
+    expect(judgeUndo(CHANGE, prior('active'), { ...lying, receipt: false })).toBeNull();
+  });
 });
 
 it.each([
