@@ -174,10 +174,13 @@ class Channel {
         this.#answered = true;
         resolve({ kind: 'answer', value: concealed(answer.records, this.#conceal) });
       };
-      void this.#process.ended.then((ended) => {
-        const how = concealedEnd(ended, this.#conceal);
-        const heard = this.#conceal(this.#heard);
-        resolve({ kind: 'fault', fault: endedEarly(this.#answered ? 'lost' : 'no-shell', how, heard) });
+      void this.#process.ended.then((end) => {
+        const how = concealedEnd(end, this.#conceal);
+        // what an answer said is no cause of the end
+        const ended = this.#answered
+          ? endedEarly('lost', how, '')
+          : endedEarly('no-shell', how, this.#conceal(this.#heard));
+        resolve({ kind: 'fault', fault: ended });
       });
       this.#process.write(request);
     });
