@@ -26,7 +26,7 @@ export function undoableOn(host: string, { hosts, lastSeq }: RunState): Undoable
 
 /**
  * `restored` when the host reads as it was before the run; `stranded` when it was reached and does not; a host that could
- * not be reached, or not as root, stays as the run left it, and can be put back later.
+ * not be reached, or not as root, or on which another run is at work, stays as it is, and can be put back later.
  */
 export async function rollBackHost(
   host: JournalHost,
@@ -56,6 +56,7 @@ async function undoOn(
     }
     const halts = before.filter((unit) => cameToRun(unit, change)).map(({ unit }) => unit);
     const undone = await undoHost(host, job, crew, { change, prior, halts }, session, lastSeq + 1);
+    if (undone.fault?.kind === 'locked') return { outcome: 'refused', units: before, fault: undone.fault };
     const read = readLater(before, undone.evidence?.units ?? []);
     const units = read.map((unit): UnitReport => ({ ...unit, startProbe: 'skipped' }));
     return undone.fault === null

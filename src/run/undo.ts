@@ -69,11 +69,14 @@ export async function undoHost(
       const context = contextOf(job, until - crew.clock.now());
       const { reply, seq: sent } = await sendUndo(host, job, crew, { seq, ...undo }, current, context, deadline);
       if (connection) connection.close();
-      if (reply.kind === 'answer') {
-        return { fault: judgeUndo(undo.change, undo.prior, reply.value), evidence: reply.value };
+      if (reply.kind === 'fault') problem = reply.fault;
+      else {
+        const lacking = judgeUndo(undo.change, undo.prior, reply.value);
+        if (lacking?.kind !== 'locked') return { fault: lacking, evidence: reply.value };
+        // another run that is at work there comes to its end
+        problem = lacking;
       }
-      problem = reply.fault;
-      current = null;
+      if (connection || reply.kind === 'fault') current = null;
       seq = sent + 1;
     }
     if (crew.clock.now() + pause > recall) return { fault: problem, evidence: null };

@@ -1,4 +1,6 @@
 /** One host through faults of the network: it ends masked, as it was, or stranded, and says which. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -260,6 +262,30 @@ describe('an undo', () => {
       transport: inner,
     });
     expect(outcome).toBe('restored');
+    expect(masked()).toBe(false);
+  });
+
+  it('waits a while for another run that is at work on the host, and leaves the host as it is where that does not end', async () => {
+    const result = await through({});
+    const lock = join(root(), 'run/fleetmask/lock');
+    const script = 'exec 9>>"$0"; flock 9; echo "$$ r-7 actor=alice" >"$0"; echo held; read -r _';
+    const holder = spawn('sh', ['-c', script, lock], { stdio: ['pipe', 'pipe', 'inherit'] });
+    await once(holder.stdout, 'data');
+    await result.journal.commit({ type: 'rollback', at: '', actor: 'a@b', hosts: ['deb-db1'] });
+    const refused = await restore(result);
+    expect(refused).toMatchObject({ outcome: 'refused', fault: { kind: 'locked' } });
+    expect(masked()).toBe(true);
+
+    const { clock } = result.crew;
+    const sleep = async (ms: number) => {
+      if (!holder.stdin.writableEnded) {
+        holder.stdin.end('\n');
+        await once(holder, 'close');
+      }
+      await clock.sleep(ms);
+    };
+    const patient = { ...result, crew: { ...result.crew, clock: { ...clock, sleep } } };
+    expect((await restore(patient)).outcome).toBe('restored');
     expect(masked()).toBe(false);
   });
 
