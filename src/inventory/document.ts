@@ -45,7 +45,7 @@ export function isNothing(node: Node): boolean {
 export function describe(node: Node): string {
   if (node.kind === 'list') return 'a list';
   if (node.kind === 'map') return 'a mapping';
-  return typeof node.value === 'string' ? `the text ${quoted(node.value)}` : String(node.value);
+  return typeof node.value === 'string' ? `the text ${quoted(node.value)}` : keyText(node.value);
 }
 
 /**

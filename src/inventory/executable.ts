@@ -5,6 +5,7 @@ import type { Graph } from './graph.ts';
 import { readJson } from './json.ts';
 import { readListing, setHostVariables } from './listing.ts';
 import { mistake } from './mistake.ts';
+import { decode } from './text.ts';
 
 export interface ExecutableOptions {
   /** Relative sources are relative to this; programs run in it. */
@@ -35,13 +36,13 @@ export async function readExecutable(
   if (complete) return;
   for (const name of hosts) {
     const printed = await run(path, ['--host', name], shown, graph, options);
-    if (printed.trim() === '') continue;
+    if (printed.toString().trim() === '') continue;
     setHostVariables(name, mapping(printed, `${shown} --host ${name}`), graph);
   }
 }
 
-function mapping(text: string, file: string): MapNode {
-  const result = readJson(text, file);
+function mapping(printed: Buffer, file: string): MapNode {
+  const result = readJson(decode(printed, file), file);
   if (result.kind === 'not-json')
     throw mistake(
       result.origin,
@@ -64,7 +65,7 @@ function run(
   shown: string,
   graph: Graph,
   options: ExecutableOptions,
-): Promise<string> {
+): Promise<Buffer> {
   const { cwd, env = {}, timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options;
   const origin = { file: shown, line: undefined };
   const call = `${shown} ${args.join(' ')}`;
@@ -78,11 +79,11 @@ function run(
         timeout: timeoutMs,
         maxBuffer: MAX_BYTES,
         killSignal: 'SIGKILL',
-        encoding: 'utf8',
+        encoding: 'buffer',
         ...(signal && { signal }),
       },
       (error, stdout, stderr) => {
-        const said = printable(stderr.trim().slice(0, 2000), 400);
+        const said = printable(stderr.toString('utf8', 0, 2000).trim(), 400);
         if (error !== null) reject(failure(error as Failure, call, said, timeoutMs));
         else {
           if (said !== '') graph.note(origin, said);

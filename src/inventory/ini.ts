@@ -6,6 +6,9 @@ import { splitWords } from './words.ts';
 
 const SECTION = /^\[([^:\]\s]+)(?::([\p{L}\p{N}_]+))?\]\s*(?:#.*)?$/u;
 const CHILD = /^([^:\]\s]+)\s*(?:#.*)?$/;
+/** Whatever Python takes for the end of a line, form feeds included. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what ends a line
+const LINE_END = /\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/;
 const SECTION_HINT = 'A section is [GROUP], [GROUP:vars] or [GROUP:children]; only a # comment may follow it.';
 
 type Section = { readonly kind: 'hosts' | 'vars' | 'children'; readonly group: GroupNode };
@@ -21,7 +24,7 @@ type Pending =
  */
 export function readIni(text: string, file: string, graph: Graph): void {
   const reader = new IniReader(graph);
-  const lines = text.replace(/^\ufeff/, '').split(/\r\n|\n|\r/);
+  const lines = text.replace(/^\ufeff/, '').split(LINE_END);
   for (const [index, line] of lines.entries()) reader.line(line.trim(), { file, line: index + 1 });
   reader.end();
 }

@@ -189,7 +189,8 @@ function dictionary(pairs: readonly [unknown, unknown][]): object {
   return result;
 }
 
-/** A key as JSON has it: text. */
+/** A key as JSON has it: text. A value with a tag (`!vault x`) is none, and is told as it would be printed. */
 export function keyText(key: unknown): string {
-  return typeof key === 'object' && key !== null && 'text' in key ? String(key.text) : String(key);
+  if (typeof key !== 'object' || key === null) return String(key);
+  return 'text' in key ? String(key.text) : JSON.stringify(key);
 }

@@ -31,6 +31,11 @@ describe('inventory programs', () => {
     expect(message).toMatch(/inv\.sh --list:2: hosts of the group "web" has 1 in it/);
   });
 
+  it('one that prints what is not UTF-8 is refused, with the line', async () => {
+    const body = `printf '{"_meta": {"hostvars": {}},\\n"web": {"hosts": ["w1"], "vars": {"x": "\\351"}}}'`;
+    expect(await complaint(() => loadInventory([program(body)], options))).toMatch(/inv\.sh --list:2: .* is not UTF-8/);
+  });
+
   it('one that reads its standard input finds it empty', async () => {
     const inventory = await loadInventory([program(`cat; echo '{"web": ["w1"], "_meta": {"hostvars": {}}}'`)], options);
     expect([...inventory.hosts.keys()]).toEqual(['w1']);
