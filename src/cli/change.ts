@@ -162,7 +162,8 @@ export async function change(io: Io, { ask, hosts, course, saved, flags }: Chang
     whenSpent: flags.rollback === 'fleet' ? 'put-back' : 'keep',
     open: async () => {
       const { startedAt: at, actor } = run;
-      const start = { type: 'run', schema: 'fleetmask.journal/1', run, ask, hosts } as const;
+      const wayBack = flags.rollback === 'fleet' && { fleetRollback: course.limits };
+      const start = { type: 'run', schema: 'fleetmask.journal/1', run, ask, hosts, ...wayBack } as const;
       const opened = { type: 'opened', at, actor, command: ask.verb, by: io.controller } as const;
       return ledger(await createJournal(stateDir(io), start, opened), [start, opened]);
     },

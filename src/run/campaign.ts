@@ -6,6 +6,7 @@ import { type Event, type Fault, fault, type HostReport, type Outcome } from '..
 import type { Budget } from './budget.ts';
 import { acrossFleet, interrupted, totalsOf } from './fleet.ts';
 import type { JournalHost } from './journal.ts';
+import { putBackFor } from './rollback.ts';
 import { inWaves } from './waves.ts';
 
 export interface Campaign {
@@ -91,7 +92,7 @@ async function reasonToPutBack(
 ): Promise<Fault | null> {
   const changed = waves.flatMap(({ reports }) => reports).filter(isChanged);
   if (undo === undefined || changed.length === 0) return null;
-  if (spent !== null && undo.whenSpent === 'put-back') return fault('fleet-rollback', `put back: ${spent}`);
+  if (spent !== null && undo.whenSpent === 'put-back') return putBackFor(spent);
   if (!interrupt.aborted || !(await undo.offer(changed.map(({ host }) => host)))) return null;
   const hint = 'Nothing is wrong with this host; run it again when it is to go on.';
   return fault('cancelled', 'put back, for the run was interrupted', hint);

@@ -5,6 +5,7 @@ import { SEQ } from '../remote/session.ts';
 import { interrupted, notStarted } from './fleet.ts';
 import type { JournalHost } from './journal.ts';
 import type { Doubt } from './recover.ts';
+import { putBackFor } from './rollback.ts';
 import type { RunState } from './run-state.ts';
 
 /** Null where nothing is: the host was never changed, or is settled. `aim`: what is to become of a change that is whole. */
@@ -22,6 +23,7 @@ export function doubtOn(host: string, state: RunState, aim: Doubt['aim']): Doubt
     units: units ?? unitsFrom({ change, prior }, state.start.ask.units),
     lastSeq: state.lastSeq.get(host) ?? SEQ.apply,
     aim: goesBack ? 'put-back' : aim,
+    ...(state.wayBack !== null && { why: putBackFor(state.wayBack) }),
     wanting: known.kind === 'in-doubt' && known.last === 'undo' && wasRead(known.report),
   };
 }

@@ -28,6 +28,7 @@ import {
   UsageError,
 } from '../model/index.ts';
 import type { Become } from '../remote/escalate.ts';
+import type { Limits } from './budget.ts';
 import type { Closed, Opened } from './claim.ts';
 import { journalOn, recordsOf } from './journal-file.ts';
 import type { Keep, Keeping } from './keep-record.ts';
@@ -39,6 +40,8 @@ export interface RunStart {
   readonly run: RunInfo;
   readonly ask: Ask;
   readonly hosts: readonly JournalHost[];
+  /** With --rollback fleet: when so much has failed, every host that the run changed goes back. Whether it has follows from the records. */
+  readonly fleetRollback?: Limits;
 }
 
 export type JournalRecord =

@@ -1,4 +1,5 @@
 /** A journal whose records are kept in memory too, for what a run has to know of itself while it lasts. */
+import { hostsInDoubt } from './doubt.ts';
 import type { Journal, JournalRecord } from './journal.ts';
 import { type RunState, stateOfRun } from './run-state.ts';
 
@@ -24,11 +25,11 @@ export function ledger(journal: Journal, earlier: readonly JournalRecord[] = [])
     },
     close: () => journal.close(),
     state: () => stateOfRun(records),
-    inDoubt: () =>
-      records.length === 0
-        ? []
-        : [...stateOfRun(records).hosts]
-            .filter(([, state]) => state.kind === 'in-doubt' && state.report === null)
-            .map(([host]) => host),
+    inDoubt: () => (records.length === 0 ? [] : unsettledHosts(stateOfRun(records))),
   };
+}
+
+/** Of a host that is stranded it was told already. */
+function unsettledHosts(state: RunState): string[] {
+  return hostsInDoubt(state).filter((host) => state.hosts.get(host)?.report?.outcome !== 'stranded');
 }

@@ -19,6 +19,8 @@ export interface Doubt extends Deed {
   readonly lastSeq: number;
   /** `settle`: as asked where that is proved, else as before. `put-back`: as before. */
   readonly aim: 'settle' | 'put-back';
+  /** Why it is put back also where the change is whole; absent: because that was asked for. */
+  readonly why?: Fault;
   /** The last undo was read back, and the host was not as before the run. */
   readonly wanting?: boolean;
 }
@@ -81,7 +83,7 @@ async function settled(host: JournalHost, doubt: Doubt, job: UndoJob, crew: Crew
       ...timesNow(session, job.run, crew.clock),
     };
   }
-  const cause = found.kind === 'refuted' ? found.why : fault('interrupted', 'put back, as was asked');
+  const cause = found.kind === 'refuted' ? found.why : (doubt.why ?? fault('interrupted', 'put back, as was asked'));
   const firstSeq = Math.max(doubt.lastSeq, receipt?.seq ?? 0) + 1;
   const undone = await undoHost(
     host,

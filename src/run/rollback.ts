@@ -65,6 +65,11 @@ async function undoOn(
   });
 }
 
+/** Why a host goes back on which nothing is wrong. `spent`: what was too much for its run. */
+export function putBackFor(spent: string): Fault {
+  return fault('fleet-rollback', `put back: ${spent}`);
+}
+
 /**
  * Takes back, within its own run, what the run did to a host, because of what happened elsewhere (`why`): `rolled-back` when the
  * host reads as before the run. A host that is not put back, also for want of a connection, is `stranded`: the run changed it.

@@ -1,5 +1,6 @@
 /** What the records of a run say of each of its hosts now. */
 import { type HostReport, type Outcome, UsageError } from '../model/index.ts';
+import { budget } from './budget.ts';
 import type { JournalRecord, RunStart } from './journal.ts';
 
 export type HostState =
@@ -28,8 +29,10 @@ export interface RunState {
   readonly lastSeq: ReadonlyMap<string, number>;
   /** Whether what was last begun on this run has come to its end. */
   readonly ended: boolean;
-  /** Hosts that are to be put back by a rollback that has not come to its end. */
+  /** Hosts that are to be put back and are not yet. */
   readonly toPutBack: ReadonlySet<string>;
+  /** Why every host that the run changed goes back, as it was told to (--rollback fleet); null where nothing calls for that. */
+  readonly wayBack: string | null;
 }
 
 /** What the records say of each host now. */
@@ -42,6 +45,7 @@ export function stateOfRun(records: readonly JournalRecord[]): RunState {
   const last = new Map<string, Intent['request']>();
   const lastSeq = new Map<string, number>();
   const toPutBack = new Set<string>();
+  const forward: HostReport[] = [];
   let afterwards = false;
   let finished: RunState['finished'] = null;
   let ended = false;
@@ -76,7 +80,9 @@ export function stateOfRun(records: readonly JournalRecord[]): RunState {
         break;
       case 'settled': {
         const { report } = record;
-        toPutBack.delete(report.host);
+        // a host that could not be put back is still to be
+        if (report.outcome !== 'stranded') toPutBack.delete(report.host);
+        if (!afterwards) forward.push(report);
         // a host that nobody got at later is as the run left it, and can be put back yet
         const before = hosts.get(report.host);
         if (afterwards && isUntouched(report.outcome) && before?.kind !== 'untouched') break;
@@ -86,10 +92,16 @@ export function stateOfRun(records: readonly JournalRecord[]): RunState {
       case 'finished':
         finished = record;
         ended = true;
-        toPutBack.clear();
     }
   }
-  return { start: { ...start, hosts: known }, finished, hosts, lastSeq, ended, toPutBack };
+  const wayBack = start.fleetRollback ? budget(start.fleetRollback, start.hosts.length)(forward) : null;
+  if (wayBack !== null) for (const [host, { kind }] of hosts) if (isDone(kind)) toPutBack.add(host);
+  return { start: { ...start, hosts: known }, finished, hosts, lastSeq, ended, toPutBack, wayBack };
+}
+
+/** Something of the run is in effect there, or may be. */
+function isDone(kind: HostState['kind']): boolean {
+  return kind === 'changed' || kind === 'in-doubt';
 }
 
 function isUntouched(outcome: Outcome): boolean {

@@ -246,6 +246,37 @@ describe('--rollback fleet', () => {
   });
 
   it.each([
+    ['once the host that is too much is on record', [], 5, { 'rolled-back': 2, refused: 1 }],
+    ['also of hosts that were in flight then', ['el-app1'], 5, { 'rolled-back': 2, refused: 1 }],
+    ['and not before', ['el-local1'], 4, { masked: 2, 'not-started': 1 }],
+  ] as const)('that is killed before it begins is carried out by `recover`, %s', async (_, lost, code, totals) => {
+    const hosts = ['deb-web1', 'el-app1', 'el-local1'];
+    const alice = person();
+    const run = await alice.run('mask', 'cron', ...fleetwide(hosts, '-f', '1', '--max-fail', '1'));
+    expect(run.report.totals).toEqual({ masked: 2, refused: 1 });
+    const kept = recordsOf(alice).flatMap((record): JournalRecord[] => {
+      if (record.type === 'run') return [{ ...record, fleetRollback: { maxFail: { kind: 'hosts', count: 0 } } }];
+      const isLost = record.type === 'settled' && lost.some((host) => host === record.report.host);
+      return isLost || record.type === 'finished' || record.type === 'closed' ? [] : [record];
+    });
+    expect(recordsOf(alice)[0]).toMatchObject({ fleetRollback: { maxFail: { kind: 'hosts', count: 1 } } });
+    const file = join(alice.stateDir, 'runs', `${run.report.run.id}.ndjson`);
+    writeFileSync(file, kept.map((record) => `${JSON.stringify(record)}\n`).join(''));
+    const known = ['-y', '-o', 'json', '--known-hosts', fleet.knownHostsPath];
+    // one at a time, which ends nothing for the others
+    await alice.run('recover', 'last', ...known, '-l', 'el-app1');
+    const back = await alice.run('recover', 'last', ...known);
+    expect([back.code, back.report.totals]).toEqual([code, totals]);
+    if (code === 4) return;
+    expect(back.stderr).toContain('goes back (--rollback fleet): el-local1 failed, and --max-fail is 0');
+    expect(back.on('deb-web1').fault).toMatchObject({
+      kind: 'fleet-rollback',
+      message: 'put back: el-local1 failed, and --max-fail is 0',
+    });
+    expect([masked('deb-web1'), masked('el-app1')]).toEqual([false, false]);
+  });
+
+  it.each([
     [0, 'rollback', 0],
     [1, 'recover', 5],
     [2, 'rollback', 0],

@@ -75,16 +75,17 @@ export async function change(world: World): Promise<Said | null> {
     ...{ actor: ACTOR, reason: null, ticket: null, startedAt: at },
     ...(waves && { waves: waveSizes(hosts.length, waves) }),
   };
+  const limits = { maxFail: rollback === 'fleet' && maxFail === undefined ? ('no-failed-change' as const) : maxFail };
+  const wayBack = rollback === 'fleet' && { fleetRollback: limits };
   try {
     await Promise.all([
-      journal.commit({ type: 'run', schema: 'fleetmask.journal/1', run, ask, hosts }),
+      journal.commit({ type: 'run', schema: 'fleetmask.journal/1', run, ask, hosts, ...wayBack }),
       journal.commit({ type: 'opened', at, actor: ACTOR, command: ask.verb, by: BY }),
     ]);
   } catch {
     return null;
   }
   const job = { run: run.id, meta: {}, journal };
-  const limits = { maxFail: rollback === 'fleet' && maxFail === undefined ? ('no-failed-change' as const) : maxFail };
   let state: RunState;
   const work = (host: JournalHost, stopped: () => Fault | null) => {
     const ways = { ...job, ask, queries: ask.units.map(parseQuery), stopped };

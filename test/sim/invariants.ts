@@ -174,6 +174,23 @@ export function checkQuiet(world: World, said: Said, until: number): void {
   }
 }
 
+/** As much had failed, by the journal, as a run with --rollback fleet puts every host back for: nobody then leaves one as asked. */
+export function checkWayBack(world: World, { command, reports }: Said): void {
+  const { rollback, maxFail } = world.scenario;
+  if (rollback !== 'fleet' || command !== 'recover') return;
+  const records = world.storage.read();
+  const later = records.findIndex(({ type }) => type === 'recovery' || type === 'rollback');
+  const failing: readonly Outcome[] = ['rolled-back', 'stranded', ...(maxFail ? (['refused'] as const) : [])];
+  const failed = records
+    .slice(0, later)
+    .filter((each) => each.type === 'settled' && failing.includes(each.report.outcome));
+  if (failed.length <= (maxFail?.kind === 'hosts' ? maxFail.count : 0)) return;
+  for (const { host, outcome } of reports) {
+    if (outcome === 'masked' || outcome === 'unmasked')
+      world.violated(`${host}: ${outcome} after a recovery, and the fleet was to go back`);
+  }
+}
+
 /** Whatever is lost, a host that was changed is known to be from the journal alone. */
 export function checkJournal(world: World): void {
   let state: ReturnType<typeof stateOfRun>;

@@ -1,7 +1,7 @@
 /** One seed: a run, what comes of it, and whether all that must hold did. */
 import { stateOfRun } from '../../src/run/run-state.ts';
 import { change, recover, rollBack, type Said } from './controller.ts';
-import { changesOf, checkCommand, checkJournal, checkQuiet, differences } from './invariants.ts';
+import { changesOf, checkCommand, checkJournal, checkQuiet, checkWayBack, differences } from './invariants.ts';
 import type { Mutant } from './mutants.ts';
 import { A, SOCKET } from './scenario.ts';
 import { baseOf, VENDOR } from './systemd.ts';
@@ -27,6 +27,7 @@ export async function simulate(seed: number, options: { trace?: boolean; mutant?
     const said = await perform(world, work);
     if (said !== null) {
       checkCommand(world, said, since);
+      checkWayBack(world, said);
       outcomes.push(...said.reports.map(({ outcome }) => `${said.command}: ${outcome}`));
     }
     checkJournal(world);

@@ -1,4 +1,4 @@
-import { UsageError } from '../../model/index.ts';
+import { printable, UsageError } from '../../model/index.ts';
 import { reopenJournal } from '../../run/claim.ts';
 import { doubtOn } from '../../run/doubt.ts';
 import { type JournalHost, readJournal } from '../../run/journal.ts';
@@ -44,6 +44,9 @@ async function recoverJournalled(io: Io, named: string, flags: Flags): Promise<n
   const hosts = await journalHosts(io, state.start.hosts, flags);
   const settled = state.ended && hosts.every(({ host }) => doubtOn(host, state, 'settle') === null);
   if (flags.undo) tellWhatStays(io, hosts, state);
+  if (state.wayBack !== null && !settled) {
+    io.stderr.write(`note: every host of run ${run.id} goes back (--rollback fleet): ${printable(state.wayBack)}\n`);
+  }
   return recoverHosts(io, {
     run,
     hosts,
