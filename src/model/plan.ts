@@ -45,7 +45,7 @@ export interface UnitPlan {
   readonly ways?: readonly string[];
 }
 
-/** The steps on the host, in this order; see fleetmask.sh. */
+/** The steps on the host, in this order; see apply.sh. */
 export interface Change {
   /** Where receipts live: /var/lib for what outlives a boot, /run for what does not. */
   readonly where: 'etc' | 'run';

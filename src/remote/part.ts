@@ -9,7 +9,7 @@ const parts = new Map<string, string>();
 export function part(file: `${string}.sh`): string {
   const text =
     parts.get(file) ??
-    readFileSync(new URL(`./${file}`, import.meta.url), 'utf8')
+    readFileSync(new URL(`./program/${file}`, import.meta.url), 'utf8')
       .split('\n')
       .map((line) => line.trimStart())
       .filter((line) => line !== '' && !line.startsWith('#'))

@@ -1,5 +1,5 @@
 /**
- * The language spoken with fleetmask.sh: requests are lines of words, answers are records framed by a nonce.
+ * The language spoken with the remote program: requests are lines of words, answers are records framed by a nonce.
  * Everything that arrives is hostile until it has passed through here.
  */
 import { randomBytes } from 'node:crypto';
@@ -15,13 +15,16 @@ import {
 } from '../model/index.ts';
 import { part } from './part.ts';
 
-/** Longer lines are no records: what fleetmask.sh says is short. */
+/** Longer lines are no records: what the program says is short. */
 const MAX_LINE = 64 * 1024;
 const MAX_RECORDS = 20_000;
 
+const PARTS = ['fleetmask.sh', 'units.sh', 'probe.sh', 'receipt.sh', 'switches.sh', 'apply.sh', 'undo.sh'] as const;
+
 /** The remote program as it is sent, without the part that is not wished for. */
 export function program(wishes: readonly Wish[] = []): string {
-  return wishes.includes('guard=yes') ? `${part('fleetmask.sh')}\n${part('guard.sh')}` : part('fleetmask.sh');
+  const parts = wishes.includes('guard=yes') ? [...PARTS, 'guard.sh' as const] : PARTS;
+  return parts.map(part).join('\n');
 }
 
 /** 96 random bits: nothing that a host prints by itself looks like a record. */

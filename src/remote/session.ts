@@ -1,4 +1,4 @@
-/** One conversation with fleetmask.sh on one host: probe, apply, undo over a single channel. */
+/** One conversation with the remote program on one host: probe, apply, undo over a single channel. */
 import {
   type Change,
   type Evidence,

@@ -1,5 +1,5 @@
 /**
- * The modelled host against fleetmask.sh itself on the embedded fleet's systemd: whatever is asked, in whatever order, repeated or late,
+ * The modelled host against the remote program itself on the embedded fleet's systemd: whatever is asked, in whatever order, repeated or late,
  * both tell the same and come to the same. What the simulation proves holds as far as this does.
  */
 import { readdirSync } from 'node:fs';
@@ -297,7 +297,7 @@ function matterOfEvidence({ refused, steps, units, paths, left, foreign, receipt
 }
 
 describe('the modelled host', () => {
-  it(`tells and does what fleetmask.sh tells and does (${TRIALS} trials)`, { timeout: 300_000 }, async () => {
+  it(`tells and does what the remote program tells and does (${TRIALS} trials)`, { timeout: 300_000 }, async () => {
     for (let seed = 1; seed <= TRIALS; seed += 1) {
       const random = new Random(seed);
       const units = drawUnits(random);

@@ -1,5 +1,5 @@
 /**
- * A model of fleetmask.sh, function by function, that takes its time in steps: between two of them anything can happen.
+ * A model of the remote program, function by function, that takes its time in steps: between two of them anything can happen.
  * What it does and tells is held to the program itself by model.test.ts. Every generator yields milliseconds.
  */
 import type { Machine, Receipt, Truth } from './machine.ts';

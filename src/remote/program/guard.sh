@@ -1,9 +1,6 @@
 # shellcheck shell=sh
 # guard.sh: what this session, and the way to this host, depend on. The part of the remote program that only a mask needs:
-# it is sent after fleetmask.sh, whose variables and functions it uses, and to nobody else.
-#
-# shellcheck disable=SC2154 # variables of fleetmask.sh
-# shellcheck disable=SC2086 # lists are words, and globbing is off
+# it is sent to nobody else.
 
 # As far as it bears on the units in $known. Costs no process unless one of those might be the listener, the network or the
 # directory of accounts.

@@ -8,10 +8,6 @@
 # What the receipt's log says under the lock decides between the switch, those who keep the run, and an undo: `confirmed`
 # and `expires` are written before the timer is changed, `restoring` before the first link is. So a switch that fires in
 # between knows what to do, and one that was cut off goes on where it stopped.
-#
-# shellcheck disable=SC2034,SC2154 # variables are shared with fleetmask.sh, which reads this file with `.`
-# shellcheck disable=SC2086 # lists are words, and globbing is off
-# shellcheck disable=SC3013 # dash, bash and busybox know -ef
 
 # Into $within (seconds; empty: no confirmation is awaited), $expires (EPOCH/DATE/TIME; empty: never) and $begun: what
 # holds now.

@@ -1,0 +1,208 @@
+# shellcheck shell=sh
+# apply.sh: makes the change that was asked for, and proves it.
+
+# Receipt; links; stop, before any reload, so that the units' own stop settings hold; reload; proof; read-back.
+apply() {
+  parse "$@"
+  begin || return 0
+  if ! note "request $*"; then
+    rm -f "$receipt/log"
+    refuse "write no receipt in $receipts: $said"
+    return 0
+  fi
+  if [ -n "$program" ] && ! arm_switch; then
+    disarm gone
+    [ "$failed" = yes ] || rm -rf "$receipt"
+    refuse "unarmed $unarmed"
+    return 0
+  fi
+  changed=no
+  if change_links; then
+    if stop_units; then
+      patience=90
+      step reload ctl daemon-reload
+      look
+      stop_again
+      swept=no
+      for group in $groups; do sweep "$group"; done
+      [ "$swept" = no ] || look
+      try_starts
+    fi
+  elif [ "$changed" = no ]; then
+    rm -f "$receipt/log"
+    refuse "write $said"
+    return 0
+  else
+    look
+  fi
+  tell_look
+  keep=$receipt/result
+  exec 9>&-
+}
+
+# Every link is logged in the receipt before and after it is touched: undo touches nothing else. An inode and its
+# change time tell our link from one that somebody else made later.
+change_links() {
+  for path in $removes; do
+    { [ -L "$root$path" ] && [ "$root$path" -ef /dev/null ]; } || continue
+    note "removing $path $(readlink "$root$path")" && take "$path" || return 1
+    step "remove:$path" rm -f "$root$path" || return 1
+    changed=yes
+  done
+  [ -z "$removes" ] || rest_switches
+  made=
+  for path in $links; do
+    case $path in /run/systemd/system/*) [ -d "$root/run/systemd/system" ] || (umask 022 && mkdir -p "$root/run/systemd/system") ;; esac
+    note "linking $path" || return 1
+    if ! step "link:$path" ln -s /dev/null "$root$path"; then
+      note "not-linked $path"
+      return 1
+    fi
+    made="$made $root$path"
+    changed=yes
+  done
+  for path in $displaces; do
+    displace || return 1
+    made="$made $root$path"
+    changed=yes
+  done
+  if [ -n "$made" ] && ! stat -c 'linked %n %i.%Z' $made >>"$receipt/log"; then
+    rec "step link:$receipt/log 1"
+    return 1
+  fi
+  # A link reaches the disk by itself within seconds, what is in a file later: after a power cut it would be nobody's.
+  [ "$where" = run ] || timeout -k 5 10 sync "$receipt/log" 2>/dev/null 3>&- 9>&- || :
+}
+
+# Puts a link in the place of a unit file, at once, and keeps the file's own inode under a hidden name, which systemd takes
+# for no unit. The receipt is on disk before that, for a power cut leaves no other way to know.
+displace() {
+  aside=${path%/*}/.${path##*/}.fleetmask-$run
+  note "displacing $path $aside $(stat -c %i "$root$path")" || return 1
+  sync "$receipt/log" 2>/dev/null
+  step "displace:$path" swap "$root$path" "$root$aside" && return 0
+  problem=$said failed=no
+  replace "$path" "$aside"
+  said=$problem
+  [ "$failed" = no ] || changed=yes
+  return 1
+}
+
+swap() {
+  ! [ -d "$1" ] && ln "$1" "$2.orig" && ln -s /dev/null "$2.new" && mv -f "$2.new" "$1"
+}
+
+stop_units() {
+  [ -n "$stops" ] || return 0
+  patience=$stop_timeout
+  step stop ctl stop -- $stops && return 0
+  look
+  ! is_running
+}
+
+# Whether the last look saw one of those running that are to be stopped.
+is_running() {
+  for name in $stops; do
+    case $running in *" $name "*) return 0 ;; esac
+  done
+  return 1
+}
+
+# What was started between the stop and the reload: the mask holds now.
+stop_again() {
+  attempt=0
+  while [ "$attempt" -lt 2 ] && is_running; do
+    attempt=$((attempt + 1))
+    patience=$stop_timeout
+    step "stop-again:$attempt" ctl stop -- $stops
+    look
+  done
+}
+
+# Only a unit that reads masked, and that systemd says it cannot start, is tried: anything else a start could start. A
+# refusal changes nothing, so what was read before it still holds; after anything else it is read again.
+try_starts() {
+  patience=30
+  seen=$masked
+  for name in $attempts; do
+    case $seen in
+      *" $name "*) step "try:$name" ctl start -- "$name" ;;
+      *)
+        rec "step try:$name untried"
+        continue
+        ;;
+    esac
+    case $status:$said in
+      0:*) look ;;
+      *masked*) ;;
+      *) look ;;
+    esac
+  done
+}
+
+# Who is left in a control group that a unit had: `left ALL THIS-SESSION GROUP`. The group's whole path is used, for a
+# container that runs a unit of the same name has that name at the end of a longer path.
+sweep() {
+  members "$1"
+  if [ "$kill" = yes ] && [ -n "$others" ]; then
+    swept=yes
+    kill -s TERM $others
+    wait_for_end "$1" 5
+    if [ -n "$others" ]; then
+      kill -s KILL $others
+      wait_for_end "$1" 3
+    fi
+  fi
+  count $pids
+  all=$counted
+  count $others
+  rec "left $all $((all - counted)) $1"
+}
+
+wait_for_end() {
+  waited=0
+  members "$1"
+  while [ -n "$others" ] && [ "$waited" -lt "$2" ]; do
+    sleep 1
+    waited=$((waited + 1))
+    members "$1"
+  done
+}
+
+count() {
+  counted=$#
+}
+
+# Into $pids, and into $others those that are not this session. A group without a directory has no members, so the
+# usual case costs no process.
+members() {
+  pids='' others=''
+  for mount in /sys/fs/cgroup /sys/fs/cgroup/systemd /sys/fs/cgroup/unified; do
+    [ -d "$root$mount$1" ] || continue
+    # shellcheck disable=SC2044 # control groups have no spaces in their paths
+    for procs in $(find "$root$mount$1" -name cgroup.procs 2>/dev/null); do
+      while read -r pid; do
+        case "$pids " in *" $pid "*) ;; *) pids="$pids $pid" ;; esac
+      done <"$procs"
+    done
+  done
+  [ -n "$pids" ] || return 0
+  [ -n "$ancestors" ] || find_ancestors
+  for pid in $pids; do
+    case $ancestors in *" $pid "*) ;; *) others="$others $pid" ;; esac
+  done
+}
+
+# This session: the program, and the processes above it up to sshd.
+find_ancestors() {
+  ancestors=" $$ "
+  up=$$
+  while [ "$up" -gt 1 ]; do
+    parent=0
+    while read -r key text; do
+      if [ "$key" = PPid: ]; then parent=$text; fi
+    done <"$root/proc/$up/status" 2>/dev/null
+    up=$parent
+    ancestors="$ancestors$up "
+  done
+}

@@ -1,0 +1,185 @@
+#!/bin/sh
+# fleetmask.sh: the frame of the remote program. The other parts are functions that it calls:
+#
+#   units.sh     what is read of units, by a probe and after a change
+#   probe.sh     what this host is and has
+#   receipt.sh   lock, fence and receipt: who may change the host, and what of it is whose
+#   switches.sh  the switches that runs have stored here
+#   apply.sh     a change, and its proof
+#   undo.sh      the way back
+#   guard.sh     what a mask must not cut; sent for a mask alone
+#   switch.sh    how a host puts a run back by itself; sent and stored for a switch alone
+#
+# All are joined and sent on the stdin of `sh -s -- PRIVILEGE [WHY]`, comments and indentation stripped, followed by one
+# line that calls `main NONCE` with the first request; later requests are single lines on the same stdin that begin with
+# the nonce. What arrives truncated does nothing: all is in functions, and a request must end in the word `end`.
+#
+# It reports; it does not decide. What is to be done is in the request; what was done and what was then read goes
+# back as records `@NONCE SEQ KIND TEXT`, one line each, collected and written at once.
+# dash, bash and busybox sh run it. FLEETMASK_ROOT is set by the embedded fleet and by tests only.
+
+privilege=${1-none}
+refusal=${2-}
+root=${FLEETMASK_ROOT-}
+# shellcheck disable=SC1003 # a backslash, nothing else
+bs='\'
+nl='
+'
+
+# Every systemctl is bounded in time, speaks English, asks nothing, pages nothing, and neither hears our stdin (fd 0) nor
+# keeps our lock (fd 9) or our answers' way out (fd 3), for it may outlive us. Only ever called in $(…), whose process it
+# takes over.
+ctl() {
+  exec timeout -k 5 "$patience" systemctl --no-pager --no-ask-password "$@" </dev/null 3>&- 9>&-
+}
+
+rec() {
+  records=$((records + 1))
+  out="$out@$nonce $seq $*$nl"
+}
+
+# A record for each line of a text, so that no value can break the frame.
+rec_lines() {
+  rest=$2$nl
+  while [ -n "$rest" ]; do
+    line=${rest%%"$nl"*}
+    rest=${rest#*"$nl"}
+    rec "$1 $line"
+  done
+}
+
+# ask COMMAND…: runs it; into $said what it says, into $status how it ends. While systemd executes itself anew it hangs up, and
+# then does not listen for a moment: it is asked again, at most ten times in a request. A switch tries again as a whole.
+ask() {
+  while :; do
+    said=$("$@" 2>&1)
+    status=$?
+    case $privilege:$status:$said in
+      none:* | *:0:*) break ;;
+      *'Connection refused'* | *'Connection reset'* | *'onnection terminated'* | *'not connected'* | *'recipient disconnected'*) ;;
+      *) break ;;
+    esac
+    [ "$unheard" -lt 10 ] || break
+    unheard=$((unheard + 1))
+    sleep 1
+  done
+  return "$status"
+}
+
+# step NAME COMMAND…: runs it and records its exit status and what it said.
+step() {
+  step_name=$1
+  shift
+  ask "$@"
+  rec "step $step_name $status"
+  [ -z "$said" ] || rec_lines "said $step_name" "$said"
+  return "$status"
+}
+
+# Into $value, without a process.
+first_line() {
+  value=
+  if [ -r "$1" ]; then IFS= read -r value <"$1" || :; fi
+}
+
+# Names that come back from systemd go into paths and command lines: only its own alphabet passes.
+is_unit_name() {
+  case $1 in
+    '' | -* | .* | *[!A-Za-z0-9:_.@"$bs"-]*) return 1 ;;
+    *.*) return 0 ;;
+    *) return 1 ;;
+  esac
+}
+
+unique() {
+  uniq=' '
+  for name in "$@"; do
+    case $uniq in *" $name "*) ;; *) uniq="$uniq$name " ;; esac
+  done
+}
+
+# A changing request, read into lists.
+parse() {
+  run='' where=etc stop_timeout=60 kill=no meta=- wanted='' links='' removes='' displaces='' stops='' reads='' looks='' attempts='' groups=''
+  starts='' pending='' halts='' lifts='' clock='' receipts_of='' triggers='' guard='' ways=''
+  program='' switch_text='' confirming=no new_expires=''
+  for word in "$@"; do
+    text=${word#*=}
+    case $word in
+      name=*) wanted="$wanted $text" ;;
+      clock=*) clock=$text ;;
+      guard=*) guard=$text ;;
+      receipts=*) receipts_of=$text ;;
+      triggers=*) triggers=$text ;;
+      ways=*) ways=$text ;;
+      run=*) run=$text ;;
+      where=*) where=$text ;;
+      stop-timeout=*) stop_timeout=$text ;;
+      kill=*) kill=$text ;;
+      meta=*) meta=$text ;;
+      link=*) links="$links $text" ;;
+      remove=*) removes="$removes $text" ;;
+      displace=*) displaces="$displaces $text" ;;
+      stop=*) stops="$stops $text" ;;
+      look=*) looks="$looks $text" ;;
+      read=*) reads="$reads $text" ;;
+      try=*) attempts="$attempts $text" ;;
+      group=*) groups="$groups $text" ;;
+      start=*) starts="$starts $text" ;;
+      pending=*) pending="$pending $text " ;;
+      halt=*) halts="$halts $text" ;;
+      lift=*) lifts="$lifts $text" ;;
+      program=*) program=$text ;;
+      switch=*) switch_text=$text ;;
+      confirm=*) confirming=$text ;;
+      expires=*) new_expires=$text ;;
+    esac
+  done
+}
+
+# serve SEQ VERB WORD… end
+serve() {
+  last=
+  for last in "$@"; do :; done
+  [ "$last" = end ] || return 0
+  seq=$1
+  verb=$2
+  shift 2
+  out='' records=0 keep='' seen_by_look='' seen_records=0
+  patience=30 unheard=0
+  case $verb in
+    probe) parse "$@" && probe ;;
+    apply) apply "$@" ;;
+    undo) undo "$@" ;;
+    keep) keep "$@" ;;
+    *) rec 'refused malformed' ;;
+  esac
+  rec "done $((records + 1))" # counts itself: an answer that lost a line is no answer
+  [ -z "$keep" ] || printf '%s' "$out" >"$keep"
+  printf '%s' "$out" >&3
+}
+
+prepare() {
+  # What was begun is finished also when the connection drops; the answer is then in the receipt.
+  trap '' HUP PIPE
+  exec 3>&1 >/dev/null
+  set -f
+  cd / || exit 1
+  umask 022
+  ancestors=
+  LC_ALL=C SYSTEMD_COLORS=0 SYSTEMD_PAGER=
+  PATH=${root:+$root/shim:}$PATH:/usr/sbin:/usr/bin:/sbin:/bin
+  export LC_ALL SYSTEMD_COLORS SYSTEMD_PAGER PATH
+}
+
+main() {
+  nonce=$1
+  shift
+  prepare
+  serve "$@"
+  while IFS= read -r request; do
+    case $request in
+      "$nonce "*) serve ${request#"$nonce "} ;;
+    esac
+  done
+}

@@ -1,0 +1,268 @@
+# shellcheck shell=sh
+# probe.sh: what this host is and has, before anything changes. guard.sh is the part of it that only a mask needs.
+
+bus_dirs='/etc/dbus-1/system-services /run/dbus-1/system-services /usr/local/share/dbus-1/system-services
+/usr/share/dbus-1/system-services /lib/dbus-1/system-services'
+
+related_properties='-pId -pLoadState -pActiveState -pSubState -pTriggeredBy -pRequiredBy -pRequisiteOf -pBoundBy -pConsistsOf
+-pPropagatesStopTo'
+
+guard_properties='-pNames -pMainPID -pTriggers -pListen'
+
+# probe name=NAME… look=NAME…: what this host is, and what it has under these names. `look` is for templates, which have
+# files but are never loaded. `clock=yes` asks for the time as well, `receipts=all` or `receipts=RUN` for receipts,
+# `triggers=yes` for all about what can start the units, `ways=yes` for what could run the same past a mask, `guard=yes`
+# (with guard.sh) for what a mask must not cut. Changes nothing.
+probe() {
+  os=$root/etc/os-release
+  [ -r "$os" ] || os=$root/usr/lib/os-release
+  if [ -r "$os" ]; then
+    while IFS= read -r line || [ -n "$line" ]; do
+      case $line in ID=* | ID_LIKE=* | VERSION_ID=* | NAME=* | PRETTY_NAME=*) rec "os $line" ;; esac
+    done <"$os"
+  fi
+  rec "host privilege=$privilege"
+  [ -z "$refusal" ] || rec_lines sudo "$refusal"
+  [ "$clock" != yes ] || rec "host time=$(date +%s)"
+  first_line "$root/proc/sys/kernel/random/boot_id"
+  rec "host boot=$value"
+  first_line "$root/etc/machine-id"
+  rec "host machine=$value"
+  if [ ! -d "$root/run/systemd/system" ] || ! command -v systemctl >/dev/null; then
+    rec 'host systemd=none'
+    return
+  fi
+  if [ -z "$wanted" ] || ! library_version; then ask_manager; fi
+  [ -z "$receipts_of" ] || tell_receipts
+  expand $wanted
+  follow
+  [ -n "$expanded" ] || return 0
+  guarded='' triggered='' main_pids=''
+  [ "$guard" != yes ] || guarded=$guard_properties
+  programs='' bus_names='' way_properties=''
+  [ "$ways" != yes ] || way_properties='-pBusName -pExecStart'
+  show unit $unit_properties $guarded $way_properties -- $expanded
+  todo=$relations shown=$names
+  [ "$ways" != yes ] || tell_ways
+  [ "$triggers" != yes ] || show_triggers
+  unique $shown $looks
+  probed=$uniq
+  paths $probed
+  related related "$probed" "$todo"
+  [ "$guard" != yes ] || tell_guard
+}
+
+# systemd's programs share a library that has the version in its name (231 and later). To ask the manager would cost as much
+# as all units together; who asks for no unit wants to know the manager.
+library_version() {
+  set +f
+  for path in "$root"/usr/lib/systemd/lib* "$root"/lib/systemd/lib* "$root"/usr/lib*/systemd/lib* "$root"/usr/lib/*/systemd/lib*; do
+    case $path in
+      */libsystemd-shared-[0-9]*.so)
+        set -f
+        rec "manager Version=${path##*-shared-}"
+        return 0
+        ;;
+    esac
+  done
+  set -f
+  return 1
+}
+
+ask_manager() {
+  ask ctl show -pVersion -pSystemState || rec "trouble manager $status"
+  rec_lines manager "$said"
+}
+
+# Into $expanded: a pattern (php*-fpm.service) stands for the unit files that match it; a pattern of instances
+# (postgresql@*.service) is left to systemctl, which matches it against what is loaded.
+expand() {
+  expanded=
+  for name in "$@"; do
+    case $name in
+      *@*\**) expanded="$expanded $name" ;;
+      *\**)
+        for dir in $unit_dirs; do
+          set +f
+          for path in "$root$dir"/$name; do
+            base=${path##*/}
+            if is_unit_name "$base"; then
+              case "$expanded " in *" $base "*) ;; *) expanded="$expanded $base" ;; esac
+            fi
+          done
+          set -f
+        done
+        ;;
+      *) expanded="$expanded $name" ;;
+    esac
+  done
+}
+
+# Into $expanded too: the unit that a link under one of the names stands for. While a unit is masked, systemd does not
+# know its aliases.
+follow() {
+  for name in $expanded; do
+    for dir in $unit_dirs; do
+      path=$root$dir/$name
+      { [ -L "$path" ] && ! [ "$path" -ef /dev/null ]; } || continue
+      base=$(readlink "$path")
+      base=${base##*/}
+      is_unit_name "$base" || continue
+      case "$expanded " in *" $base "*) ;; *) expanded="$expanded $base" ;; esac
+    done
+  done
+}
+
+# related KIND KNOWN TODO: who stops with the units or can start them, and who stops with those, up to a bound.
+related() {
+  known=" $2 "
+  todo=$3
+  rounds=0
+  while [ "$rounds" -lt 8 ]; do
+    rounds=$((rounds + 1))
+    fresh=
+    for name in $todo; do
+      case $known in *" $name "*) continue ;; esac
+      is_unit_name "$name" || continue
+      known="$known$name "
+      fresh="$fresh $name"
+    done
+    [ -n "$fresh" ] || return 0
+    show "$1" $related_properties $guarded -- $fresh
+    todo=$relations
+  done
+}
+
+# What can start the units that were shown, and what can start that.
+show_triggers() {
+  rounds=0
+  while [ "$rounds" -lt 4 ]; do
+    rounds=$((rounds + 1))
+    fresh=
+    for name in $wakers; do
+      case " $shown $fresh " in *" $name "*) continue ;; esac
+      if is_unit_name "$name"; then fresh="$fresh $name"; fi
+    done
+    [ -n "$fresh" ] || return 0
+    show unit $unit_properties $guarded -- $fresh
+    todo="$todo $relations" shown="$shown $names"
+  done
+}
+
+# What runs have left here to be undone by: `log RUN LINE`; `fence RUN SEQ`, the last of its requests that was taken;
+# `holds RUN PATH` for a link that is still this run's own; and, when one run is asked for, what it answered: `told RUN KIND
+# TEXT`. One process, however many receipts there are.
+tell_receipts() {
+  linked='' ours=' '
+  set +f
+  for receipt in "$root"/var/lib/fleetmask/* "$root"/run/fleetmask/runs/*; do
+    owner=${receipt##*/}
+    [ -r "$receipt/log" ] || continue
+    case $receipts_of in all | "$owner") ;; *) continue ;; esac
+    first_line "$root/run/fleetmask/$owner.seq"
+    [ -z "$value" ] || rec "fence $owner $value"
+    while read -r key named identity; do
+      rec "log $owner $key $named $identity"
+      if [ "$key" = linked ] && [ "$named" -ef /dev/null ]; then
+        # a link that was made anew at once may have the inode that it had
+        case $ours in *" $owner:$named=$identity "*) ;; *) ours="$ours$owner:$named=$identity " ;; esac
+        linked="$linked $named"
+      fi
+    done <"$receipt/log"
+    if [ "$receipts_of" != all ] && [ -r "$receipt/result" ]; then
+      while read -r _ _ line; do rec "told $owner $line"; done <"$receipt/result"
+    fi
+    [ ! -r "$receipt/switch" ] || tell_switch_of "$owner"
+  done
+  for ended in "$root"/run/fleetmask/*.ended; do
+    owner=${ended##*/}
+    owner=${owner%.ended}
+    [ -r "$ended" ] || continue
+    case $receipts_of in all | "$owner") first_line "$ended" && rec "ended $owner $value" ;; esac
+  done
+  set -f
+  unique $linked
+  [ -z "$linked" ] || for named in $(stat -c %n=%i.%Z $uniq); do
+    rest=$ours
+    while :; do
+      case $rest in *":$named "*) ;; *) break ;; esac
+      owner=${rest%%":$named "*}
+      rest=${rest#*":$named "}
+      path=${named%=*}
+      rec "holds ${owner##* } ${path#"$root"}"
+    done
+  done
+}
+
+tell_switch_of() {
+  run=$1 where=etc
+  case $receipt in "$root"/run/*) where=run ;; esac
+  set -f
+  . "$receipt/switch" && tell_switch
+  set +f
+}
+
+# What could run the same past a mask: an init script of the unit's name; unit files and D-Bus services, which one grep looks
+# for. Of a file with a line that speaks of the unit all such lines are told: `found PATH KEY=VALUE`.
+tell_ways() {
+  set -- -e SystemdService=
+  for name in $bus_names; do set -- "$@" -e "Name=$name"; done
+  for name in $programs; do
+    # interpreters, and what any script may call, say nothing of a unit
+    case ${name##*/} in
+      sh | bash | dash | ksh | env | perl* | python* | ruby* | node | java | php* | busybox | true | false | sleep | cat | echo | rm | mkdir) ;;
+      *) set -- "$@" -e "${name#/usr}" ;;
+    esac
+  done
+  places=
+  for name in $shown; do
+    path=$root/etc/init.d/${name%.service}
+    if [ -x "$path" ] && [ ! -d "$path" ]; then
+      places="$places $path"
+      rec "script ${path#"$root"}"
+    fi
+  done
+  [ -z "$places" ] || set -- "$@" -e /init-functions -e /init.d/functions
+  for dir in $unit_dirs $bus_dirs; do
+    case $dir in
+      /lib/*) if [ "$root$dir" -ef "$root/usr$dir" ]; then continue; fi ;;
+    esac
+    [ ! -d "$root$dir" ] || places="$places $root$dir"
+  done
+  hits=$(grep -rsHF "$@" -- $places </dev/null)
+  telling=' '
+  each_hit note_telling
+  each_hit tell_hit
+}
+
+each_hit() {
+  rest=$hits$nl
+  while [ -n "$rest" ]; do
+    line=${rest%%"$nl"*}
+    rest=${rest#*"$nl"}
+    path=${line%%:*}
+    line=${line#"$path":}
+    [ -z "$line" ] || "$1"
+  done
+}
+
+note_telling() {
+  case $line in
+    SystemdService=*) case " $shown " in *" ${line#*=} "*) ;; *) return 0 ;; esac ;;
+    Name=* | Exec=* | ExecStart=* | *init*functions*) ;;
+    *) return 0 ;;
+  esac
+  # a copy that is masked is no way
+  for dir in /etc/systemd/system /run/systemd/system; do
+    if [ "$root$dir/${path##*/}" -ef /dev/null ]; then return 0; fi
+  done
+  telling="$telling$path "
+}
+
+tell_hit() {
+  case $telling in *" $path "*) ;; *) return 0 ;; esac
+  case $line in
+    SystemdService=* | Name=* | Exec=* | ExecStart=*) rec "found ${path#"$root"} ${line%%[[:space:]]*}" ;;
+    *init*functions*) rec "found ${path#"$root"} functions" ;;
+  esac
+}

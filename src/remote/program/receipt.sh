@@ -1,0 +1,151 @@
+# shellcheck shell=sh
+# receipt.sh: who may change this host, and what of it is whose. A run takes the lock, then its number, which fences off
+# whatever of it arrives late; in its receipt is what it was asked, and each link before and after it is touched.
+
+# One changing request at a time, and none that is not newer than the last of its run: then the answer is `refused …`.
+begin() {
+  case $run in
+    '' | *[!A-Za-z0-9-]*)
+      rec 'refused malformed'
+      return 1
+      ;;
+  esac
+  places
+  dirs=$state
+  [ "$verb" != apply ] || dirs="$state $receipt"
+  if ! problem=$(mkdir -p $dirs 2>&1); then
+    rec_lines 'refused write' "no receipt in $receipts: $problem"
+    return 1
+  fi
+  # `true`, for a redirection that fails ends the shell when it is one of exec
+  if ! { true >>"$state/lock"; } 2>/dev/null; then
+    refuse "write $state/lock"
+    return 1
+  fi
+  exec 9>>"$state/lock"
+  if ! flock -n 9; then
+    # Whoever holds the lock is alive, since no child of the program keeps it. The undo of a run need not wait for the
+    # request that it undoes: that one is ended.
+    holder=0 holder_run='' holder_meta=''
+    read -r holder holder_run holder_meta <"$state/lock"
+    if ! { [ "$holder_run" = "$run" ] && wait_or_end; }; then
+      since=$(stat -c %Y "$state/lock")
+      refuse "locked ${holder_run:--} ${holder_meta:--} $since $(($(date +%s) - ${since:-0}))"
+      return 1
+    fi
+  fi
+  first_line "$state/$run.seq"
+  if [ "${value:-0}" -ge "$seq" ]; then
+    refuse "fenced $value"
+    return 1
+  fi
+  if ! { printf '%s\n' "$$ $run $meta" >"$state/lock" && printf '%s\n' "$seq" >"$state/$run.seq"; }; then
+    refuse "write $state"
+    return 1
+  fi
+}
+
+# The run's switch is at work: it ends by itself, and says how.
+wait_or_end() {
+  case $verb:$holder_meta in
+    *:actor=switch) flock -w 120 9 ;;
+    undo:*)
+      # it may be over since we were kept out, and its number somebody else's
+      if [ "/proc/$holder/fd/9" -ef "$state/lock" ]; then end_work "$holder" || :; fi
+      flock -w 10 9
+      ;;
+    *) return 1 ;;
+  esac
+}
+
+# Ends a program that is at work, with what it has begun: a command that has not come to ask systemd yet would do so after
+# the undo. Each is stopped when it is found, so that it begins nothing more meanwhile.
+end_work() {
+  kill -s STOP "$1" || return 1
+  family=" $1 "
+  set +f
+  known=
+  while [ "$family" != "$known" ]; do
+    known=$family
+    for stat in /proc/[0-9]*/stat; do
+      first_line "$stat"
+      pid=${value%% *}
+      # the name in between may be anything
+      set -- ${value##*)}
+      case $family in
+        *" $pid "*) ;;
+        *" ${2:-none} "*) kill -s STOP "$pid" && family="$family$pid " ;;
+      esac
+    done 2>/dev/null
+  done
+  set -f
+  kill -s KILL $family 2>/dev/null || :
+}
+
+places() {
+  umask 077
+  state=$root/run/fleetmask
+  receipts=$root/var/lib/fleetmask
+  [ "$where" = etc ] || receipts=$state/runs
+  receipt=$receipts/$run
+}
+
+# Nothing was done; a receipt that says nothing goes.
+refuse() {
+  rec_lines refused "$1"
+  rmdir "$receipt" "$receipts" 2>/dev/null
+  exec 9>&-
+}
+
+# What the receipt does not say is not done.
+note() {
+  printf '%s\n' "$*" >>"$receipt/log" && return 0
+  said="cannot write $receipt/log"
+  return 1
+}
+
+# take PATH: a link is about to go. It may be an earlier run's own, and that run's again when it is back: $receipt says which.
+take() {
+  stat -c 'taking %n %i.%Z' "$root$1" >>"$receipt/log"
+}
+
+# Link $path is back, a new one: whose receipt has the one that was taken learns of it, or could not be undone any more.
+hand_back() {
+  taken=
+  while read -r key named identity; do
+    case $key in taking) [ "$named" != "$root$path" ] || taken=$identity ;; esac
+  done <"$receipt/log"
+  [ -n "$taken" ] || return 0
+  set +f
+  for other in "$root"/var/lib/fleetmask/*/log "$root"/run/fleetmask/runs/*/log; do
+    [ -w "$other" ] || continue
+    held=
+    while read -r key named identity; do
+      case $key in linked) [ "$named" != "$root$path" ] || held=$identity ;; esac
+    done <"$other"
+    [ "$held" = "$taken" ] || continue
+    stat -c 'linked %n %i.%Z' "$root$path" >>"$other"
+    [ ! -r "${other%/log}/switch" ] || beside "${other%/log}" wake
+  done
+  set -f
+}
+
+# Into $ours: what identifies the link that this run made at $path; `unknown` where it did not come to note that.
+find_ours() {
+  ours=unknown
+  while read -r key named identity; do
+    case $key in
+      not-linked) [ "$named" != "$path" ] || ours=no ;;
+      linked) [ "$named" != "$root$path" ] || ours=$identity ;;
+    esac
+  done <"$receipt/log"
+}
+
+is_foreign() {
+  [ "$ours" != unknown ] && [ "$ours" != "$(stat -c %i.%Z "$root$path")" ]
+}
+
+leave_alone() {
+  rec "foreign $path"
+  failed=yes
+}

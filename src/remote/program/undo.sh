@@ -1,0 +1,206 @@
+# shellcheck shell=sh
+# undo.sh: puts back what a run changed, from its receipt.
+
+# From the receipt, and only what the receipt says that this run did. The receipt goes when nothing is left to undo.
+undo() {
+  parse "$@"
+  begin || return 0
+  put_back
+  exec 9>&-
+}
+
+put_back() {
+  failed=no
+  find_closed
+  if [ -r "$receipt/log" ]; then
+    restore_links
+    patience=90
+    step reload ctl daemon-reload || failed=yes
+  else
+    rec 'receipt none'
+  fi
+  patience=$stop_timeout
+  if [ -n "$halts" ]; then step halt ctl stop -- $halts || failed=yes; fi
+  [ -z "$closed" ] || stop_closed
+  if [ -n "$starts" ]; then start_again $starts || failed=yes; fi
+  look
+  tell_look
+  [ "$verb" = undo ] || check_restored
+  [ "$failed" = yes ] || disarm gone
+  if [ "$failed" = no ]; then
+    rm -rf "$receipt"
+    rmdir "$receipts" 2>/dev/null
+    # Fences hold as long as a request of theirs may still lie unread somewhere: a program that hangs for a week is dead.
+    find "$state" -maxdepth 1 '(' -name '*.seq' -o -name '*.ended' ')' -mtime +7 -exec rm -f {} +
+  fi
+}
+
+restore_links() {
+  while read -r what path text; do
+    case $what in
+      linking) restore_absence ;;
+      displacing) replace "$path" $text ;;
+      removing) relink ;;
+      lifting) ! is_lifted || relink ;;
+    esac
+  done <"$receipt/log"
+}
+
+relink() {
+  [ ! -L "$root$path" ] || return 0
+  if step "relink:$path" ln -s "$text" "$root$path"; then hand_back; else failed=yes; fi
+}
+
+# A mask that was lifted and is back is not ours to put back once more, should somebody take it away.
+is_lifted() {
+  off=no
+  while read -r key named _; do
+    [ "$named" = "$path" ] || continue
+    case $key in
+      lifting) off=yes ;;
+      lowered) off=no ;;
+    esac
+  done <"$receipt/log"
+  [ "$off" = yes ]
+}
+
+restore_absence() {
+  { [ -L "$root$path" ] && [ "$root$path" -ef /dev/null ]; } || return 0
+  find_ours
+  [ "$ours" != no ] || return 0
+  if is_foreign; then leave_alone; else step "unlink:$path" rm -f "$root$path" || failed=yes; fi
+}
+
+# replace PATH ASIDE INODE: undoes as much of a displacement as was done. Wherever it was cut off, the file has its own
+# name, or the hidden one, or both.
+replace() {
+  path=$1
+  original=$root$2.orig
+  [ ! -L "$root$2.new" ] || step "remove:$2.new" rm -f "$root$2.new" || failed=yes
+  inode=$(stat -c %i "$original" 2>/dev/null) || return 0
+  if [ "$inode" != "${3-$inode}" ]; then
+    leave_alone
+  elif [ -L "$root$path" ] && [ "$root$path" -ef /dev/null ]; then
+    find_ours
+    if is_foreign; then leave_alone; else step "replace:$path" mv -f "$original" "$root$path" || failed=yes; fi
+  elif [ "$inode" = "$(stat -c %i "$root$path" 2>/dev/null)" ]; then
+    step "remove:$2.orig" rm -f "$original" || failed=yes
+  elif [ -e "$root$path" ] || [ -L "$root$path" ]; then
+    leave_alone
+  else
+    step "replace:$path" mv -f "$original" "$root$path" || failed=yes
+  fi
+}
+
+# A socket that was active when systemd read a mask of it is closed, and active in name. It is to be started anew, like one
+# that was stopped.
+find_closed() {
+  closed='' sockets=''
+  for name in $starts; do
+    case $name in *.socket) sockets="$sockets $name" ;; esac
+  done
+  [ -n "$sockets" ] || return 0
+  show_sockets $sockets
+  for name in $sockets; do
+    case "$running/$masked" in
+      *" $name "*/*" $name "*) ;;
+      *" $name "*/*) continue ;;
+    esac
+    closed="$closed $name"
+  done
+}
+
+# No socket starts beside the service that it is to start, so that one is stopped first. A mask from before the run stays.
+stop_closed() {
+  show_sockets $closed
+  sockets=
+  for name in $closed; do
+    case $masked in *" $name "*) ;; *) sockets="$sockets $name" ;; esac
+  done
+  [ -n "$sockets" ] || return 0
+  beside="$sockets $woken"
+  show_sockets $beside
+  sockets=
+  for name in $beside; do
+    case $running in *" $name "*) sockets="$sockets $name" ;; esac
+  done
+  [ -z "$sockets" ] || step stop-closed ctl stop -- $sockets || failed=yes
+}
+
+show_sockets() {
+  told=$out told_records=$records
+  show socket -pId -pLoadState -pActiveState -pCanStart -pTriggers -pAccept -- "$@"
+  out=$told records=$told_records
+}
+
+# What ran before and does not run now. A failed socket or timer must be reset first. What was still starting then need not
+# come further now: it is started last, and nobody waits for it long. How the others end is read, not taken from the exit status.
+start_again() {
+  find_idle "$@"
+  [ -z "$broken" ] || step reset-failed ctl reset-failed -- $broken
+  [ -n "$idle" ] || return 0
+  lift
+  at_once='' slowly=''
+  for name in $idle; do
+    case $pending in *" $name "*) slowly="$slowly $name" ;; *) at_once="$at_once $name" ;; esac
+  done
+  started=0
+  if [ -n "$at_once" ]; then step start ctl start -- $at_once || started=1; fi
+  if [ -n "$slowly" ]; then
+    patience=5
+    step start-slowly ctl start -- $slowly || started=1
+    patience=$stop_timeout
+  fi
+  if [ "$started" != 0 ]; then
+    find_idle $idle
+    if [ -n "$broken" ] && started_too_often; then
+      step reset-failed ctl reset-failed -- $broken
+      step start ctl start -- $idle
+      find_idle $idle
+    fi
+    [ -n "$idle" ] || started=0
+  fi
+  if [ -n "$lifted" ]; then
+    restore_links
+    for path in $lifted; do
+      [ ! -L "$root$path" ] || note "lowered $path"
+    done
+    step reload ctl daemon-reload || failed=yes
+  fi
+  return "$started"
+}
+
+# What was stopped and started again and again (StartLimitBurst=) is refused a start, though it would run: that count is no
+# more than a memory of runs like this one.
+started_too_often() {
+  ask ctl show -pResult -- $broken
+  case $said in *start-limit-hit*) return 0 ;; *) return 1 ;; esac
+}
+
+# Into $idle: which of these neither run nor start, as far as systemd says; into $broken, those that failed.
+find_idle() {
+  idle='' broken=''
+  ask ctl is-active -- "$@"
+  rest=$said$nl
+  for name in "$@"; do
+    case ${rest%%"$nl"*} in
+      active | activating | reloading | refreshing) ;;
+      failed) broken="$broken $name" idle="$idle $name" ;;
+      *) idle="$idle $name" ;;
+    esac
+    rest=${rest#*"$nl"}
+  done
+}
+
+# A unit that ran under a mask cannot start again under it: masks from before the run are off for as long as the start
+# takes. The receipt has it first, so that an undo after a power cut puts them back.
+lift() {
+  lifted=
+  [ -w "$receipt/log" ] || return 0
+  for path in $lifts; do
+    { [ -L "$root$path" ] && [ "$root$path" -ef /dev/null ]; } || continue
+    note "lifting $path $(readlink "$root$path")" && take "$path" || return 0
+    step "lift:$path" rm -f "$root$path" && lifted="$lifted $path"
+  done
+  [ -z "$lifted" ] || step reload ctl daemon-reload
+}

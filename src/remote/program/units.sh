@@ -1,0 +1,115 @@
+# shellcheck shell=sh
+# units.sh: what systemd and the directories of unit files say of units, to a probe and when a change is read back.
+
+unit_dirs='/etc/systemd/system.control /run/systemd/system.control /run/systemd/transient /run/systemd/generator.early
+/etc/systemd/system /run/systemd/system /run/systemd/generator /usr/local/lib/systemd/system
+/usr/lib/systemd/system /lib/systemd/system /run/systemd/generator.late'
+
+unit_properties='-pId -pNames -pLoadState -pActiveState -pSubState -pResult -pUnitFileState -pFragmentPath -pSourcePath
+-pCanStart -pRefuseManualStop -pMainPID -pControlGroup -pKillMode -pTransient -pPerpetual
+-pTriggeredBy -pTriggers -pAccept -pTimersMonotonic -pRequiredBy -pRequisiteOf -pBoundBy -pConsistsOf -pPropagatesStopTo'
+
+# show KIND PROPERTIES… -- NAMES…: records `KIND key=value`, empty values left out, a bare `KIND` after each unit.
+# For the caller: all $names, all $relations, all $wakers, what is $masked beyond doubt, what is $running, and what sockets
+# ($woken) would start. From all calls together: what listening sockets have $triggered, and the $main_pids.
+show() {
+  show_kind=$1
+  shift
+  ask ctl show "$@" || rec "trouble $show_kind $status"
+  names='' relations='' wakers='' woken='' masked=' ' running=' '
+  id='' load='' can='' active='' accept='' wakes=''
+  rest=$said$nl$nl
+  while [ -n "$rest" ]; do
+    line=${rest%%"$nl"*}
+    rest=${rest#*"$nl"}
+    case $line in
+      '')
+        [ -z "$id" ] || rec "$show_kind"
+        [ "$load $can" != 'masked no' ] || masked="$masked$id "
+        case $active in inactive | failed | '') ;; *) running="$running$id " ;; esac
+        # a socket listens beside nothing that it starts: to open it anew stops that, and all that stops with it
+        [ "$accept" != no ] || woken="$woken $wakes" relations="$relations $wakes"
+        case $id:$active in *.socket:active) triggered="$triggered $wakes" ;; esac
+        id='' load='' can='' active='' accept='' wakes=''
+        ;;
+      *=) ;;
+      ExecStart=*)
+        line=${line#*path=}
+        line=${line%% ;*}
+        case $line in
+          *[!A-Za-z0-9_./@:+-]* | [!/]*) ;;
+          *) programs="$programs $line" && rec "$show_kind Program=$line" ;;
+        esac
+        ;;
+      *)
+        rec "$show_kind $line"
+        case $line in
+          Id=*) id=${line#*=} ;;
+          LoadState=*) load=${line#*=} ;;
+          ActiveState=*) active=${line#*=} ;;
+          CanStart=*) can=${line#*=} ;;
+          Names=*) names="$names ${line#*=}" ;;
+          TriggeredBy=*) relations="$relations ${line#*=}" wakers="$wakers ${line#*=}" ;;
+          RequiredBy=* | RequisiteOf=* | BoundBy=* | ConsistsOf=* | PropagatesStopTo=*) relations="$relations ${line#*=}" ;;
+          MainPID=0 | MainPID=*[!0-9]*) ;;
+          MainPID=*) main_pids="$main_pids ${line#*=}" ;;
+          BusName=*) bus_names="$bus_names ${line#*=}" ;;
+          Accept=*) accept=${line#*=} ;;
+          Triggers=*) wakes=${line#*=} ;;
+        esac
+        ;;
+    esac
+  done
+}
+
+# What lies on disk under the names, in every directory that systemd reads, highest rank first. Absent: no record.
+paths() {
+  for name in "$@"; do
+    is_unit_name "$name" || continue
+    for dir in $unit_dirs; do
+      path=$root$dir/$name
+      if [ -L "$path" ]; then
+        if [ "$path" -ef /dev/null ]; then
+          rec "path null $dir/$name"
+          tell_displaced
+        else
+          rec_lines "path link $dir/$name" "$(readlink "$path")"
+        fi
+      elif [ -f "$path" ]; then
+        if [ -s "$path" ]; then rec "path file $dir/$name"; else rec "path empty $dir/$name"; fi
+      elif [ -e "$path" ]; then
+        rec "path other $dir/$name"
+      fi
+    done
+  done
+}
+
+# What a run moved aside for this link.
+tell_displaced() {
+  set +f
+  for original in "$root$dir/.$name".fleetmask-*.orig; do
+    if [ -e "$original" ] || [ -L "$original" ]; then rec_lines "displaced $dir/$name" "${original#"$root"}"; fi
+  done
+  set -f
+}
+
+# Reads everything back. What an earlier look saw is dropped: only the last one is evidence.
+look() {
+  patience=30
+  [ -n "$reads" ] || return 0
+  told=$out
+  told_records=$records
+  out='' records=0
+  show unit $unit_properties -- $reads
+  unique $names $looks
+  paths $uniq
+  seen_by_look=$out
+  seen_records=$records
+  out=$told
+  records=$told_records
+}
+
+tell_look() {
+  out=$out$seen_by_look
+  records=$((records + seen_records))
+}
