@@ -1,9 +1,14 @@
-/** The forms that records share: `KIND key=value` lines, blocks of them, and lists of unit names. */
+/** The forms that records share: words, `KIND key=value` lines, blocks of them, names and paths of units, identifiers. */
 import { isUnitName } from '../model/index.ts';
 import type { HostRecord } from './protocol.ts';
 
 export function texts(records: readonly HostRecord[], kind: string): string[] {
   return records.filter((record) => record.kind === kind).map((record) => record.text);
+}
+
+export function firstWord(text: string): [word: string, rest: string] {
+  const blank = text.indexOf(' ');
+  return blank < 0 ? [text, ''] : [text.slice(0, blank), text.slice(blank + 1)];
 }
 
 export function keyValue(text: string): [string, string] {
@@ -36,4 +41,14 @@ export function blocks(records: readonly HostRecord[], kind: string): Map<string
 
 export function unitNames(text: string | undefined): string[] {
   return (text ?? '').split(' ').filter(isUnitName);
+}
+
+/** Of what lies in a directory of units. */
+export function isPath(text: string): boolean {
+  return /^\/[A-Za-z0-9:_.\\@/-]+$/.test(text) && !text.includes('/../');
+}
+
+/** Of a machine or a boot. */
+export function identifier(text: string | undefined): string | null {
+  return text !== undefined && /^[0-9a-f-]{32,36}$/.test(text) ? text : null;
 }

@@ -1,7 +1,18 @@
 /** Who and why, as receipts and locks have it. */
 import { printable } from '../model/index.ts';
 
-/** `key=value&…`, percent-encoded; see `encoded` in protocol.ts. */
+/** `key=value&…`, percent-encoded; `-` for nothing. */
+export function metaText(meta: Readonly<Record<string, string>>): string {
+  const pairs = Object.entries(meta).map(([key, value]) => `${key}=${encoded(value)}`);
+  return pairs.join('&') || '-';
+}
+
+/** encodeURIComponent leaves some of the shell's own characters alone. */
+function encoded(text: string): string {
+  return encodeURIComponent(text).replace(/[!'()*~]/g, (char) => `%${char.charCodeAt(0).toString(16)}`);
+}
+
+/** The inverse of `metaText`; what is not in its form is left out, or taken as it stands. */
 export function metaFrom(text: string): Record<string, string> {
   const meta: Record<string, string> = {};
   for (const pair of text.split('&')) {

@@ -13,6 +13,8 @@ import {
   printable,
   templateOf,
 } from '../model/index.ts';
+import { firstWord } from './blocks.ts';
+import { metaText } from './meta.ts';
 import { part } from './part.ts';
 
 /** Longer lines are no records: what the program says is short. */
@@ -121,18 +123,12 @@ export function readWords(change: Change, context: RequestContext): string[] {
 }
 
 function contextWords(change: Change, { run, meta, stopTimeout }: RequestContext): string[] {
-  const text = Object.entries(meta).map(([key, value]) => `${key}=${encoded(value)}`);
   return [
     `run=${run}`,
     `where=${change.where}`,
     `stop-timeout=${Math.max(1, Math.floor(stopTimeout))}`,
-    `meta=${text.join('&') || '-'}`,
+    `meta=${metaText(meta)}`,
   ];
-}
-
-/** encodeURIComponent leaves some of the shell's own characters alone. */
-function encoded(text: string): string {
-  return encodeURIComponent(text).replace(/[!'()*~]/g, (char) => `%${char.charCodeAt(0).toString(16)}`);
 }
 
 /** A socket refuses to listen once the service that it is to start runs. */
@@ -197,7 +193,7 @@ export class Answer {
       const line = this.#buffer.slice(from, end);
       from = end + 1;
       if (!line.startsWith(this.#frame)) continue;
-      const [kind, text] = split(line.slice(this.#frame.length));
+      const [kind, text] = firstWord(line.slice(this.#frame.length));
       if (kind === 'done') {
         const count = this.records.length + 1;
         return text === String(count)
@@ -211,9 +207,4 @@ export class Answer {
     if (this.#buffer.length > MAX_LINE) return { kind: 'broken', why: `a line of over ${MAX_LINE} bytes` };
     return { kind: 'more' };
   }
-}
-
-function split(line: string): [kind: string, text: string] {
-  const blank = line.indexOf(' ');
-  return blank < 0 ? [line, ''] : [line.slice(0, blank), line.slice(blank + 1)];
 }

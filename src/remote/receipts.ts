@@ -1,5 +1,6 @@
 /** Records of receipts → receipts. A receipt holds the request that made it, word for word, and what became of its links. */
 import { type Change, isUnitName, type Prior, type PriorState, type Receipt, type UnitState } from '../model/index.ts';
+import { firstWord, identifier, isPath } from './blocks.ts';
 import { metaFrom } from './meta.ts';
 import type { HostRecord } from './protocol.ts';
 import { evidenceFrom } from './records.ts';
@@ -9,7 +10,7 @@ export function receiptsFrom(records: readonly HostRecord[]): Receipt[] {
   const runs = new Map<string, { log: string[]; seq: number; told: HostRecord[]; holds: string[] }>();
   for (const { kind, text } of records) {
     if (kind !== 'log' && kind !== 'told' && kind !== 'holds' && kind !== 'fence') continue;
-    const [run, rest] = split(text);
+    const [run, rest] = firstWord(text);
     if (!/^[A-Za-z0-9-]{1,64}$/.test(run)) continue;
     const entry = runs.get(run) ?? { log: [], seq: 0, told: [], holds: [] };
     runs.set(run, entry);
@@ -17,7 +18,7 @@ export function receiptsFrom(records: readonly HostRecord[]): Receipt[] {
     else if (kind === 'holds') entry.holds.push(rest);
     else if (kind === 'fence') entry.seq = /^\d{1,9}$/.test(rest) ? Number(rest) : 0;
     else {
-      const [said, value] = split(rest);
+      const [said, value] = firstWord(rest);
       entry.told.push({ kind: said, text: value });
     }
   }
@@ -29,11 +30,6 @@ export function receiptsFrom(records: readonly HostRecord[]): Receipt[] {
     if (request === undefined) return [];
     return { run, seq, ...requested(request), holds: holds.filter(isPath), result: answerFrom(told) };
   });
-}
-
-function split(text: string): [string, string] {
-  const blank = text.indexOf(' ');
-  return blank < 0 ? [text, ''] : [text.slice(0, blank), text.slice(blank + 1)];
 }
 
 /** The inverse of `applyWords` in protocol.ts; what is not in its form is left out. */
@@ -63,17 +59,9 @@ function requested(words: readonly string[]): Pick<Receipt, 'meta' | 'change' | 
   return { meta: metaFrom(all('meta')[0] ?? '-'), change, prior };
 }
 
-function isPath(text: string): boolean {
-  return /^\/[A-Za-z0-9:_.\\@/-]+$/.test(text) && !text.includes('/../');
-}
-
 /** What is read back may be all instances of a template. */
 function isNameOrPattern(text: string): boolean {
   return isUnitName(text.replace('@*.', '@x.'));
-}
-
-function identifier(text: string | undefined): string | null {
-  return text !== undefined && /^[0-9a-f-]{32,36}$/.test(text) ? text : null;
 }
 
 function stateFrom(text: string): PriorState[] {

@@ -15,7 +15,7 @@ import {
   type Systemd,
   type UnitFacts,
 } from '../model/index.ts';
-import { blocks, keyValue, texts, unitNames } from './blocks.ts';
+import { blocks, identifier, isPath, keyValue, texts, unitNames } from './blocks.ts';
 import { dependenceFrom } from './dependence.ts';
 import { metaFrom } from './meta.ts';
 import type { HostRecord } from './protocol.ts';
@@ -54,10 +54,6 @@ export function evidenceFrom(records: readonly HostRecord[]): Evidence {
 
 function secondsFrom(text: string | undefined): number | null {
   return text !== undefined && /^\d{1,12}$/.test(text) ? Number(text) : null;
-}
-
-function identifier(text: string | undefined): string | null {
-  return text !== undefined && /^[0-9a-f-]{32,36}$/.test(text) ? text : null;
 }
 
 /**
@@ -156,7 +152,7 @@ function pathsFrom(records: readonly HostRecord[]): PathFact[] {
   const displaced = new Map(texts(records, 'displaced').map((text) => text.split(' ', 2) as [string, string]));
   return texts(records, 'path').flatMap((text): PathFact[] => {
     const [kind = '', path = '', ...target] = text.split(' ');
-    if (!/^\/[A-Za-z0-9:_.\\@/-]+$/.test(path) || path.includes('/../')) return [];
+    if (!isPath(path)) return [];
     if (kind === 'link') return [{ kind, path, target: printable(target.join(' '), 4096) }];
     const original = displaced.get(path);
     if (kind === 'null') return [{ kind, path, ...(original && { displaced: printable(original, 4096) }) }];

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bootstrap } from '../../src/remote/escalate.ts';
+import { metaFrom, metaText } from '../../src/remote/meta.ts';
 import { passwordCommand } from '../../src/remote/password-dialogue.ts';
 import {
   Answer,
@@ -98,6 +99,17 @@ describe('a request', () => {
     expect(line).toContain('link=/etc/systemd/system/dev-disk-by\\x2did.mount');
     expect(line).toContain('stop-timeout=9');
     expect(line).not.toContain('$(id)');
+  });
+
+  it('says who and why in one shell word, from which both are read again', () => {
+    const text = fc.string({ unit: fc.constantFrom(...'aZ0 %&=+-_.\'"$`;|()*~!#\\/ü€') });
+    fc.assert(
+      fc.property(fc.record({ actor: text, reason: text }), (meta) => {
+        expect(metaText(meta)).toMatch(/^[\w.%=&-]+$/);
+        expect(metaFrom(metaText(meta))).toEqual(meta);
+      }),
+    );
+    expect(metaFrom(metaText({}))).toEqual({});
   });
 
   it('takes a mask from before the run off for what ran under it, and for what waits to start that', () => {
