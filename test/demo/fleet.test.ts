@@ -192,13 +192,13 @@ exec 9>&-; exec 9>>"$2"; sh "$1" -w 1 9; echo $?; rm "$2"`;
     const dir = await mkdtemp(join(tmpdir(), 'fleetmask-spare-'));
     await writeFile(join(dir, 'file'), '');
     const { stdout } = sh(
-      'ln -s /dev/null "$2/link"; sh "$1" -c "linked %n %i.%Z" "$2/file" "$2/link"; ls -i "$2/link"',
+      'ln -s /dev/null "$2/link"; sh "$1" -c "linked %n %i.%.9Z" "$2/file" "$2/link"; ls -i "$2/link"',
       spare('stat'),
       dir,
     );
     await rm(dir, { recursive: true });
     const [file, link, inode] = stdout.split('\n');
-    expect(file).toMatch(/^linked \S+\/file \d+\.\d+$/);
+    expect(file).toMatch(/^linked \S+\/file \d+\.\d+\.\d{9}$/);
     expect(link).toContain(`/link ${inode?.trim().split(' ')[0]}.`);
   });
 });

@@ -75,7 +75,7 @@ describe.each(SHELLS)('under $name', (shell) => {
         expect(await readdir(onHost(receipts))).toEqual(['r1']);
         expect(await readFile(onHost(`${receipts}/r1/result`), 'latin1')).toBe(printed);
         const log = await readFile(onHost(`${receipts}/r1/log`), 'utf8');
-        expect(log).toMatch(/^request run=r1 where=etc .*\nlinking \S+\nlinked \S+ \d+\.\d+\n$/);
+        expect(log).toMatch(/^request run=r1 where=etc .*\nlinking \S+\nlinked \S+ \d+\.[\d.]+\n$/);
         const modes = Object.entries(await dump(host.dir)).filter(([path]) => path.startsWith('/var/lib/fleetmask'));
         expect(modes.map(([, entry]) => entry.split(' ').slice(0, 2).join(' '))).toEqual([
           ...['directory 40700', 'directory 40700', 'file 100600', 'file 100600'],
@@ -92,7 +92,7 @@ describe.each(SHELLS)('under $name', (shell) => {
     await writeFile(onHost('shim/sync'), said, { mode: 0o755 });
     await converse(host, [UNIT], mask());
     const synced = await readFile(onHost('synced'), 'utf8');
-    expect(synced).toMatch(/^unit .*active.*\nrequest [\s\S]*\nlinking \S+\nlinked \S+ \d+\.\d+\n$/);
+    expect(synced).toMatch(/^unit .*active.*\nrequest [\s\S]*\nlinking \S+\nlinked \S+ \d+\.[\d.]+\n$/);
   });
 
   it('a probe tells the receipts, from which all that undoing needs can be read again', async () => {
@@ -188,6 +188,30 @@ kill -0 $other && echo spared; kill $other`);
     expect((await dump(host.dir))[LINK]).toBe('link /dev/null');
     expect(await readdir(onHost(receipts))).toEqual(['r1']);
   });
+
+  // busybox runs its own sync, whatever is in the path, and its stat knows the second alone
+  it.skipIf(shell.name === 'busybox')(
+    'a link that somebody else made within the second, with the inode of ours, is left alone',
+    async (test) => {
+      const look = `stat -c '%i %Z' "$FLEETMASK_ROOT${LINK}"`;
+      const anew = `rm "$FLEETMASK_ROOT${LINK}"; ln -s /dev/null "$FLEETMASK_ROOT${LINK}"`;
+      for (let tries = 0; tries < 10; tries += 1) {
+        await host.reset();
+        await writeFile(
+          onHost('shim/sync'),
+          `#!/bin/sh\n{ ${look}; sleep 0.02; ${anew}; ${look}; } >"$FLEETMASK_ROOT/both"\n`,
+          { mode: 0o755 },
+        );
+        const [, , undone] = await converse(host, [UNIT], mask(), undo());
+        const [ours, theirs] = (await readFile(onHost('both'), 'utf8')).split('\n');
+        if (ours !== theirs) continue;
+        expect(undone?.rest).toContain(`foreign ${LINK}`);
+        expect((await dump(host.dir))[LINK]).toBe('link /dev/null');
+        return;
+      }
+      test.skip('this file system did not use the inode again');
+    },
+  );
 
   it('a link that a second run took away and put back is the first run’s again', async () => {
     const remove: Turn = ['apply', 'run=r2', 'where=etc', 'stop-timeout=1', 'meta=-', `remove=${LINK}`, `read=${UNIT}`];

@@ -168,7 +168,7 @@ export class Machine {
     return null;
   }
 
-  /** As `stat -c %i.%Z`. */
+  /** Inode and time of change. */
   identity(path: string): string {
     const entry = this.systemd.files.get(path);
     return entry?.kind === 'link' ? `${entry.inode}.${entry.changed}` : '';
@@ -221,7 +221,7 @@ export class Machine {
   }
 
   #newLink(target: string) {
-    return { kind: 'link', target, inode: ++this.#lastInode, changed: Math.floor(this.time.now / 1000) } as const;
+    return { kind: 'link', target, inode: ++this.#lastInode, changed: this.time.now } as const;
   }
 
   #mutated(what: string): void {

@@ -40,8 +40,7 @@ apply() {
   exec 9>&-
 }
 
-# Every link is logged in the receipt before and after it is touched: undo touches nothing else. An inode and its
-# change time tell our link from one that somebody else made later.
+# Every link is logged in the receipt before and after it is touched: undo touches nothing else.
 change_links() {
   for path in $removes; do
     { [ -L "$root$path" ] && [ "$root$path" -ef /dev/null ]; } || continue
@@ -66,7 +65,7 @@ change_links() {
     made="$made $root$path"
     changed=yes
   done
-  if [ -n "$made" ] && ! stat -c 'linked %n %i.%Z' $made >>"$receipt/log"; then
+  if [ -n "$made" ] && ! stat -c "linked %n $link_identity" $made >>"$receipt/log"; then
     rec "step link:$receipt/log 1"
     return 1
   fi

@@ -182,7 +182,7 @@ tell_receipts() {
   done
   set -f
   unique $linked
-  [ -z "$linked" ] || for named in $(stat -c %n=%i.%Z $uniq); do
+  [ -z "$linked" ] || for named in $(stat -c %n=$link_identity $uniq); do
     rest=$ours
     while :; do
       case $rest in *":$named "*) ;; *) break ;; esac

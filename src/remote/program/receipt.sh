@@ -2,6 +2,10 @@
 # receipt.sh: who may change this host, and what of it is whose. A run takes the lock, then its number, which fences off
 # whatever of it arrives late; in its receipt is what it was asked, and each link before and after it is touched.
 
+# Tells a link from one that somebody else makes in its place. An inode may be used again at once, so the time of its change
+# goes with it, to the nanosecond; busybox leaves all but the second out.
+link_identity=%i.%.9Z
+
 # One changing request at a time, and none that is not newer than the last of its run: then the answer is `refused …`.
 begin() {
   case $run in
@@ -106,7 +110,7 @@ note() {
 
 # take PATH: a link is about to go. It may be an earlier run's own, and that run's again when it is back: $receipt says which.
 take() {
-  stat -c 'taking %n %i.%Z' "$root$1" >>"$receipt/log"
+  stat -c "taking %n $link_identity" "$root$1" >>"$receipt/log"
 }
 
 # Link $path is back, a new one: whose receipt has the one that was taken learns of it, or could not be undone any more.
@@ -124,7 +128,7 @@ hand_back() {
       case $key in linked) [ "$named" != "$root$path" ] || held=$identity ;; esac
     done <"$other"
     [ "$held" = "$taken" ] || continue
-    stat -c 'linked %n %i.%Z' "$root$path" >>"$other"
+    stat -c "linked %n $link_identity" "$root$path" >>"$other"
     [ ! -r "${other%/log}/switch" ] || beside "${other%/log}" wake
   done
   set -f
@@ -142,7 +146,7 @@ find_ours() {
 }
 
 is_foreign() {
-  [ "$ours" != unknown ] && [ "$ours" != "$(stat -c %i.%Z "$root$path")" ]
+  [ "$ours" != unknown ] && [ "$ours" != "$(stat -c $link_identity "$root$path")" ]
 }
 
 leave_alone() {

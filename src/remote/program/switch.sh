@@ -277,7 +277,7 @@ is_superseded() {
       linking)
         links_of_run=1
         { [ -L "$root$path" ] && [ "$root$path" -ef /dev/null ]; } || continue
-        identity=$(stat -c %i.%Z "$root$path")
+        identity=$(stat -c $link_identity "$root$path")
         case $log$nl in
           *"${nl}linked $root$path $identity$nl"*) return 1 ;;
           *"${nl}linked $root$path "* | *"${nl}not-linked $path$nl"*) ;;
