@@ -1,6 +1,7 @@
 /** What sudo, doas and su say when they do not let us through, and what can be done about each. */
-import { type Fault, fault, printable } from '../model/index.ts';
+import { type Facts, type Fault, fault, printable } from '../model/index.ts';
 import type { Ended } from '../transport/transport.ts';
+import type { HostRecord } from './protocol.ts';
 
 /** What an answer says of the password: only what proves it lets another host see it. */
 export type Verdict = 'accepted' | 'refused' | 'unknown';
@@ -120,6 +121,22 @@ export function refusalOf(
 /** The hint for what a method said; undefined where it says nothing that is known. */
 export function hintFor(said: string): string | undefined {
   return REFUSALS.find(({ says }) => says.test(said))?.hint;
+}
+
+/** sudo's NOEXEC lets the program run, and nothing that it starts: the shell says 126 of each. Null: it is not so. */
+export function barredFrom(
+  records: readonly HostRecord[],
+  { privilege, systemd }: Omit<Facts, 'receipts'>,
+): Fault | null {
+  const barred = records.some(({ kind, text }) => kind === 'trouble' && text.endsWith(' 126'));
+  if (!barred || privilege.kind !== 'sudo' || systemd.kind !== 'silent') return null;
+  // bash says it twice, and differently
+  const said = records.find(({ kind, text }) => /^(?:unit|manager)$/.test(kind) && /^[^=]+$/.test(text))?.text ?? '';
+  return fault(
+    'no-privilege',
+    `sudo: what it starts can run no other program (${printable(said, 200)})`,
+    'If NOEXEC (Defaults noexec) in sudoers holds for this account, take it away (EXEC: before the command), or log in as root.',
+  );
 }
 
 /** The line that matched, else the last one: lectures and greetings come first. */

@@ -31,7 +31,7 @@ import {
 } from './protocol.ts';
 import { receiptsFrom } from './receipts.ts';
 import { evidenceFrom, factsFrom } from './records.ts';
-import { endedEarly } from './refusals.ts';
+import { barredFrom, endedEarly } from './refusals.ts';
 import { arming, endsFrom, keepWords, switchesFrom } from './switch.ts';
 
 /** Sequence numbers of a run on one host: the host refuses what is not newer than what it has seen. */
@@ -84,8 +84,9 @@ export interface Kept {
 
 /**
  * Starts the program and probes. Faults: `no-shell` (nothing that ran spoke the protocol), `lost`, `timed-out`, `bad-reply`,
- * and `no-privilege` where a password was to be used. Else a host without privilege is no fault here: it is a fact, as is one
- * without systemd. `secrets`: what the host may know and repeat, to be taken out of all it says.
+ * and `no-privilege` where a password was to be used, or where sudo lets nothing be run. Else a host without privilege is no
+ * fault here: it is a fact, as is one without systemd. `secrets`: what the host may know and repeat, to be taken out of all it
+ * says.
  */
 export async function openSession(
   connection: Connection,
@@ -103,13 +104,19 @@ export async function openSession(
   const opening = `${firstLine(escalation)}${program(wishes)}\n${firstRequest(nonce, SEQ.probe, names, wishes)}`;
   const probed = await channel.ask(opening, new Answer(nonce, SEQ.probe), deadline);
   if (probed.kind === 'fault') return probed;
+  const facts = factsFrom(probed.value);
+  const barred = barredFrom(probed.value, facts);
+  if (barred !== null) {
+    channel.end();
+    return { kind: 'fault', fault: barred };
+  }
 
   const ask = (verb: Verb, seq: number, words: readonly string[], deadline: AbortSignal, text = '') =>
     channel.ask(`${requestLine(nonce, seq, verb, words)}${text}`, new Answer(nonce, seq), deadline);
   return {
     kind: 'answer',
     value: {
-      facts: { ...factsFrom(probed.value), receipts: receiptsFrom(probed.value) },
+      facts: { ...facts, receipts: receiptsFrom(probed.value) },
       switches: switchesFrom(probed.value),
       ends: endsFrom(probed.value),
       async apply({ change, prior, order }, context, deadline) {

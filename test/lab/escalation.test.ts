@@ -10,14 +10,17 @@ import type { LabHost } from './lab.ts';
 const PASSWORD = ' s3cr€t "w\\o\'rd` $(id) ';
 const ROOT_PASSWORD = 'r00t pass';
 
-/** Accounts: `wheel` may with its password, `stranger` may not, `ttyless` needs a terminal that there is not. */
+/**
+ * Accounts: `wheel` may with its password, `stranger` may not, `ttyless` needs a terminal that there is not, what `barred` starts
+ * may start nothing else.
+ */
 const ACCOUNTS = `
-  for name in wheel stranger ttyless; do
+  for name in wheel stranger ttyless barred; do
     id $name >/dev/null 2>&1 || useradd -m -s /bin/bash $name
     printf '%s:%s\\n' $name "$1" | chpasswd
   done
   printf 'root:%s\\n' "$2" | chpasswd
-  printf 'wheel ALL=(ALL) ALL\\nttyless ALL=(ALL) ALL\\nDefaults:ttyless requiretty\\n' >/etc/sudoers.d/escalation
+  printf 'wheel ALL=(ALL) ALL\\nttyless ALL=(ALL) ALL\\nDefaults:ttyless requiretty\\nbarred ALL=(ALL) NOPASSWD: ALL\\nDefaults:barred noexec\\n' >/etc/sudoers.d/escalation
   chmod 440 /etc/sudoers.d/escalation
   ${unit('guarded.service', daemon())}
   systemctl daemon-reload; systemctl start guarded`;
@@ -123,6 +126,7 @@ describeLab('becoming root', (lab) => {
     const reasons: readonly (readonly [user: string, args: string[], says: RegExp])[] = [
       ['stranger', ['--become-password-file', file], /may not become root \(stranger is not in the sudoers file/],
       ['ttyless', ['--become-password-file', file], /requiretty/],
+      ['barred', [], /can run no other program \(.*Permission denied\)$/],
       ['wheel', [], /sudo: a password is required/],
       ['wheel', ['--become-method', 'doas'], /doas: doas is not enabled/],
     ];

@@ -80,6 +80,26 @@ describe('a session is not opened on', () => {
     });
   }
 
+  it('a host whose sudo lets the program run no other, as with noexec', async () => {
+    const host = hostThat(`root=$(mktemp -d); mkdir -p $root/shim $root/run/systemd/system; cd $root/shim
+      printf '#!/bin/sh\\necho 1000\\n' >id
+      printf '#!/bin/sh\\nshift; exec "$@"\\n' >sudo
+      printf '#!/bin/sh\\necho "sh: 8: exec: timeout: Permission denied"; exit 126\\n' >timeout
+      printf '#!/bin/sh\\n' >systemctl
+      chmod +x *; PATH=$root/shim:$PATH FLEETMASK_ROOT=$root; export PATH FLEETMASK_ROOT; eval "$COMMAND"`);
+    for (const names of [[], ['cron.service']]) {
+      const reply = await openSession(host, 'sudo', names, AbortSignal.timeout(5000));
+      expect(reply).toMatchObject({
+        kind: 'fault',
+        fault: {
+          kind: 'no-privilege',
+          message: expect.stringMatching(/timeout: Permission denied/),
+          hint: expect.stringMatching(/NOEXEC/),
+        },
+      });
+    }
+  });
+
   it('a host whose last words are escape sequences, and these do not get through', async () => {
     const reply = await open("printf '\\033]0;owned\\007\\033[2J' >&2; exit 3");
     expect(reply).toMatchObject({ kind: 'fault', fault: { message: expect.stringContaining('\\x1b]0;owned\\x07') } });
