@@ -76,7 +76,7 @@ describe('the recorder', () => {
     const file = files.path('shared');
     const program = files.write(
       'other.mts',
-      `import { knownHostsRecorder } from '${new URL('../../src/transport/known-hosts-recorder.ts', import.meta.url).pathname}';
+      `import { knownHostsRecorder } from '${new URL('../../src/transport/host-keys/recorder.ts', import.meta.url).pathname}';
        const recorder = knownHostsRecorder(process.argv[2], false, (text) => console.error(text));
        const key = Buffer.from(process.argv[3], 'base64');
        for (let i = 0; i < 40; i++) await recorder.record({ address: 'other' + i, port: 22 }, key);`,

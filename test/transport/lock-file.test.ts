@@ -24,7 +24,7 @@ const COUNT = `
     return found;
   };
   syncBuiltinESMExports();
-  const { underLock } = await import(${JSON.stringify(join(import.meta.dirname, '../../src/transport/lock-file.ts'))});
+  const { underLock } = await import(${JSON.stringify(join(import.meta.dirname, '../../src/transport/host-keys/lock-file.ts'))});
   const add = (file) => underLock(file + '.lock', async () => {
     const count = Number(await readFile(file, 'utf8'));
     await pause(20);

@@ -342,7 +342,7 @@ describe.skipIf(noSshd !== undefined)('a fleetmask that is killed', () => {
     const host = await serve([plain]);
     const program = files.write(
       'killed.mts',
-      `import { opensshTransport } from '${join(import.meta.dirname, '../../src/transport/openssh.ts')}';
+      `import { opensshTransport } from '${join(import.meta.dirname, '../../src/transport/openssh/openssh.ts')}';
        const transport = opensshTransport({
          connectTimeoutMs: 20_000,
          hostKeyChecking: 'strict',
