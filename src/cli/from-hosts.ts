@@ -4,7 +4,16 @@ import { askFrom, unitsFrom } from '../plan/recall.ts';
 import { receiptsTable, visibleJson } from '../report/index.ts';
 import { reopenJournal } from '../run/claim.ts';
 import { acrossFleet, interrupted } from '../run/fleet.ts';
-import { createJournal, type Journal, type JournalHost, listRuns, readJournal } from '../run/journal.ts';
+import {
+  createJournal,
+  type Journal,
+  type JournalHost,
+  listRuns,
+  type RunStart,
+  readJournal,
+  setAside,
+} from '../run/journal.ts';
+import { DamagedJournal } from '../run/journal-file.ts';
 import { readReceipts } from '../run/recover.ts';
 import { stateOfRun } from '../run/run-state.ts';
 import { crewOf } from './crew.ts';
@@ -131,6 +140,19 @@ function runFrom(id: string, receipt: Receipt): RunInfo {
   };
 }
 
+/** How the run's journal here begins; null where there is none, or none that can be read: the receipts are enough. */
+function startOf(io: Io, run: string): RunStart | null {
+  const dir = stateDir(io);
+  if (!listRuns(dir).includes(run)) return null;
+  try {
+    return stateOfRun(readJournal(dir, run)).start;
+  } catch (error) {
+    if (!(error instanceof DamagedJournal)) throw error;
+    io.stderr.write(`note: ${error.message}; that journal is now ${setAside(dir, run)}\n`);
+    return null;
+  }
+}
+
 /** What is known from the receipts is on disk here before anything is done. */
 async function openFor(
   io: Io,
@@ -143,9 +165,9 @@ async function openFor(
   const opened = { type: 'opened', at, actor: io.actor, command: 'recover', by: io.controller } as const;
   const hosts = holders.map(({ host }) => host);
   let journal: Journal;
-  if (listRuns(dir).includes(run.id)) {
+  const start = startOf(io, run.id);
+  if (start !== null) {
     journal = await reopenJournal(dir, run.id, opened, io.lifeOf, takeOver);
-    const { start } = stateOfRun(readJournal(dir, run.id));
     const strangers = hosts.filter(({ host }) => !start.hosts.some((each) => each.host === host));
     await Promise.all(strangers.map((host) => journal.commit({ type: 'joined', at, host })));
   } else {

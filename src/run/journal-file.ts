@@ -9,6 +9,16 @@ export interface JournalFile {
   close(): Promise<void>;
 }
 
+/** A journal that does not tell its run. What the run left on its hosts may. */
+export class DamagedJournal extends UsageError {
+  constructor(message: string) {
+    super(
+      message,
+      'Look at it by hand, or go by what lies on the hosts: fleetmask recover --from-hosts RUN -i … -l ….',
+    );
+  }
+}
+
 /** Ends a line that a crash or a full disk cut off, so that what comes next has a line of its own. */
 const TORN = ' (torn)';
 
@@ -68,9 +78,6 @@ export function recordsOf(text: string, file: string): JournalRecord[] {
       const record = JSON.parse(line) as JournalRecord;
       if (typeof record === 'object' && record !== null && 'type' in record) return [record];
     } catch {}
-    throw new UsageError(
-      at(file, index + 1, 'not a journal record'),
-      'The journal was damaged; look at this line by hand.',
-    );
+    throw new DamagedJournal(at(file, index + 1, 'not a journal record'));
   });
 }

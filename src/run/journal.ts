@@ -126,6 +126,17 @@ export async function appendJournal(stateDir: string, run: string): Promise<Jour
   return journalOn(await open(file, 'a'), readFileSync(file, 'utf8'));
 }
 
+/** Takes a journal out of the way, for a person to look at; returns where it is now. */
+export function setAside(stateDir: string, run: string): string {
+  const file = journalFile(stateDir, run);
+  for (let n = 1; ; n += 1) {
+    const aside = `${file}.damaged-${n}`;
+    if (existsSync(aside)) continue;
+    renameSync(file, aside);
+    return aside;
+  }
+}
+
 /** The newest run last. */
 export function listRuns(stateDir: string): string[] {
   try {

@@ -2,6 +2,7 @@
 import { type HostReport, type Outcome, UsageError } from '../model/index.ts';
 import { budget } from './budget.ts';
 import type { JournalRecord, RunStart } from './journal.ts';
+import { DamagedJournal } from './journal-file.ts';
 
 export type HostState =
   /** Nothing on it was changed by this run. */
@@ -38,7 +39,14 @@ export interface RunState {
 /** What the records say of each host now. */
 export function stateOfRun(records: readonly JournalRecord[]): RunState {
   const [start] = records;
-  if (start?.type !== 'run') throw new UsageError('the journal does not begin with a run', 'The journal was damaged.');
+  if (start?.type !== 'run') throw new DamagedJournal('the journal does not begin with a run');
+  const schema: string = start.schema;
+  if (schema !== 'fleetmask.journal/1') {
+    throw new UsageError(
+      `a journal of another form: ${JSON.stringify(schema)}`,
+      'Go on with the fleetmask that wrote it.',
+    );
+  }
   const known = [...start.hosts];
   const hosts = new Map<string, HostState>(known.map(({ host }) => [host, { kind: 'untouched', report: null }]));
   const applied = new Map<string, Intent>();

@@ -1,5 +1,5 @@
 /** `recover` as it is typed: after a run whose journal ends too early, and beside one that still runs. */
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -313,6 +313,34 @@ describe('where the journal is lost', () => {
     const run = await fromHosts(alice, 'last', '-l', 'all', '-y', '-o', 'json');
     expect([run.code, run.report.totals]).toEqual([0, { masked: 3 }]);
     expect(hostsInDoubt(stateOfRun(records()))).toEqual([]);
+  });
+
+  it('the machine whose journal was damaged goes by the hosts, and keeps the journal aside', async () => {
+    await mask();
+    writeFileSync(journal(), readFileSync(journal(), 'utf8').replace(/\n.{20}/, '\n'));
+    const stuck = await alice.run('recover', 'last', '-y', ...known());
+    expect(stuck).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/ndjson:2: not a journal record\n.*--from-hosts/),
+    });
+    const run = await fromHosts(alice, 'last', '-l', 'all', '-y', '-o', 'json');
+    expect([run.code, run.report.totals]).toEqual([0, { masked: 3 }]);
+    expect(run.stderr).toMatch(/not a journal record; that journal is now .*\.ndjson\.damaged-1/);
+    expect(hostsInDoubt(stateOfRun(records()))).toEqual([]);
+  });
+
+  it('a journal of a newer version is left to that', async () => {
+    await mask();
+    const text = readFileSync(journal(), 'utf8');
+    const newer = text.replace('fleetmask.journal/1', 'fleetmask.journal/2');
+    writeFileSync(journal(), newer);
+    for (const command of ['rollback', 'recover']) {
+      const run = await alice.run(command, 'last', '-y', ...known());
+      expect(run).toMatchObject({ code: 2, stderr: expect.stringContaining('another form: "fleetmask.journal/2"') });
+    }
+    expect((await fromHosts(alice, 'last', '-l', 'all', '-y')).code).toBe(2);
+    expect(readFileSync(journal(), 'utf8')).toBe(newer);
+    writeFileSync(journal(), text);
   });
 
   it('a host that cannot be asked is named, and no limit is a mistake', async () => {
