@@ -3,6 +3,7 @@ import {
   type Ask,
   type Evidence,
   type Fault,
+  fault,
   type HostReport,
   isRunning,
   type Plan,
@@ -44,6 +45,8 @@ export interface Job extends UndoJob {
   readonly saved?: ReadonlyMap<string, Planned>;
   /** What hosts are to do by themselves; absent: nothing. */
   readonly switch?: SwitchAsk;
+  /** Runs whose change is held up: a host that has taken one of them back is refused. */
+  readonly upholds?: readonly string[];
 }
 
 /** Probe and plan, nothing more. `planned` is told what was planned, where a host got so far. */
@@ -103,6 +106,8 @@ export async function settle(host: JournalHost, job: Job, crew: Crew): Promise<H
       const plan = toldBy(session, assembled, crew.clock);
       if (stale) return { outcome: 'refused', units: unread(plan.units), fault: stale };
       if (plan.kind !== 'change') return unchanging(plan);
+      const over = takenBack(job.upholds ?? [], session);
+      if (over) return { outcome: 'refused', units: unread(plan.units), fault: over };
       const stopped = job.stopped?.() ?? null;
       if (stopped) return { outcome: 'not-started', units: unread(plan.units), fault: stopped };
       const unrecorded = await intend(host, job, crew, 'apply', SEQ.apply, plan);
@@ -118,6 +123,13 @@ export async function settle(host: JournalHost, job: Job, crew: Crew): Promise<H
   );
   await record(job.journal, { type: 'settled', at: crew.clock.date(), report });
   return report;
+}
+
+/** A receipt stays until its run is undone, whoever else takes its mask away. */
+function takenBack(runs: readonly string[], { facts }: Session): Fault | null {
+  if (facts.privilege.kind === 'none') return null;
+  const over = runs.find((run) => !facts.receipts.some((receipt) => receipt.run === run));
+  return over === undefined ? null : fault('expired', `run ${over} was taken back here, by a rollback or in due time`);
 }
 
 type ChangePlan = Extract<Plan, { kind: 'change' }>;

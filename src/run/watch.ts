@@ -76,10 +76,14 @@ async function watchHost(
       notBefore = clock.now() + every * 2 ** tries;
       const settled = await limit(() => plan.reassert!(host));
       const { outcome, fault } = settled;
-      tell(null, 'reasserted', fault === null ? outcome : `${outcome}: ${fault.message}`);
+      const over = fault?.kind === 'expired';
+      if (!over) tell(null, 'reasserted', fault === null ? outcome : `${outcome}: ${fault.message}`);
       if (outcome === 'stranded') report = settled;
+      // who took it back on purpose is not fought
+      if (over) tries = MOST_REASSERTIONS;
       if (tries === MOST_REASSERTIONS) {
-        tell(null, 'given-up', `masked again ${tries} times; it is only watched from now on`);
+        const why = over ? fault.message : `masked again ${tries} times`;
+        tell(null, 'given-up', `${why}; it is only watched from now on`);
       }
     }
     if (plan.count !== undefined && readings >= plan.count) break;

@@ -3,10 +3,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { Operator } from './fleetmask.ts';
+import { Operator, type Run } from './fleetmask.ts';
 import { describeLab } from './given.ts';
 import { changes, daemon, dumps, HELD, hold, sh, unit, until } from './inside.ts';
+import type { LabHost } from './lab.ts';
 import { outcomes } from './situation.ts';
+import { putItselfBack } from './switches.ts';
 
 const BIN = join(import.meta.dirname, '../../bin/fleetmask.js');
 const SERVICE = `${daemon()}\n[Install]\nWantedBy=multi-user.target`;
@@ -76,5 +78,45 @@ describeLab('a watch', (lab) => {
     expect(runs).toHaveLength(2);
     for (const { id } of runs.toReversed()) await operator.undo(id);
     for (const [i, host] of hosts.entries()) expect(await changes(host, before[i]!)).toEqual([]);
+  });
+
+  it('does not fight a rollback of somebody else, nor an expiry', { timeout: 180_000 }, async () => {
+    const hosts = await Promise.all(['debian12', 'arch-like'].map((kind) => lab.host(kind)));
+    const [drifting, left] = hosts as [LabHost, LabHost];
+    await Promise.all(hosts.map((host) => sh(host, `${unit('lent.service', SERVICE)} systemctl enable -q --now lent`)));
+    const before = await Promise.all(hosts.map((host) => dumps(host, ['lent.service'])));
+    const watching = (run: Run) =>
+      operator.run([
+        ...['watch', '--run', run.report.run.id, '--reassert', '-y', '--every', '1s', '--for', '30s'],
+        ...['-l', 'all', '--known-hosts', lab.knownHosts, '-o', 'ndjson'],
+      ]);
+    const told = ({ stdout }: Run, host: LabHost) =>
+      stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line))
+        .filter((event) => event.type === 'drift' && event.host === host.name)
+        .map(({ what }) => what as string);
+
+    const lent = await operator.do('mask lent --now --expires 20s', hosts);
+    const watch = watching(lent);
+    await sh(drifting, 'systemctl unmask -q lent');
+    const seen = await watch;
+    // a mask that is put back in the moment of the expiry is refused, for nothing would take it back
+    for (const host of hosts) {
+      expect(told(seen, host)[0]).toBe('unmasked');
+      expect(told(seen, host).at(-1)).toBe('given-up');
+    }
+    expect(told(seen, drifting)).toContain('reasserted');
+    // by hand it was unmasked and not started, which the mask in its place has found so
+    await sh(drifting, 'systemctl start lent');
+    await Promise.all(hosts.map((host, i) => putItselfBack(host, before[i]!, 1)));
+
+    const undone = await operator.do('mask lent --now', hosts);
+    const other = watching(undone);
+    expect(outcomes(await operator.undo(undone))).toEqual({ [drifting.name]: 'restored', [left.name]: 'restored' });
+    const rest = await other;
+    for (const host of hosts) expect(told(rest, host).at(-1)).toBe('given-up');
+    await Promise.all(hosts.map((host, i) => putItselfBack(host, before[i]!, 1)));
   });
 });

@@ -1,4 +1,4 @@
-import { type Ask, type HostReport, type RunInfo, UsageError } from '../../model/index.ts';
+import { type Ask, fault, type HostReport, type RunInfo, UsageError } from '../../model/index.ts';
 import type { Wanted } from '../../plan/drift.ts';
 import { parseQuery } from '../../plan/resolve.ts';
 import { hostsInDoubt } from '../../run/doubt.ts';
@@ -39,7 +39,7 @@ export const watch = command({
     const every = duration('every', flags.every);
     const count = flags.count === undefined ? undefined : wholeNumber('count', flags.count, 1, 1_000_000);
     const length = flags.for === undefined ? undefined : duration('for', flags.for);
-    const { ask, hosts } = await subjectOf(io, flags);
+    const { ask, hosts, of } = await subjectOf(io, flags);
     if (flags.reassert && ask.verb === 'unmask') {
       throw new UsageError('--reassert puts masks back; this run took them away');
     }
@@ -57,13 +57,16 @@ export const watch = command({
     const release = io.onInterrupt((times) => (times === 1 ? stop.abort() : io.abort(EXIT.interrupted)));
     const wanted: Wanted = { state: ask.verb === 'mask' ? 'masked' : 'unmasked', stopped: ask.now };
     const queries = ask.units.map(parseQuery);
+    // a signal made of both (AbortSignal.any) may be collected with its timer in Node.js 20, and never come
+    if (length !== undefined) crew.clock.deadline(length).addEventListener('abort', () => stop.abort(), { once: true });
+    const upheld = new Map<string, readonly string[]>();
     try {
       shown.publish({ type: 'run-started', run, hosts: hosts.map(({ host }) => host) });
       const watched = await watchHosts({
         ...{ hosts, wanted, every, forks: flags.forks, count, clock: crew.clock, random: Math.random },
-        stop: length === undefined ? stop.signal : AbortSignal.any([stop.signal, crew.clock.deadline(length)]),
+        stop: stop.signal,
         read: (host) => status(host, queries, crew),
-        reassert: flags.reassert ? (host) => reassert(io, host, ask, crew) : undefined,
+        reassert: flags.reassert ? (host) => reassert(io, host, { ask, of, upheld }, crew) : undefined,
         publish: (event) => shown.publish(event),
       });
       const reports = watched.map(({ report }, i) => report ?? notStarted(hosts[i]!, interrupted()));
@@ -95,7 +98,7 @@ interface SubjectFlags extends SelectionFlags, WayInFlags {
 }
 
 /** What is to hold, and where: as a run left it, or units masked on the hosts of an inventory. */
-async function subjectOf(io: Io, flags: SubjectFlags): Promise<{ ask: Ask; hosts: JournalHost[] }> {
+async function subjectOf(io: Io, flags: SubjectFlags): Promise<{ ask: Ask; hosts: JournalHost[]; of: string | null }> {
   const named = [...new Set(flags.units ?? [])];
   if (named.length > 0 === (flags.run !== undefined)) {
     throw new UsageError('watch what? Name units, or a run with --run', 'fleetmask watch cron -i hosts.yaml');
@@ -106,7 +109,7 @@ async function subjectOf(io: Io, flags: SubjectFlags): Promise<{ ask: Ask; hosts
       ...{ localUnits: 'refuse', allowAbsent: false, killLeftovers: false, startProbe: true, allowLockout: false },
     };
     named.forEach(parseQuery);
-    return { ask, hosts: await targetsOf(io, flags) };
+    return { ask, hosts: await targetsOf(io, flags), of: null };
   }
   const state = stateOfRun(readJournal(stateDir(io), flags.run));
   const held = (host: string) => {
@@ -117,12 +120,28 @@ async function subjectOf(io: Io, flags: SubjectFlags): Promise<{ ask: Ask; hosts
   if (hosts.length === 0) {
     throw new UsageError(`run ${state.start.run.id} holds on no host${flags.limit ? ' of these' : ''}`);
   }
-  return { ask: state.start.ask, hosts };
+  return { ask: state.start.ask, hosts, of: state.start.run.id };
 }
 
-/** Masks a host again, by the same machinery, in a run of its own. */
-async function reassert(io: Io, host: JournalHost, ask: Ask, crew: Crew): Promise<HostReport> {
-  const run: RunInfo = { ...newRun(io, 'mask', ask.units, ask), reason: 'put back by fleetmask watch' };
+interface Upholding {
+  readonly ask: Ask;
+  /** The run that is watched. */
+  readonly of: string | null;
+  /** Runs whose change holds on each host, this watch's own among them. */
+  readonly upheld: Map<string, readonly string[]>;
+}
+
+/** Masks a host again, by the same machinery, in a run of its own; for no longer than the run that is watched. */
+async function reassert(io: Io, host: JournalHost, { ask, of, upheld }: Upholding, crew: Crew): Promise<HostReport> {
+  const first = of === null ? undefined : stateOfRun(readJournal(stateDir(io), of)).hosts.get(host.host);
+  const changed = first?.report?.outcome === 'unchanged' ? [] : [of ?? []].flat();
+  const upholds = upheld.get(host.host) ?? changed;
+  const { confirmBy, expiresAt } = first?.report ?? {};
+  const order = expiresAt === undefined ? undefined : { confirmWithin: null, expiresAt: Date.parse(expiresAt) };
+  const run: RunInfo = {
+    ...newRun(io, 'mask', ask.units, ask),
+    ...{ reason: 'put back by fleetmask watch', ...(expiresAt && { expiresAt }) },
+  };
   const { startedAt, actor } = run;
   const start = { type: 'run', schema: 'fleetmask.journal/1', run, ask, hosts: [host] } as const;
   const opened = { type: 'opened', at: startedAt, actor, command: 'watch', by: io.controller } as const;
@@ -135,8 +154,14 @@ async function reassert(io: Io, host: JournalHost, ask: Ask, crew: Crew): Promis
       ask,
       queries: ask.units.map(parseQuery),
       rollback: 'host',
+      upholds,
+      // a mask that nothing takes back must not come in the place of one that is to be confirmed
+      stopped: () =>
+        confirmBy ? fault('unconfirmed', `run ${of} awaits its confirmation`, 'Confirm it first.') : null,
+      ...(order && { switch: order }),
     } as const;
     const report = await settle(host, job, crew);
+    if (report.outcome === 'masked') upheld.set(host.host, [...upholds, run.id]);
     const exitCode = exitCodeOf('mask', [report], false);
     const inDoubt = hostsInDoubt(journal.state()).length;
     const at = io.date().toISOString();
