@@ -24,6 +24,7 @@ const HINTS = {
   'masked-elsewhere': 'Remove what masks the unit by hand; it is not a link that systemctl unmask would remove.',
   'stale-plan': 'The host changed since it was planned; make a new plan.',
   locked: 'Wait for the other run to finish, or settle it first.',
+  'newer-run': 'Put the newer run back first: fleetmask rollback of that one, and then of this one.',
   'not-armed': 'The host must be able to put itself back before it is changed; the message says what it lacks.',
   // what went wrong during a change
   journal: 'Make room for the journal, or set FLEETMASK_STATE_DIR; nothing is changed that cannot be recorded first.',

@@ -54,18 +54,20 @@ export function tellHolders<P extends Plan>(
 
 /** `run X of alice@bastion (mask cron, OPS-7: CVE-2025-1) has been at work on this host since 12:03:10Z (4 min)`. */
 export function sayLock({ run, meta, since, seconds }: LockHolder): string {
+  const sinceWhen = since === null ? '' : ` since ${timeOfDay(since)} (${age(seconds)})`;
+  return printable(`${sayRun({ run, meta })} has been at work on this host${sinceWhen}`);
+}
+
+/** `run X of alice@bastion (mask cron, OPS-7: CVE-2025-1)` */
+export function sayRun({ run, meta }: Pick<Receipt, 'run' | 'meta'>): string {
   const deed = [meta.command, meta.units].filter(Boolean).join(' ');
   const why = [meta.ticket, meta.reason].filter(Boolean).join(': ');
   const about = [deed, why].filter((part) => part !== '').join(', ');
-  return printable(
-    [
-      `run ${run}`,
-      ...(meta.actor === undefined ? [] : [`of ${meta.actor}`]),
-      ...(about === '' ? [] : [`(${about})`]),
-      'has been at work on this host',
-      ...(since === null ? [] : [`since ${timeOfDay(since)} (${age(seconds)})`]),
-    ].join(' '),
-  );
+  return [
+    `run ${run}`,
+    ...(meta.actor === undefined ? [] : [`of ${meta.actor}`]),
+    ...(about === '' ? [] : [`(${about})`]),
+  ].join(' ');
 }
 
 /** Of seconds since 1970, in UTC. */

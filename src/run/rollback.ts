@@ -1,6 +1,7 @@
 /** Puts back what a run did to a host, from what its journal recorded and the receipt on the host. */
 import { type Change, type Fault, fault, type HostReport, isRunning, type UnitReport } from '../model/index.ts';
 import { readLater, unread } from '../plan/judge.ts';
+import { standsOn } from '../plan/succession.ts';
 import { SEQ } from '../remote/session.ts';
 import type { JournalHost } from './journal.ts';
 import type { Intent, RunState } from './run-state.ts';
@@ -46,9 +47,10 @@ async function undoOn(
   crew: Crew,
 ): Promise<HostReport> {
   const { change, prior } = intent;
-  return visit(host, crew, [], async (session) => {
-    const other = otherMachine(prior, session.facts);
-    if (other !== null) return { outcome: 'refused', units: before, fault: other };
+  const asking = { ...crew, wishes: [...(crew.wishes ?? []), 'receipts=all' as const] };
+  return visit(host, asking, [], async (session) => {
+    const obstacle = otherMachine(prior, session.facts) ?? standsOn(job.run, intent, session.facts.receipts);
+    if (obstacle !== null) return { outcome: 'refused', units: before, fault: obstacle };
     const { privilege } = session.facts;
     if (privilege.kind === 'none') {
       const problem = fault('no-privilege', `no root privilege: ${privilege.why}`, privilege.hint);
@@ -97,8 +99,10 @@ function endingOf(forward: HostReport, undone: HostReport, why: Fault): Ending {
     : forward.units;
   if (undone.fault === null) return { outcome: 'rolled-back', units, fault: cause };
   const { kind, message } = undone.fault;
-  if (reached)
-    return { outcome: 'stranded', units, fault: notPutBack(cause, undone.fault, forward.fault?.kind ?? kind) };
+  if (undone.outcome !== 'unreachable') {
+    const stays = notPutBack(cause, undone.fault, forward.fault?.kind ?? (reached ? kind : 'lost'));
+    return { outcome: 'stranded', units, fault: stays };
+  }
   const away = `${cause.message}; and it could not be reached to be put back: ${message}`;
   return { outcome: 'stranded', units, fault: fault(forward.fault?.kind ?? 'lost', away, RUN_ROLLBACK) };
 }

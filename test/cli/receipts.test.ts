@@ -1,7 +1,7 @@
 /** What runs leave on the hosts for others to know: whose mask it is, and who is at work. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -86,22 +86,47 @@ describe('a second run', () => {
     expect(await dumps()).toEqual(before);
   });
 
-  it('that unmasks, and is rolled back after the first, says what it cannot put back', async () => {
-    await mask(alice, ...WHY);
-    await unmask(bob);
+  it.each([
+    ['unmasks', 'mask cron --now', 'unmask cron'],
+    ['masks for good what was masked until the next boot', 'mask cron --runtime --now', 'mask cron'],
+    ['stops what is masked', 'mask cron', 'mask cron --now'],
+    ['masks what was unmasked', 'unmask cron', 'mask cron'],
+  ])('that %s keeps the first from being rolled back before it, and is named', async (_, first, second) => {
+    const carol = operator({ actor: 'carol@console' });
+    // what lies in receipts and locks is the runs' own affair
+    const units = async () =>
+      (await dumps()).map((each) => Object.entries(each).filter(([path]) => !path.includes('fleetmask')));
+    const told = (who: Operator, words: string) => who.run(...words.split(' '), '-l', 'all', '-y', ...at());
+    if (first.startsWith('unmask')) await told(carol, 'mask cron');
+    const former = await units();
+    expect((await told(alice, first)).code).toBe(0);
+    const between = await units();
+    const later = await told(bob, second);
+    expect(later.code, later.stdout).toBe(0);
+    const now = await units();
+    const early = await rollback(alice);
+    expect([early.code, early.report.totals]).toEqual([4, { refused: 2 }]);
+    const { id } = later.report.run;
+    expect(early.on('deb-web1').fault).toMatchObject({
+      kind: 'newer-run',
+      message: expect.stringMatching(`^run ${id} of bob@laptop \\(${second.split(' --')[0]}\\) came later`),
+      hint: expect.stringContaining(`fleetmask rollback ${id} `),
+    });
+    expect(await units(), 'nothing was touched').toEqual(now);
+    expect((await rollback(bob)).report.totals).toEqual({ restored: 2 });
+    expect(await units()).toEqual(between);
     expect((await rollback(alice)).report.totals).toEqual({ restored: 2 });
-    // before bob's run the unit was masked and down; alice's rollback has started it since
-    const back = await rollback(bob);
-    expect(back.report.totals).toEqual({ stranded: 2 });
-    expect(back.on('deb-web1').fault?.message).toMatch(/cron\.service was inactive and is active/);
-    expect(back.on('deb-web1').units[0]?.after).toMatchObject({ load: 'masked', active: 'active' });
-    await bob.run('unmask', 'cron', '-l', 'all', '-y', ...at());
-    for (const { dir } of fleet.hosts) {
-      const receipts = join(dir, 'var/lib/fleetmask');
-      if (existsSync(receipts))
-        for (const run of readdirSync(receipts)) rmSync(join(receipts, run), { recursive: true });
-      rmSync(receipts, { recursive: true, force: true });
-    }
+    expect(await units()).toEqual(former);
+    if (first.startsWith('unmask')) await rollback(carol);
+    expect(await dumps()).toEqual(before);
+    carol.dispose();
+  });
+
+  it('that masks another unit does not keep the first from being rolled back', async () => {
+    await mask(alice, ...WHY);
+    await bob.run('mask', 'cups', '-l', 'all', '-y', '--allow-absent', ...at());
+    expect((await rollback(alice)).report.totals).toEqual({ restored: 2 });
+    expect((await rollback(bob)).report.totals).toEqual({ restored: 2 });
   });
 
   it('is told who is at work on the host, why, and since when', async () => {
