@@ -35,6 +35,7 @@ function codeOf(outcome: Outcome, command: Command, expected: 'masked' | 'unmask
     case 'unmasked':
     case 'restored':
     case 'unchanged':
+    case 'forgotten':
       return EXIT.ok;
   }
 }

@@ -19,6 +19,11 @@ export const keeping = {
 
 export const recovery = {
   undo: { type: 'boolean', group: CHANGE, describe: 'put the hosts in doubt back, also where the change is whole' },
+  forget: {
+    type: 'boolean',
+    group: CHANGE,
+    describe: 'give up the hosts in doubt of -l, which will not return: asks nothing of them; your name is recorded',
+  },
   'from-hosts': {
     type: 'boolean',
     group: SELECTION,

@@ -152,11 +152,16 @@ export async function consent(
   hosts: readonly JournalHost[],
   yes: boolean | undefined,
 ): Promise<void> {
-  if (yes === true) return;
   const question = describeAsk(
     run,
     hosts.map(({ host }) => host),
   );
+  await agreeTo(io, question, yes);
+}
+
+/** Throws UsageError where nobody says yes. */
+export async function agreeTo(io: Io, question: string, yes: boolean | undefined): Promise<void> {
+  if (yes === true) return;
   const answer = await io.prompt(question, 'shown');
   if (answer === undefined) {
     throw new UsageError(

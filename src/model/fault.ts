@@ -43,6 +43,7 @@ const HINTS = {
   'fleet-rollback': 'Nothing is wrong with this host; look at the one that failed.',
   interrupted: 'It is as it was before the run; run the change again for this host.',
   cancelled: 'The run was interrupted; run it again for the hosts that were not started.',
+  forgotten: 'If it comes back, recover it by its receipts: fleetmask recover --from-hosts.',
   bug: 'This is a bug in fleetmask; please report it with the journal of the run.',
 } as const;
 

@@ -14,6 +14,8 @@ export type Outcome =
   | 'not-started'
   | 'rolled-back'
   | 'stranded'
+  /** It was in doubt, and a person gave it up. */
+  | 'forgotten'
   // status only
   | 'not-masked'
   | 'mixed';

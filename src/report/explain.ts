@@ -118,6 +118,7 @@ const COUNTED: readonly Outcome[] = [
   'unchanged',
   'mixed',
   'not-masked',
+  'forgotten',
   'refused',
   'not-started',
   'unreachable',

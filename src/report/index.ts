@@ -18,6 +18,14 @@ export {
 export type { Output, Screen, Sink } from './output.ts';
 export { progressSink } from './progress-sink.ts';
 export { type ResultOptions, renderReport } from './results.ts';
-export { describeAsk, describeKeeping, describeOffer, printError, sayKept, sayStopped } from './say.ts';
+export {
+  describeAsk,
+  describeForgetting,
+  describeKeeping,
+  describeOffer,
+  printError,
+  sayKept,
+  sayStopped,
+} from './say.ts';
 export { type Cell, type Column, renderTable } from './table.ts';
 export { tableSink } from './table-sink.ts';

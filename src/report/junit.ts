@@ -42,6 +42,7 @@ function resultOf({ outcome, fault }: HostReport, { command, expected }: Report[
     case 'unreachable':
       return 'error';
     case 'not-started':
+    case 'forgotten':
       return 'skipped';
     case 'refused':
     case 'rolled-back':

@@ -21,6 +21,7 @@ const OUTCOME_STYLES: Record<Outcome, Style> = {
   planned: 'good',
   'not-masked': 'caution',
   mixed: 'caution',
+  forgotten: 'caution',
   refused: 'caution',
   'not-started': 'caution',
   unreachable: 'caution',

@@ -46,6 +46,7 @@ export const ORDER: Readonly<Record<Outcome, number>> = {
   planned: 0,
   mixed: 1,
   'not-masked': 2,
+  forgotten: 3,
   refused: 3,
   'not-started': 4,
   unreachable: 5,

@@ -46,6 +46,14 @@ export function describeAsk(
   return safe(`${DEEDS[run.command]} ${listed(run.units)}${stop} on ${where}${waves}${until}: ${ends(hosts)}? [y/N] `);
 }
 
+/** What an operator is asked who gives hosts up. */
+export function describeForgetting(run: string, hosts: readonly string[]): string {
+  const [them, they] = hosts.length === 1 ? ['it', 'it'] : ['them', 'they'];
+  return safe(
+    `Give up ${countHosts(hosts.length)} of run ${run}: ${ends(hosts)}? Nothing is asked of ${them}, and ${they} may stay changed. [y/N] `,
+  );
+}
+
 /** What an operator is asked who interrupted a run: `2 hosts were changed: web1, web2. Put them back? [y/N] `. */
 export function describeOffer(changed: readonly string[]): string {
   const [were, them] = changed.length === 1 ? ['was', 'it'] : ['were', 'them'];

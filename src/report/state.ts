@@ -23,7 +23,7 @@ export function runsOn({ after }: UnitReport): boolean {
 }
 
 /** Outcomes of hosts that were changed, so that a state which was not read afterwards is unknown. */
-const TOUCHED: ReadonlySet<Outcome> = new Set(['rolled-back', 'stranded']);
+const TOUCHED: ReadonlySet<Outcome> = new Set(['rolled-back', 'stranded', 'forgotten']);
 
 /** `enabled → masked`; only what was, where nothing was changed; `?` for what should have been read and was not. */
 export function change(outcome: Outcome, unit: UnitReport | null, word: (state: UnitState) => string): string {

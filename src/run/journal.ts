@@ -30,6 +30,7 @@ import {
 import type { Become } from '../remote/escalate.ts';
 import type { Limits } from './budget.ts';
 import type { Closed, Opened } from './claim.ts';
+import type { Forget } from './forget.ts';
 import { journalOn, recordsOf } from './journal-file.ts';
 import type { Keep, Keeping } from './keep-record.ts';
 
@@ -59,6 +60,7 @@ export type JournalRecord =
     }
   | { readonly type: 'settled'; readonly at: string; readonly report: HostReport }
   | Keep
+  | Forget
   | Keeping
   | { readonly type: 'rollback'; readonly at: string; readonly actor: string; readonly hosts: readonly string[] }
   | { readonly type: 'recovery'; readonly at: string; readonly actor: string; readonly hosts: readonly string[] }

@@ -11,6 +11,8 @@ export type HostState =
   | { readonly kind: 'changed'; readonly report: HostReport; readonly intent: Intent }
   /** Put back as it was. */
   | { readonly kind: 'restored'; readonly report: HostReport }
+  /** It may be changed; a person has given it up. */
+  | { readonly kind: 'forgotten'; readonly report: HostReport }
   /** An intent that was never settled, or a host that could not be put back: it may be changed. `last`: what it was sent last. */
   | {
       readonly kind: 'in-doubt';
@@ -80,6 +82,7 @@ export function stateOfRun(records: readonly JournalRecord[]): RunState {
         lastSeq.set(record.host, Math.max(record.seq, lastSeq.get(record.host) ?? 0));
         break;
       case 'keep':
+      case 'forget':
         afterwards = true;
         break;
       case 'recovery':
@@ -127,6 +130,8 @@ function settledState(report: HostReport, intent: Intent | undefined, last: Inte
     case 'rolled-back':
     case 'restored':
       return { kind: 'restored', report };
+    case 'forgotten':
+      return { kind: 'forgotten', report };
     default:
       return { kind: 'untouched', report };
   }

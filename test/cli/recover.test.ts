@@ -202,6 +202,80 @@ describe('a run that was killed before its hosts were settled', () => {
   });
 });
 
+describe('a host in doubt that will not return', () => {
+  const forget = (who: Operator, ...args: string[]) =>
+    who.run('recover', 'last', '--forget', ...known(), '-o', 'json', ...args);
+
+  it('is given up on the word of a person, which is on record; nothing is asked of it', async () => {
+    await mask();
+    cutBefore(({ type }) => type === 'settled');
+    const hosts = await dumps();
+    const run = await forget(alice, '-l', 'el-app1', '-y', '--private-key', '/nowhere');
+    expect([run.code, run.report.totals], run.stderr).toEqual([0, { forgotten: 1 }]);
+    expect(await dumps()).toEqual(hosts);
+    expect(records().slice(-4)).toMatchObject([
+      { type: 'forget', actor: 'alice@bastion', at: expect.stringMatching(/^20\S+Z$/), hosts: ['el-app1'] },
+      { type: 'settled', report: { host: 'el-app1', outcome: 'forgotten', fault: { kind: 'forgotten' } } },
+      { type: 'finished', inDoubt: 2, exitCode: 6 },
+      { type: 'closed' },
+    ]);
+    expect(hostsInDoubt(stateOfRun(records())).sort()).toEqual(['arch-ci1', 'deb-web1']);
+    const rest = await recover('-y');
+    expect([rest.code, rest.report.totals]).toEqual([0, { masked: 2, forgotten: 1 }]);
+    expect((await alice.run('runs', 'list')).stderr, 'nobody is reminded of it').toBe('');
+    const show = await alice.run('runs', 'show', 'last');
+    expect(show.stdout).toMatch(/el-app1 .*forgotten/);
+    expect(show.stdout.replace(/\s+/g, ' ')).toMatch(
+      /el-app1: given up by alice@bastion at 20\S+Z, and not asked: it may have been changed/,
+    );
+    expect(show.stdout).toMatch(/exit code +0/);
+    const back = await alice.run('rollback', 'last', '-y', ...known(), '-o', 'json');
+    expect([back.code, back.report.totals]).toEqual([0, { restored: 2 }]);
+    expect(back.stderr).toContain('note: given up, and left out: el-app1 (fleetmask recover --from-hosts ');
+    // it is back after all
+    const found = await alice.run(
+      'recover',
+      '--from-hosts',
+      'last',
+      '-l',
+      'el-app1',
+      '--undo',
+      '-y',
+      ...at(),
+      '-o',
+      'json',
+    );
+    expect([found.code, found.report.totals], found.stderr).toEqual([5, { 'rolled-back': 1 }]);
+  });
+
+  it('is not given up unasked, unnamed, or where it is not in doubt', async () => {
+    await mask();
+    expect(await forget(alice, '-l', 'el-app1', '-y')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('none of these hosts is in doubt'),
+    });
+    cutBefore(({ type }) => type === 'settled');
+    const lines = records().length;
+    expect(await forget(alice, '-y')).toMatchObject({ code: 2, stderr: expect.stringContaining('needs a limit') });
+    expect(await forget(alice, '-l', 'el-app1')).toMatchObject({ code: 2, stderr: expect.stringContaining('consent') });
+    for (const flags of [['--undo'], ['--from-hosts', ...at()]])
+      expect((await forget(alice, '-l', 'el-app1', '-y', ...flags)).stderr).toContain('Say one of the two');
+    const asked: string[] = [];
+    const prompt = async (question: string) => {
+      asked.push(question);
+      return 'n';
+    };
+    const bob = operator({ env: { FLEETMASK_STATE_DIR: alice.stateDir }, prompt });
+    expect((await forget(bob, '-l', 'el-app1')).stderr).toContain('not agreed');
+    expect(asked).toEqual([
+      expect.stringMatching(
+        /^Give up 1 host of run \S+: el-app1\? Nothing is asked of it, and it may stay changed\. \[y\/N\] $/,
+      ),
+    ]);
+    expect(records()).toHaveLength(lines);
+  });
+});
+
 describe('a run that may still be at work', () => {
   it('is neither recovered nor rolled back, and the operator is told who is at it and since when', async () => {
     await mask();

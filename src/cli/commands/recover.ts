@@ -4,6 +4,7 @@ import { doubtOn } from '../../run/doubt.ts';
 import { type JournalHost, readJournal } from '../../run/journal.ts';
 import { type RunState, stateOfRun } from '../../run/run-state.ts';
 import { command } from '../command.ts';
+import { forgetHosts } from '../forget.ts';
 import { recoverFromHosts } from '../from-hosts.ts';
 import type { Io } from '../io.ts';
 import { journalHosts } from '../journal-hosts.ts';
@@ -20,6 +21,7 @@ export const recover = command({
   examples: [
     ['fleetmask recover last', 'after a crash, a power cut or a closed lid'],
     ['fleetmask recover 20261122-0315 --undo', 'put the hosts in doubt back, also where the change is whole'],
+    ['fleetmask recover last --forget -l web9', 'that host is gone for good: it is in doubt no longer, on your word'],
     ['fleetmask recover --from-hosts -i hosts.yaml', 'which runs left receipts there; the controller may be lost'],
     ['fleetmask recover --from-hosts 20261122-0315 -i hosts.yaml -l all', 'settle one of them from here'],
   ],
@@ -27,7 +29,8 @@ export const recover = command({
   positional: (argv) =>
     argv.positional('run', { type: 'string', describe: 'a run’s id, a unique beginning of it, or `last`' }),
   run: async (io, flags) => {
-    if (flags['from-hosts']) return recoverFromHosts(io, flags.run, flags);
+    if (flags.forget && flags.run !== undefined) return forgetHosts(io, flags.run, flags);
+    if (flags['from-hosts'] && !flags.forget) return recoverFromHosts(io, flags.run, flags);
     if (flags.run === undefined) {
       throw new UsageError('recover: which run?', 'fleetmask runs list shows them; --from-hosts asks the hosts.');
     }

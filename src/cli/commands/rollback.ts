@@ -27,6 +27,11 @@ export const rollback = command({
     const state = stateOfRun(records);
     const hosts = await journalHosts(io, state.start.hosts, flags, (host) => undoableOn(host, state) !== null);
     const { start } = state;
+    const forgotten = [...state.hosts].flatMap(([host, { kind }]) => (kind === 'forgotten' ? [host] : []));
+    if (forgotten.length > 0) {
+      const again = `fleetmask recover --from-hosts ${start.run.id} settles one that is back`;
+      io.stderr.write(`note: given up, and left out: ${forgotten.join(', ')} (${again})\n`);
+    }
     const { waves: _, ...earlier } = start.run;
     const run: RunInfo = { ...earlier, command: 'rollback', actor: io.actor, startedAt: io.date().toISOString() };
     if (hosts.length === 0) {
