@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bootstrap } from '../../src/remote/escalate.ts';
 import { metaFrom, metaText } from '../../src/remote/meta.ts';
+import { part } from '../../src/remote/part.ts';
 import { passwordCommand } from '../../src/remote/password-dialogue.ts';
 import {
   Answer,
@@ -141,6 +142,13 @@ describe('the program as it is sent', () => {
     expect(program(['guard=yes'])).not.toMatch(/^\s*#/m);
     expect(program(['guard=yes'])).not.toMatch(/^\s/m);
     expect(spawnSync('sh', ['-n'], { input: program(['guard=yes']) }).status).toBe(0);
+  });
+
+  it('has each function once, for of two parts with the same one the later would win', () => {
+    const all = `${program(['guard=yes'])}\n${part('switch.sh')}`;
+    const functions = [...all.matchAll(/^(\w+)\(\)/gm)].map(([, name]) => name);
+    expect(functions.length).toBeGreaterThan(100);
+    expect(functions.filter((name, at) => functions.indexOf(name) !== at)).toEqual([]);
   });
 
   it('is smaller than a pipe, so that it is never written in two halves that wait for each other', () => {
