@@ -117,6 +117,36 @@ describeLab('a mask for a time', (lab) => {
     await everywhere((host, i) => putItselfBack(host, before[i]!, 60));
   });
 
+  it('counts by the clock of the host, and the table says where that is off', async () => {
+    // the lab's hosts share one clock: only what asks `date` is told another time
+    const before = await arrange('skewed');
+    const ahead = 3600;
+    const lie = `#!/bin/sh\nexec /bin/date -d '${ahead} seconds' "$@"\n`;
+    await everywhere((host) => host.writeFile('/usr/local/bin/date', lie, 0o755));
+    const asked = Date.now() / 1000;
+    const run = await operator.do('mask skewed --now --expires 20m', hosts);
+    expect(outcomes(run)).toEqual(all('masked'));
+    for (const left of secondsTo(run)) expect(left).toBeLessThan(1200);
+    for (const host of hosts) {
+      expect(run.on(host).units[0]!.notes.join()).toMatch(
+        /^the host’s clock is 3(?:59|60)\d s ahead; its expiry moves/,
+      );
+      const next = await sh(
+        host,
+        'date -d "$(systemctl show -pNextElapseUSecRealtime \'fleetmask-undo-*.timer\' | cut -d= -f2)" +%s',
+      );
+      expect(Number(next) - ahead - asked, 'on its own clock').toBeGreaterThan(1190);
+      expect(Number(next) - ahead - asked).toBeLessThan(1230);
+    }
+    const status = await operator.do('status skewed', hosts);
+    for (const left of secondsTo(status)) expect(left, 'by our clock').toBeLessThan(1200);
+    const extended = await operator.decide('extend', run, '--expires', '40m');
+    for (const left of secondsTo(extended)) expect(Math.abs(left - 2400)).toBeLessThan(30);
+    await everywhere((host) => sh(host, 'rm /usr/local/bin/date'));
+    expect(outcomes(await operator.undo(run))).toEqual(all('restored'));
+    await everywhere((host, i) => putItselfBack(host, before[i]!, 1));
+  });
+
   it('is told of to whoever asks for the same mask, and whether anything will end it', async () => {
     const before = await arrange('shared');
     const run = await operator.do('mask shared --now --expires 1h', hosts);
