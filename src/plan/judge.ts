@@ -204,12 +204,9 @@ export function judgeUndo(change: Change, prior: Prior, evidence: Evidence): Fau
   const lost = change.displaces.find((path) => !lying.has(path));
   if (lost) return fault('not-restored', `the unit file ${lost} is not back`);
   for (const state of prior.states) {
-    const difference = differenceTo(
-      state,
-      evidence.units.find((unit) => unit.id === state.id),
-      prior,
-    );
-    if (difference) return fault('not-restored', difference, hintOn(state, change));
+    const now = evidence.units.find((unit) => unit.id === state.id);
+    const difference = differenceTo(state, now, prior);
+    if (difference) return fault('not-restored', difference, hintOn(state, now, change));
   }
   return null;
 }
@@ -230,8 +227,14 @@ function differenceTo(state: PriorState, now: UnitFacts | undefined, prior: Prio
   return null;
 }
 
-/** A mask that was there before, of another run or a person, is nobody's to bring back but theirs. */
-function hintOn(state: PriorState, change: Change): string | undefined {
+/**
+ * A start waits for the end of a stop that is under way. A mask that was there before, of another run or a person, is nobody's to
+ * bring back but theirs.
+ */
+function hintOn(state: PriorState, now: UnitFacts | undefined, change: Change): string | undefined {
+  if (now?.active === 'deactivating' && now.load !== 'masked') {
+    return 'It is started when its stop has ended (TimeoutStopSec= at the latest); then `fleetmask recover` of the run settles this host.';
+  }
   if (state.load !== 'masked' || isTouched(state.id, change)) return undefined;
   return 'If that mask was taken back on purpose since, nothing is left to do: `fleetmask recover` settles this host.';
 }

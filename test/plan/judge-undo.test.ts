@@ -42,6 +42,7 @@ describe('a host is not put back', () => {
     expect(judgeUndo(CHANGE, prior('active'), evidence('deactivating'))).toMatchObject({
       kind: 'not-restored',
       message: 'slow.service was active and is deactivating',
+      hint: expect.stringContaining('started when its stop has ended'),
     });
   });
 
