@@ -50,7 +50,8 @@ export async function keepRun(io: Io, keep: KeepAsk, flags: KeepFlags): Promise<
     },
     work: async (host, job, crew) => {
       const known = state.hosts.get(host.host);
-      if (known?.kind === 'in-doubt') return inDoubt(host, known.report);
+      if (known?.kind === 'in-doubt') return left(host, known.report, 'the change was not seen to hold here');
+      if (state.toPutBack.has(host.host)) return left(host, known?.report ?? null, 'the run was to put this host back');
       if (known?.kind !== 'changed') return nothingToKeep(host);
       const changed = { intent: known.intent, report: known.report, lastSeq: state.lastSeq.get(host.host) ?? 1 };
       return keepHost(host, changed, { ...job, ask: start.ask, keep }, crew);
@@ -97,9 +98,9 @@ function isMeant(state: HostState | undefined, { command }: KeepAsk): boolean {
   return (command === 'confirm' ? state.report.confirmBy : state.report.expiresAt) !== undefined;
 }
 
-/** What was never seen to hold is not kept unseen. */
-function inDoubt({ host, address, port }: JournalHost, report: HostReport | null): HostReport {
-  const message = 'the change was not seen to hold here; the host is left to its switch';
+/** What was never seen to hold is not kept unseen, nor what is to go. */
+function left({ host, address, port }: JournalHost, report: HostReport | null, why: string): HostReport {
+  const message = `${why}; the host is left to its switch`;
   return {
     ...{ host, address, port, outcome: 'refused', seconds: 0, os: null, systemd: null, units: report?.units ?? [] },
     fault: fault('lost', message, 'Settle the run first: fleetmask recover RUN, or fleetmask rollback RUN.'),

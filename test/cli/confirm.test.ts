@@ -1,7 +1,7 @@
 /** Changes that must be confirmed, or that expire, as an operator meets them. Timers do not elapse here: a test fires them. */
 
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -65,6 +65,19 @@ describe('--confirm-within', () => {
     const { stdout } = await alice.run('runs', 'show', 'last');
     expect(stdout.replace(/\s+/g, ' ')).toMatch(`unless confirmed: fleetmask confirm ${id}`);
     expect(stdout).toMatch(/in 4 min \d+ s/);
+  });
+
+  it('is not confirmed on hosts that were being put back when fleetmask was killed', async () => {
+    const alice = person();
+    const run = await alice.run('mask', 'cron', '--now', '-y', '--confirm-within', '5m', ...fleetwide());
+    const journal = join(alice.stateDir, 'runs', `${run.report.run.id}.ndjson`);
+    appendFileSync(journal, `${JSON.stringify({ type: 'rollback', at: '', actor: 'alice', hosts: NAMES })}\n`);
+    const late = await alice.run('confirm', 'last', ...ways());
+    expect([late.code, late.report.totals]).toEqual([4, { refused: 2 }]);
+    expect(late.on('el-app1').fault?.message).toContain(
+      'the run was to put this host back; the host is left to its switch',
+    );
+    for (const name of NAMES) expect(switchesOn(name)).not.toEqual([]);
   });
 
   it('is confirmed once; what was confirmed can be rolled back', async () => {
