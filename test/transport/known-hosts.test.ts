@@ -74,6 +74,8 @@ describe('known_hosts', () => {
       22,
       'unknown',
     ],
+    ['base64 with a sign too many is no key', [line('web1', 'a').replace(' comment', '=')], 'web1', 22, 'unknown'],
+    ['nor is a hash that goes on', [line(`${hashedName('web1', salt)},web1`, 'a')], 'web1', 22, 'unknown'],
     ['a key that is not base64 is passed over', ['web1 ssh-ed25519 AAAA!'], 'web1', 22, 'unknown'],
     ['Windows line ends do no harm', [`${line('web1', 'a')}\r`], 'web1', 22, 'known'],
     ['a form feed in front is part of the name', [`\f${line('web1', 'a')}`], 'web1', 22, 'unknown'],

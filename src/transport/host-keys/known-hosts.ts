@@ -158,9 +158,8 @@ function parseLine(raw: string, file: string, line: number): Line | undefined {
   }
   const [hosts, type, base64] = fields;
   if (hosts === undefined || hosts.startsWith('#') || type === undefined || base64 === undefined) return undefined;
-  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) return undefined;
-  const blob = Buffer.from(base64, 'base64');
-  if (keyTypeOf(blob) !== type) return undefined;
+  const blob = decoded(base64);
+  if (blob === undefined || keyTypeOf(blob) !== type) return undefined;
   const names = parseNames(hosts);
   return names && { marker, type, key: unpadded(blob.toString('base64')), file, line, names };
 }
@@ -169,8 +168,15 @@ function parseNames(hosts: string): Names | undefined {
   if (!hosts.startsWith('|')) return { kind: 'patterns', patterns: hosts.toLowerCase().split(',') };
   const [, magic, salt, hash, ...rest] = hosts.split('|');
   if (magic !== '1' || salt === undefined || hash === undefined || rest.length > 0) return undefined;
-  const decoded = { salt: Buffer.from(salt, 'base64'), hash: Buffer.from(hash, 'base64') };
-  return decoded.salt.length === 20 && decoded.hash.length === 20 ? { kind: 'hashed', ...decoded } : undefined;
+  const hashed = { salt: decoded(salt), hash: decoded(hash) };
+  if (hashed.salt?.length !== 20 || hashed.hash?.length !== 20) return undefined;
+  return { kind: 'hashed', salt: hashed.salt, hash: hashed.hash };
+}
+
+/** ssh takes no base64 that is short of its padding, has too much of it, or holds anything else. */
+function decoded(base64: string): Buffer | undefined {
+  const bytes = Buffer.from(base64, 'base64');
+  return bytes.toString('base64') === base64 ? bytes : undefined;
 }
 
 /** `|1|salt|HMAC-SHA1(salt, name)`, the form of HashKnownHosts. */
