@@ -15,8 +15,8 @@ export interface Greeting {
 export type Dropped =
   /** sshd's MaxStartups: too many connections are being set up at once. */
   | { readonly by: 'max-startups' }
-  /** sshd's PerSourcePenalties (OpenSSH 9.8): this client is barred for a while. */
-  | { readonly by: 'penalty' }
+  /** The same since OpenSSH 9.8, or its PerSourcePenalties, by which this client is barred for a while: it does not tell. */
+  | { readonly by: 'not-now' }
   | { readonly by: 'not-ssh'; readonly said: string }
   | { readonly by: 'silence' };
 
@@ -37,7 +37,7 @@ export function greeting(): Greeting {
     strictKex: () => text.includes('kex-strict-s-v00@openssh.com'),
     dropped() {
       if (text.includes('Exceeded MaxStartups')) return { by: 'max-startups' };
-      if (text.includes('Not allowed at this time')) return { by: 'penalty' };
+      if (text.includes('Not allowed at this time')) return { by: 'not-now' };
       const said = text.split(/\r?\n/)[0] ?? '';
       return said === '' ? { by: 'silence' } : { by: 'not-ssh', said: printable(said, 80) };
     },

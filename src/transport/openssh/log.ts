@@ -142,6 +142,6 @@ const KEY_TYPES: Readonly<Record<string, string>> = {
 
 function droppedBy(said: string): Dropped {
   if (said.includes('Exceeded MaxStartups')) return { by: 'max-startups' };
-  if (said.includes('Not allowed at this time')) return { by: 'penalty' };
+  if (said.includes('Not allowed at this time')) return { by: 'not-now' };
   return { by: 'not-ssh', said: printable(said, 80) };
 }

@@ -59,11 +59,11 @@ export function explain({ step, error, dropped, peer }: Ending): Failure {
           'transient',
           'Lower --forks, or raise MaxStartups in its sshd_config.',
         );
-      case 'penalty':
+      case 'not-now':
         return unreachable(
-          'does not let this machine in at the moment (PerSourcePenalties)',
-          'lasting',
-          'Earlier logins failed; wait until the penalty has passed, then check the key and the user.',
+          'does not let this machine in at the moment (MaxStartups, or PerSourcePenalties after failed logins)',
+          'transient',
+          'Lower --forks, or raise MaxStartups in its sshd_config; after failed logins wait for the penalty to pass, then check the key and the user.',
         );
       case 'not-ssh':
         return unreachable(`is not an SSH server: it said “${dropped.said}”`, 'lasting', 'Check the port.');
