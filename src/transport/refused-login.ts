@@ -5,6 +5,9 @@ export const PASSWORD_METHODS = ['password', 'keyboard-interactive'] as const;
 export const TOO_MANY_HINT =
   'It hangs up after so many keys (MaxAuthTries): name the right one with --private-key, or by IdentityFile with IdentitiesOnly yes in ssh_config.';
 
+export const NO_KEY_HINT =
+  'Name a key with --private-key, load one into the agent (ssh-add), or give the password with -k.';
+
 export function noUsableKey(name: string): string {
   return `There is no usable key to log in as ${name}`;
 }

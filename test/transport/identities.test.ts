@@ -150,6 +150,8 @@ describe('key files', () => {
     await expect(ring.require([plain, files.path('none')])).rejects.toThrow(UsageError);
     await expect(ring.require([files.path('none')])).rejects.toThrow(/none: no such file/);
     await expect(ring.require([locked])).rejects.toThrow(/locked: wrong passphrase/);
+    const silent = keyRing({}).require([locked]);
+    await expect(silent).rejects.toMatchObject({ hint: expect.stringMatching(/ssh-add.*terminal/) });
   });
 });
 

@@ -39,9 +39,10 @@ describe.concurrent('authentication', () => {
 
   it('without any key says so', async () => {
     const server = keep(await startServer(files, [key]));
-    const { kind, message } = faultOf(await connectTo(server, { identityFiles: [] }));
+    const { kind, message, hint } = faultOf(await connectTo(server, { identityFiles: [] }));
     expect(kind).toBe('auth');
     expect(message).toContain('no usable key');
+    expect(hint).toMatch(/--private-key.*ssh-add.*-k/);
   });
 
   it('offers no more keys once the server wants another method', async () => {

@@ -67,6 +67,9 @@ export interface KeyRingOptions {
 /** RSA with SHA-256: the one form that every server in use takes (dropbear knows no other but SHA-1). */
 const ALGORITHM_OF_RSA = { name: 'rsa-sha2-256', hash: 'sha256' } as const;
 
+const NO_PASSPHRASE = 'it is encrypted, and no passphrase was given';
+const CHECK = 'Check --private-key.';
+
 export function keyRing({ agentSocket, askPassphrase }: KeyRingOptions): KeyRing {
   const files = new Map<string, Promise<KeyFile>>();
   const unlocked = new Map<string, Promise<KeyFile>>();
@@ -81,8 +84,7 @@ export function keyRing({ agentSocket, askPassphrase }: KeyRingOptions): KeyRing
   };
   const ask = async (file: string, text: string): Promise<KeyFile> => {
     const passphrase = await askPassphrase?.(file);
-    const why = 'it is encrypted, and no passphrase was given';
-    return passphrase === undefined ? { state: 'unusable', why } : unlock(text, passphrase);
+    return passphrase === undefined ? { state: 'unusable', why: NO_PASSPHRASE } : unlock(text, passphrase);
   };
 
   /** A key file as an identity: by the agent, where it holds the key (then nobody is asked for a passphrase). */
@@ -109,14 +111,17 @@ export function keyRing({ agentSocket, askPassphrase }: KeyRingOptions): KeyRing
     async require(wanted) {
       for (const file of wanted) {
         const found = await fromFile(file);
-        if ('why' in found) throw new UsageError(`Key file ${found.source}: ${found.why}`, 'Check --private-key.');
+        if (!('why' in found)) continue;
+        const hint =
+          found.why === NO_PASSPHRASE ? 'Load it into the agent (ssh-add), or run this on a terminal.' : CHECK;
+        throw new UsageError(`Key file ${found.source}: ${found.why}`, hint);
       }
     },
     async exist(wanted) {
       for (const file of wanted) {
         const found = await once(files, file, () => readKeyFile(file));
         if (found.state !== 'unusable' || found.needsSsh) continue;
-        throw new UsageError(`Key file ${printable(file)}: ${found.why}`, 'Check --private-key.');
+        throw new UsageError(`Key file ${printable(file)}: ${found.why}`, CHECK);
       }
     },
     async identitiesFor({ identityFiles, identitiesOnly, agent }) {

@@ -2,7 +2,14 @@ import type { AnyAuthMethod, KeyboardInteractiveAuthMethod } from 'ssh2';
 import { type Fault, fault, printable } from '../../model/index.ts';
 import type { Identities, Identity } from '../identities/identities.ts';
 import type { Loan, LoginPassword } from '../password.ts';
-import { askPassword, noUsableKey, PASSWORD_METHODS, TOO_MANY_HINT, wantsFurtherMethod } from '../refused-login.ts';
+import {
+  askPassword,
+  NO_KEY_HINT,
+  noUsableKey,
+  PASSWORD_METHODS,
+  TOO_MANY_HINT,
+  wantsFurtherMethod,
+} from '../refused-login.ts';
 import type { AuthStep } from '../transport.ts';
 import { OneIdentity } from './one-identity.ts';
 
@@ -198,7 +205,7 @@ export function startLogin({ user, host, identities, password, giveUp, hold }: L
           return [wantsFurtherMethod(which, name), askPass()];
         }
         if (usable.length === 0 && password === undefined) {
-          return [noUsableKey(name), askPass()];
+          return [noUsableKey(name), askPass() ?? NO_KEY_HINT];
         }
         if (/too many authentication failures/i.test(said ?? '')) return [`${name} was not let in`, TOO_MANY_HINT];
         return [`${name} was not let in`, askPass()];
