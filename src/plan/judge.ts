@@ -208,7 +208,11 @@ export function judgeUndo(change: Change, prior: Prior, evidence: Evidence): Fau
     const difference = differenceTo(state, now, prior);
     if (difference) return fault('not-restored', difference, hintOn(state, now, change));
   }
-  return null;
+  // what systemd has read is not what lies there: that holds until anybody reloads
+  const reload = evidence.steps.find(({ name, status }) => name === 'reload' && status !== 0);
+  return reload
+    ? fault('not-restored', `systemd could not reload: ${said(reload) || `status ${reload.status}`}`)
+    : null;
 }
 
 const MEANT = 'If it is meant to stay, nothing is left to do: `fleetmask recover` settles this host.';

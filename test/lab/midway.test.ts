@@ -138,6 +138,21 @@ describeLab('in the middle of a change', (lab) => {
     await everywhere(async (host, i) => expect(await changes(host, before[i]!)).toEqual([]));
   });
 
+  it('systemd refuses a second reload so soon: the undo waits for its turn', async () => {
+    const recent = hosts.filter(({ kind }) => kind.systemd >= 253);
+    const file = '/etc/systemd/system.conf.d/reload-limit.conf';
+    const text = '[Manager]\nReloadLimitIntervalSec=8\nReloadLimitBurst=1\n';
+    await Promise.all(recent.map((host) => host.writeFile(file, text)));
+    await inside(() => 'systemctl daemon-reexec');
+    try {
+      const run = await operator.do('mask midway --now', recent);
+      const undone = await operator.undo(run);
+      expect([run, undone].map(({ report }) => report.totals)).toEqual([{ masked: 1 }, { restored: 1 }]);
+    } finally {
+      await inside(() => `rm -f ${file}; until systemctl daemon-reexec; do sleep 1; done`);
+    }
+  });
+
   describe('the receipts’ disk', () => {
     beforeEach(() =>
       inside(() => 'mkdir -p /var/lib/fleetmask; mount -t tmpfs -o size=64k tmpfs /var/lib/fleetmask').then(() => {}),

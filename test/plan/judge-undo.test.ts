@@ -51,6 +51,12 @@ describe('a host is not put back', () => {
     expect(judgeUndo(CHANGE, prior('inactive'), evidence('active'))?.kind).toBe('not-restored');
   });
 
+  it('while systemd has not read that the mask is gone, though it never read the mask either', () => {
+    const steps: Evidence['steps'] = [{ name: 'reload', status: 1, said: ['Access denied'] }];
+    const unread = { ...evidence('active'), steps };
+    expect(judgeUndo(CHANGE, prior('active'), unread)?.message).toBe('systemd could not reload: Access denied');
+  });
+
   it('when somebody put a unit file in the place of the mask, unless the mask had gone before', () => {
     const [path = ''] = CHANGE.links;
     const lying: Evidence = { ...evidence('active'), paths: [{ kind: 'file', path }] };

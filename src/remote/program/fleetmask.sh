@@ -49,7 +49,8 @@ rec_lines() {
 }
 
 # ask COMMAND…: runs it; into $said what it says, into $status how it ends. While systemd executes itself anew it hangs up, and
-# then does not listen for a moment: it is asked again, at most ten times in a request. A switch tries again as a whole.
+# then does not listen for a moment; and more reloads in a time than ReloadLimitBurst= allows it refuses. It is asked again, at
+# most ten times in a request. A switch tries again as a whole.
 ask() {
   while :; do
     said=$("$@" 2>&1)
@@ -57,6 +58,7 @@ ask() {
     case $privilege:$status:$said in
       none:* | *:0:*) break ;;
       *'Connection refused'* | *'Connection reset'* | *'onnection terminated'* | *'not connected'* | *'recipient disconnected'*) ;;
+      *'due to rate limit'*) ;;
       *) break ;;
     esac
     [ "$unheard" -lt 10 ] || break

@@ -23,7 +23,7 @@ begin() {
   fi
   # `true`, for a redirection that fails ends the shell when it is one of exec
   if ! { true >>"$state/lock"; } 2>/dev/null; then
-    refuse "write $state/lock"
+    refuse "write cannot write $state/lock"
     return 1
   fi
   exec 9>>"$state/lock"
@@ -44,7 +44,7 @@ begin() {
     return 1
   fi
   if ! { printf '%s\n' "$$ $run $meta" >"$state/lock" && printf '%s\n' "$seq" >"$state/$run.seq"; }; then
-    refuse "write $state"
+    refuse "write cannot write $state"
     return 1
   fi
 }
