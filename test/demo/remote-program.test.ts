@@ -182,6 +182,29 @@ kill -0 $other && echo spared; kill $other`);
     expect(await dump(host.dir)).toEqual(before);
   });
 
+  it.each(['keep', 'undo'])(
+    '%s waits for a switch that took the lock just now, under the name of the last request',
+    async (verb) => {
+      let said = '';
+      const [, , answer] = await converse(
+        host,
+        [UNIT],
+        mask(),
+        async () => {
+          const holder = host.shell(`exec 9>>"$FLEETMASK_ROOT/run/fleetmask/lock"; flock 9; echo held; sleep 0.5
+echo "$$ r1 actor=switch" >"$FLEETMASK_ROOT/run/fleetmask/lock"; sleep 1; echo over; exec 9>&-`);
+          holder.stdout.on('data', (chunk) => {
+            said += chunk;
+          });
+          await expect.poll(() => said).toMatch('held');
+        },
+        [verb, 'run=r1', 'where=etc', 'stop-timeout=1', 'meta=-', `read=${UNIT}`],
+      );
+      expect(said).toMatch('over');
+      expect(answer?.rest).not.toContainEqual(expect.stringMatching(/^refused/));
+    },
+  );
+
   it('a link that somebody else put in the place of ours is left alone, and said so', async () => {
     const [, , undone] = await converse(host, [UNIT], mask(), () => replace(onHost(LINK)), undo());
     expect(undone?.rest).toContain(`foreign ${LINK}`);

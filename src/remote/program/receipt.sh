@@ -27,16 +27,10 @@ begin() {
     return 1
   fi
   exec 9>>"$state/lock"
-  if ! flock -n 9; then
-    # Whoever holds the lock is alive, since no child of the program keeps it. The undo of a run need not wait for the
-    # request that it undoes: that one is ended.
-    holder=0 holder_run='' holder_meta=''
-    read -r holder holder_run holder_meta <"$state/lock"
-    if ! { [ "$holder_run" = "$run" ] && wait_or_end; }; then
-      since=$(stat -c %Y "$state/lock")
-      refuse "locked ${holder_run:--} ${holder_meta:--} $since $(($(date +%s) - ${since:-0}))"
-      return 1
-    fi
+  if ! flock -n 9 && ! get_lock; then
+    since=$(stat -c %Y "$state/lock")
+    refuse "locked ${holder_run:--} ${holder_meta:--} $since $(($(date +%s) - ${since:-0}))"
+    return 1
   fi
   first_line "$state/$run.seq"
   if [ "${value:-0}" -ge "$seq" ]; then
@@ -49,17 +43,34 @@ begin() {
   fi
 }
 
-# The run's switch is at work: it ends by itself, and says how.
-wait_or_end() {
+# Whoever holds the lock is alive, since no child of the program keeps it. Who has taken it just now has not written its name
+# yet. The run's switch ends by itself, and says how; the undo of a run need not wait for the request that it undoes.
+get_lock() {
+  read_holder
+  if ! is_at_work; then
+    flock -w 1 9 && return 0
+    read_holder
+  fi
+  [ "$holder_run" = "$run" ] || return 1
   case $verb:$holder_meta in
     *:actor=switch) flock -w 120 9 ;;
     undo:*)
       # it may be over since we were kept out, and its number somebody else's
-      if [ "/proc/$holder/fd/9" -ef "$state/lock" ]; then end_work "$holder" || :; fi
+      if is_at_work; then end_work "$holder" || :; fi
       flock -w 10 9
       ;;
     *) return 1 ;;
   esac
+}
+
+read_holder() {
+  holder=0 holder_run='' holder_meta=''
+  read -r holder holder_run holder_meta <"$state/lock"
+}
+
+# Whether the process that the lock names has it open. If it is ourselves, that name is from an earlier request.
+is_at_work() {
+  [ "$holder" != $$ ] && [ "/proc/$holder/fd/9" -ef "$state/lock" ]
 }
 
 # Ends a program that is at work, with what it has begun: a command that has not come to ask systemd yet would do so after

@@ -222,9 +222,8 @@ lock_for_switch() {
   mkdir -p "$state" && { true >>"$state/lock"; } 2>/dev/null || return 1
   exec 9>>"$state/lock"
   until flock -w 120 9; do
-    holder=0 holder_run=''
-    read -r holder holder_run _ <"$state/lock"
-    if [ "$holder_run" = "$run" ] && [ "$holder" -gt 1 ]; then kill -s KILL "$holder"; fi
+    read_holder
+    if [ "$holder_run" = "$run" ] && is_at_work; then kill -s KILL "$holder"; fi
   done
   printf '%s\n' "$$ $run actor=switch" >"$state/lock"
   # a request of the run that is still under way to us comes too late
