@@ -1,17 +1,20 @@
 import { defineConfig } from 'vitest/config';
 
+// Deadlines are bounds against hanging and measure nothing: machines may be slow, and busy with all of this at once.
+const patience = { testTimeout: 600_000, hookTimeout: 600_000, expect: { poll: { timeout: 60_000 } } };
+
 export default defineConfig({
   test: {
+    teardownTimeout: 120_000,
     projects: [
-      { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/lab/**'], testTimeout: 20_000 } },
+      { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/lab/**'], ...patience } },
       {
         test: {
           name: 'lab',
           include: ['test/lab/**/*.test.ts'],
           globalSetup: ['test/lab/setup.ts'],
           fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 600_000,
+          ...patience,
         },
       },
     ],

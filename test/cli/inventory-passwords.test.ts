@@ -54,7 +54,7 @@ beforeAll(async () => {
   }
   const known = servers.flatMap(({ port, hostKeys }) => hostKeys.map((each) => knownLine(port, each)));
   files.write('known_hosts', readFileSync(fleet.knownHostsPath, 'utf8') + known.join(''));
-}, 60_000);
+});
 afterAll(async () => {
   for (const server of servers) server.close();
   alice.dispose();

@@ -25,7 +25,7 @@ export interface Ran {
 }
 
 /** What the script printed and how it ended; rejects when it takes too long. */
-export function run(host: SystemdUnderTest, script: string, timeoutMs = 15_000, input = ''): Promise<Ran> {
+export function run(host: SystemdUnderTest, script: string, timeoutMs = 60_000, input = ''): Promise<Ran> {
   const child = host.shell(script);
   let output = '';
   child.stdout.on('data', (chunk) => {
@@ -109,8 +109,8 @@ export async function converse(host: SystemdUnderTest, names: readonly string[],
   });
   const ended = new Promise<void>((resolve) => {
     child.on('close', () => resolve());
-    // What it had started may hold its output open for longer.
-    child.on('exit', () => setTimeout(resolve, 300));
+    // What it had started may hold its output open for longer. Immediates come after what can be read by then.
+    child.on('exit', () => setTimeout(() => setImmediate(resolve), 300));
   });
   for (const turn of ['probe', ...turns] as const) {
     if (typeof turn === 'function') {

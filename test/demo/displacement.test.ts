@@ -118,7 +118,6 @@ describe.each(SHELLS)('under $name', (shell) => {
 
   it.runIf(counts(shell)).each(['a file', 'a link to a file'] as const)(
     '%s comes back wherever the program is killed',
-    { timeout: 120_000 },
     async (kind) => {
       await host.dispose();
       await boot(kind);

@@ -52,9 +52,7 @@ describe.each(SHELLS)('under $name', (shell) => {
       await begun();
       breakOff(talk);
       expect(await result()).toBe('');
-      await expect
-        .poll(result, { timeout: 8000 })
-        .toMatch(/ step stop (124|143)\n[\s\S]* unit Id=fm-a\.service\n[\s\S]* done \d+\n$/);
+      await expect.poll(result).toMatch(/ step stop (124|143)\n[\s\S]* unit Id=fm-a\.service\n[\s\S]* done \d+\n$/);
       talk.child.stdin.end();
     });
     await host.dispose();
@@ -126,7 +124,7 @@ describe.each(SHELLS)('under $name', (shell) => {
     });
 
     // Takes six seconds, and no shell has a say in it.
-    it.runIf(shell === SHELLS[0])('is ended also when it ignores SIGTERM', { timeout: 30_000 }, async () => {
+    it.runIf(shell === SHELLS[0])('is ended also when it ignores SIGTERM', async () => {
       const stubborn = spawn('sh', ['-c', 'trap "" TERM; echo ready; while :; do sleep 0.1; done']);
       await once(stubborn.stdout, 'data');
       await inhabit(stubborn);

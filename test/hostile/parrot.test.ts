@@ -133,7 +133,7 @@ beforeAll(async () => {
   for (const entry of readdirSync(alice.stateDir, { recursive: true, withFileTypes: true })) {
     if (entry.isFile()) texts.push(readFileSync(join(entry.parentPath, entry.name), 'utf8'));
   }
-}, 120_000);
+});
 afterAll(async () => {
   for (const host of hosts) host.close();
   alice?.dispose();

@@ -76,7 +76,7 @@ beforeAll(async () => {
       return SECRET;
     },
   });
-}, 60_000);
+});
 afterAll(async () => {
   for (const host of hosts.values()) host.close();
   alice?.dispose();

@@ -12,7 +12,7 @@ describe('inventory programs', () => {
       loadInventory([program('sleep 60 & sleep 60')], { ...options, timeoutMs: 200 }),
     );
     expect(message).toMatch(/inv\.sh --list: the inventory program took longer than 0\.2 s/);
-    expect(Date.now() - started).toBeLessThan(10_000);
+    expect(Date.now() - started).toBeLessThan(40_000);
   });
 
   it('one that prints more than 32 MiB is ended', async () => {

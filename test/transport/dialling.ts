@@ -7,7 +7,7 @@ import { knownLine, type Scratch } from './openssh.ts';
 
 export const silent = { stdout: () => undefined };
 
-/** Connects to a server on loopback whose host keys are known, with one key and short deadlines. */
+/** Connects to a server on loopback whose host keys are known, with one key. */
 export function dialler(files: Scratch, key: string, options: Partial<Ssh2Options> = {}) {
   const warnings: string[] = [];
   let made = 0;
@@ -19,7 +19,7 @@ export function dialler(files: Scratch, key: string, options: Partial<Ssh2Option
   ): Promise<Connected | Failed> => {
     const lines = (server.hostKeys ?? []).map((hostKey) => knownLine(server.port, hostKey));
     const transport = ssh2Transport({
-      connectTimeoutMs: 5_000,
+      connectTimeoutMs: 15_000,
       hostKeyChecking: 'strict',
       knownHostsFiles: [files.write(`known_hosts_${server.port}_${++made}`, lines.join(''))],
       keys: keyRing({}),
@@ -54,36 +54,42 @@ export function connectionOf(result: Connected | Failed): Connection {
 
 export interface Proxy {
   readonly port: number;
-  /** How often the client has spoken after the server had: what it sends at once counts as one. */
+  /** How often the client has heard something so far: what comes at once counts as one. */
   turns(): number;
   /** From now on nothing passes in either direction, and nothing is closed. */
   freeze(): void;
   close(): void;
 }
 
-/** A TCP proxy that delays each direction, and can fall silent after some pieces of data from the server. */
-export async function startProxy(to: number, { delayMs = 0, piecesFromServer = Infinity } = {}): Promise<Proxy> {
+/** A TCP proxy that passes on what comes when no more has come for a while, and can fall silent after some pieces of data from the server. */
+export async function startProxy(to: number, { gatherMs = 0, piecesFromServer = Infinity } = {}): Promise<Proxy> {
   const sockets = new Set<Socket>();
   let frozen = false;
   let pieces = 0;
   let turns = 0;
-  let last: 'client' | 'server' = 'server';
   const server = createServer({ noDelay: true }, (near) => {
     const far = connect({ port: to, host: '127.0.0.1', noDelay: true });
     const pass = (from: Socket, into: Socket, fromServer: boolean): void => {
       sockets.add(from);
-      const later = (act: () => void): void => {
-        if (delayMs === 0) act();
-        else setTimeout(act, delayMs);
+      const gathered: Buffer[] = [];
+      let timer: NodeJS.Timeout | undefined;
+      const flush = (): void => {
+        const text = Buffer.concat(gathered.splice(0));
+        if (frozen || text.length === 0) return;
+        if (fromServer) turns++;
+        into.write(text);
       };
       from.on('data', (chunk: Buffer) => {
         if (fromServer && ++pieces > piecesFromServer) frozen = true;
-        if (!fromServer && last === 'server') turns++;
-        last = fromServer ? 'server' : 'client';
-        if (!frozen) later(() => into.write(chunk));
+        gathered.push(chunk);
+        clearTimeout(timer);
+        if (gatherMs === 0) flush();
+        else timer = setTimeout(flush, gatherMs);
       });
       from.on('end', () => {
-        if (!frozen) later(() => into.end());
+        clearTimeout(timer);
+        flush();
+        if (!frozen) into.end();
       });
       from.on('error', () => undefined);
     };

@@ -22,7 +22,7 @@ beforeAll(async () => {
   agentSocket = files.path('agent.sock');
   const agent = spawn('ssh-agent', ['-D', '-a', agentSocket], { stdio: 'ignore' });
   stopAgent = () => void agent.kill();
-  for (let tries = 0; tries < 100; tries++) {
+  for (let tries = 0; tries < 1000; tries++) {
     const added = spawnSync('ssh-add', [files.key(`agent${tries}`)], { env: { SSH_AUTH_SOCK: agentSocket } });
     if (added.status === 0) return;
     await new Promise((resolve) => setTimeout(resolve, 20));

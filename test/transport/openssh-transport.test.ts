@@ -267,7 +267,7 @@ describe.skipIf(noSshd !== undefined)('a connection by ssh', () => {
     const host = await serve([plain]);
     const server = await startProxy(host.port, { piecesFromServer: 0 });
     open.push(server);
-    const late = faultOf(await connectTo(server, '', {}, { connectTimeoutMs: 1_500 }));
+    const late = faultOf(await connectTo(server, '', {}, { connectTimeoutMs: 5_000 }));
     expect(late).toMatchObject({ kind: 'timed-out', message: expect.stringMatching(/got as far as greeting$/) });
     const giveUp = new AbortController();
     const result = connectTo(server, '', {}, {}, giveUp.signal);
@@ -362,7 +362,10 @@ describe.skipIf(noSshd !== undefined)('a fleetmask that is killed', () => {
       env: { ...process.env, TMPDIR: temp },
       cwd: join(import.meta.dirname, '../..'),
     });
-    const said = await new Promise((resolve) => child.stdout.once('data', (chunk) => resolve(String(chunk))));
+    const said = await new Promise((resolve) => {
+      child.stdout.once('data', (chunk) => resolve(String(chunk)));
+      child.once('exit', (code) => resolve(`exit ${code}`));
+    });
     expect(said).toBe('connected\n');
     expect(readdirSync(temp).filter((name) => name.startsWith('fleetmask-ssh-'))).toHaveLength(1);
     expect(left().length).toBeGreaterThan(0);

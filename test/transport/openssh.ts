@@ -92,7 +92,7 @@ export async function startSshd(
     log += chunk;
   });
   for (let tries = 0; !(await listens(port)); tries++) {
-    if (tries > 200 || child.exitCode !== null) throw new Error(`sshd does not start: ${log}`);
+    if (tries > 2400 || child.exitCode !== null) throw new Error(`sshd does not start: ${log}`);
     await pause(25);
   }
   return { port, user: userInfo().username, hostKeys, log: () => log, close: () => child.kill() };

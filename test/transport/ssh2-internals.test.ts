@@ -75,24 +75,24 @@ describe('the private ways through ssh2', () => {
     }
   });
 
-  it.skipIf(noSshd !== undefined)('save turns of a conversation with OpenSSH', { retry: 2 }, async () => {
+  it.skipIf(noSshd !== undefined)('save turns of a conversation with OpenSSH', async () => {
     const sshd = await startSshd(files, [key]);
-    /** The fewest of three: how the server’s words fall into packets may cost a turn. */
+    /** The fewest of three: a server that is slow to say the rest may cost a turn. */
     const turnsOf = async (use: (port: number) => Promise<void>): Promise<number> => {
       const turns = [];
       for (let time = 0; time < 3; time++) {
-        const proxy = await startProxy(sshd.port, { delayMs: 15 });
+        const proxy = await startProxy(sshd.port, { gatherMs: 150 });
         await use(proxy.port);
         proxy.close();
         turns.push(proxy.turns());
       }
       return Math.min(...turns);
     };
-    const ours = await turnsOf(async (port) => {
+    const ourTurns = turnsOf(async (port) => {
       const result = await connectTo({ port, hostKeys: sshd.hostKeys }, { user: sshd.user });
       await connectionOf(result).exec('exit', silent).ended;
     });
-    const theirs = await turnsOf(
+    const theirTurns = turnsOf(
       (port) =>
         new Promise((resolve) => {
           const client = new ssh2.Client();
@@ -102,10 +102,11 @@ describe('the private ways through ssh2', () => {
           client.connect({ port, username: sshd.user, privateKey, authHandler: ['publickey'] });
         }),
     );
-    const ahead = await turnsOf(async (port) => {
+    const turnsAhead = turnsOf(async (port) => {
       const result = await connectTo({ port, hostKeys: sshd.hostKeys }, { user: sshd.user }, {}, 'exit');
       await connectionOf(result).exec('exit', silent).ended;
     });
+    const [ours, theirs, ahead] = await Promise.all([ourTurns, theirTurns, turnsAhead]);
     sshd.close();
     // three of eight, and then one more
     expect(theirs - ours).toBeGreaterThanOrEqual(2);

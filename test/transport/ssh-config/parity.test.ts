@@ -62,7 +62,7 @@ function refusalFor({ message }: { readonly message: string }, wanted: Answer | 
 }
 
 describe.skipIf(sshVersion() === undefined)('every situation resolves as the ssh on PATH does', () => {
-  it('key by key', { timeout: 120_000 }, async () => {
+  it('key by key', async () => {
     const empty = join(directory, 'empty.conf');
     const versioned = await keysThatDependOnTheVersion(empty);
     const wrong: unknown[] = [];

@@ -80,7 +80,7 @@ const decorated = fc
 const file = joined('\n', 14, decorated).map((text) => `${text}\n`);
 
 describe.skipIf(sshVersion() === undefined)('whatever a file says', () => {
-  it('is understood as ssh understands it', { timeout: 180_000 }, async () => {
+  it('is understood as ssh understands it', async () => {
     const empty = write('', 'empty');
     const plain = [await askSsh(empty, 'plain'), await ours(empty, 'plain')] as const;
     if ('refused' in plain[1] || 'errorAtLine' in plain[0]) throw new Error('an empty file was refused');

@@ -89,11 +89,11 @@ const VALUES: readonly (readonly [keyword: string, ...values: string[]])[] = [
 ];
 
 describe.skipIf(sshVersion() === undefined)('ssh takes and refuses the same', () => {
-  it('values', { timeout: 60_000 }, async () => {
+  it('values', async () => {
     expect(await disputed(VALUES.flatMap(([keyword, ...values]) => each(keyword, ...values)))).toEqual([]);
   });
 
-  it('forwardings', { timeout: 60_000 }, async () => {
+  it('forwardings', async () => {
     const piece = fc.constantFrom('8080', '0', 'web', '/s', '*', '', '::1', '[::1]', '[a', 'b]', '\\:', '\\', '99999');
     const spec = fc.array(piece, { minLength: 1, maxLength: 4 }).map((pieces) => pieces.join(':'));
     const keyword = fc.constantFrom('LocalForward', 'RemoteForward', 'DynamicForward');
