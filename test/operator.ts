@@ -10,7 +10,7 @@ export interface Run {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
-  /** The JSON report; throws when stdout is not exactly one. */
+  /** The JSON report; throws, with what was said on stderr, when stdout is not exactly one. */
   readonly report: Report;
   on(host: string): HostReport;
 }
@@ -30,55 +30,63 @@ export function operator(world: Partial<Io> = {}): Operator {
     home,
     stateDir,
     dispose: () => rmSync(home, { recursive: true, force: true }),
-    run: async (...args) => {
-      const said = { stdout: '', stderr: '' };
-      const output = (name: keyof typeof said): Io['stdout'] => ({
-        write: (text) => {
-          said[name] += text;
-        },
-        isTTY: false,
-        columns: undefined,
-      });
-      const code = await fleetmask(
-        {
-          args,
-          cwd: home,
-          home,
-          actor: 'alice@bastion',
-          user: 'alice',
-          uid: userInfo().uid,
-          machine: 'bastion',
-          controller: { machine: 'bastion', pid: 1, bootId: null, namespace: null, started: null },
-          // whoever worked before in this test has ended
-          lifeOf: () => 'gone',
-          stdout: output('stdout'),
-          stderr: output('stderr'),
-          readStdin: async () => '',
-          prompt: async () => undefined,
-          now: () => performance.now(),
-          date: () => new Date(),
-          onInterrupt: () => () => {},
-          abort: (code) => {
-            throw new Error(`aborted with ${code}`);
-          },
-          ...world,
-          env: { FLEETMASK_STATE_DIR: stateDir, ...world.env },
-        },
-        '0.0.0-test',
-      );
-      const report = () => JSON.parse(said.stdout) as Report;
-      return {
-        code,
-        ...said,
-        get report() {
-          return report();
-        },
-        on: (host) => {
-          const found = report().hosts.find((each) => each.host === host);
-          if (!found) throw new Error(`no report on ${host}: ${said.stderr}`);
-          return found;
-        },
-      };
+    run: (...args) => typed(args, home, { ...world, env: { FLEETMASK_STATE_DIR: stateDir, ...world.env } }),
+  };
+}
+
+/** A command, typed by somebody whose home is this directory. */
+export async function typed(args: readonly string[], home: string, world: Partial<Io>): Promise<Run> {
+  const said = { stdout: '', stderr: '' };
+  const output = (name: keyof typeof said): Io['stdout'] => ({
+    write: (text) => {
+      said[name] += text;
+    },
+    isTTY: false,
+    columns: undefined,
+  });
+  const io: Io = {
+    args,
+    env: {},
+    cwd: home,
+    home,
+    actor: 'alice@bastion',
+    user: 'alice',
+    uid: userInfo().uid,
+    machine: 'bastion',
+    controller: { machine: 'bastion', pid: 1, bootId: null, namespace: null, started: null },
+    // whoever worked before in this test has ended
+    lifeOf: () => 'gone',
+    stdout: output('stdout'),
+    stderr: output('stderr'),
+    readStdin: async () => '',
+    prompt: async () => undefined,
+    now: () => performance.now(),
+    date: () => new Date(),
+    onInterrupt: () => () => {},
+    abort: (code) => {
+      throw new Error(`aborted with ${code}`);
+    },
+    ...world,
+  };
+  return runOf(await fleetmask(io, '0.0.0-test'), said.stdout, said.stderr);
+}
+
+export function runOf(code: number, stdout: string, stderr: string): Run {
+  const report = (): Report => {
+    if (!stdout.startsWith('{')) throw new Error(`no report (exit ${code}): ${stderr || stdout}`);
+    return JSON.parse(stdout) as Report;
+  };
+  return {
+    code,
+    stdout,
+    stderr,
+    get report() {
+      return report();
+    },
+    on: (name) => {
+      const found = report().hosts.find(({ host }) => host === name);
+      if (found === undefined) throw new Error(`no report on ${name} (exit ${code}): ${stderr || stdout}`);
+      return found;
     },
   };
 }

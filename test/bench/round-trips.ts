@@ -11,6 +11,7 @@ import { parseQuery } from '../../src/plan/resolve.ts';
 import { settle } from '../../src/run/settle.ts';
 import { keyRing } from '../../src/transport/identities/identities.ts';
 import { ssh2Transport } from '../../src/transport/ssh2/ssh2.ts';
+import { MASK } from '../ask.ts';
 import type { Lab, LabHost } from '../lab/lab.ts';
 import { runClient } from './client.ts';
 import { BARE } from './contenders.ts';
@@ -104,17 +105,7 @@ async function fleetmask(lab: Lab, host: LabHost, port: number, scratch: string)
     target,
     {
       run: `bench-${process.hrtime.bigint()}`,
-      ask: {
-        ...{ verb: 'mask', units: [UNIT], now: true, runtime: false },
-        ...{
-          withTriggers: false,
-          localUnits: 'refuse',
-          allowAbsent: false,
-          killLeftovers: false,
-          startProbe: true,
-          allowLockout: false,
-        },
-      },
+      ask: { ...MASK, units: [UNIT] },
       queries: [parseQuery(UNIT)],
       meta: {},
       journal: { commit: async () => {}, close: async () => {} },

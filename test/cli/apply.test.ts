@@ -1,11 +1,10 @@
 /** Plans that are kept, and carried out later, or not at all. */
 import { existsSync, lstatSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Fleet, startFleet } from '../../src/demo/fleet.ts';
-import { DEMO_HOSTS } from '../../src/demo/hosts.ts';
+import type { Fleet } from '../../src/demo/fleet.ts';
 import { dump } from '../demo/dump.ts';
+import { demoFleet } from '../embedded.ts';
 import { type Operator, operator, type Run } from '../operator.ts';
 
 const NAMES = ['deb-web1', 'el-app1', 'el-masked1', 'el-local1', 'arch-down1'];
@@ -14,8 +13,7 @@ let fleet: Fleet;
 let alice: Operator;
 let plan: string;
 beforeAll(async () => {
-  const specs = NAMES.map((name) => ({ ...DEMO_HOSTS.find((spec) => spec.name === name)!, group: 'fleet' }));
-  fleet = await startFleet(specs, { path: process.env.PATH ?? '', tempDir: tmpdir() });
+  fleet = await demoFleet(NAMES);
 });
 beforeEach(() => {
   alice = operator();

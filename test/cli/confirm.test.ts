@@ -1,38 +1,23 @@
 /** Changes that must be confirmed, or that expire, as an operator meets them. Timers do not elapse here: a test fires them. */
 
 import { spawn } from 'node:child_process';
-import { appendFileSync, existsSync, readdirSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type Fleet, startFleet } from '../../src/demo/fleet.ts';
-import { DEMO_HOSTS } from '../../src/demo/hosts.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Fleet } from '../../src/demo/fleet.ts';
 import { environmentOf } from '../../src/demo/image.ts';
 import { run as command } from '../contract/systemd-under-test.ts';
 import { dump } from '../demo/dump.ts';
-import { type Operator, operator } from '../operator.ts';
+import { demoFleet, operatorsOn } from '../embedded.ts';
 
 const NAMES = ['deb-web1', 'el-app1'];
 let fleet: Fleet;
-const operators: Operator[] = [];
+const person = operatorsOn(() => fleet);
 
 beforeAll(async () => {
-  const specs = NAMES.map((name) => ({ ...DEMO_HOSTS.find((spec) => spec.name === name)!, group: 'fleet' }));
-  fleet = await startFleet(specs, { path: process.env.PATH ?? '', tempDir: tmpdir() });
-});
-afterEach(async () => {
-  for (const each of operators.splice(0)) {
-    if (existsSync(each.stateDir)) await each.run('rollback', 'last', '-y', '--known-hosts', fleet.knownHostsPath);
-    each.dispose();
-  }
+  fleet = await demoFleet(NAMES);
 });
 afterAll(() => fleet.dispose());
-
-function person(world: Parameters<typeof operator>[0] = {}): Operator {
-  const made = operator(world);
-  operators.push(made);
-  return made;
-}
 
 const ways = () => ['--known-hosts', fleet.knownHostsPath, '-o', 'json'];
 const fleetwide = () => ['-i', fleet.inventoryPath, '-l', NAMES.join(','), '-F', 'none', ...ways()];

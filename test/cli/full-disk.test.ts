@@ -5,10 +5,10 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Fleet, startFleet } from '../../src/demo/fleet.ts';
-import { DEMO_HOSTS } from '../../src/demo/hosts.ts';
+import type { Fleet } from '../../src/demo/fleet.ts';
 import type { Report } from '../../src/model/index.ts';
 import { dump } from '../demo/dump.ts';
+import { demoFleet } from '../embedded.ts';
 
 const NAMES = ['deb-web1', 'el-app1'];
 const LINKS: Readonly<Record<string, string>> = { 'deb-web1': 'cron.service', 'el-app1': 'crond.service' };
@@ -16,8 +16,7 @@ const BIN = join(import.meta.dirname, '../../bin/fleetmask.js');
 
 let fleet: Fleet;
 beforeAll(async () => {
-  const specs = NAMES.map((name) => ({ ...DEMO_HOSTS.find((spec) => spec.name === name)!, group: 'fleet' }));
-  fleet = await startFleet(specs, { path: process.env.PATH ?? '', tempDir: tmpdir() });
+  fleet = await demoFleet(NAMES);
 });
 afterAll(() => fleet.dispose());
 

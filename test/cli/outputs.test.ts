@@ -1,10 +1,9 @@
 /** What commands print with -o, and what is kept of a run for others to read. */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { type Fleet, startFleet } from '../../src/demo/fleet.ts';
-import { DEMO_HOSTS } from '../../src/demo/hosts.ts';
+import type { Fleet } from '../../src/demo/fleet.ts';
+import { demoFleet } from '../embedded.ts';
 import { type Operator, operator } from '../operator.ts';
 
 const NAMES = ['deb-web1', 'el-local1', 'arch-down1'];
@@ -12,8 +11,7 @@ const NAMES = ['deb-web1', 'el-local1', 'arch-down1'];
 let fleet: Fleet;
 let alice: Operator;
 beforeAll(async () => {
-  const specs = NAMES.map((name) => ({ ...DEMO_HOSTS.find((spec) => spec.name === name)!, group: 'fleet' }));
-  fleet = await startFleet(specs, { path: process.env.PATH ?? '', tempDir: tmpdir() });
+  fleet = await demoFleet(NAMES);
 });
 beforeEach(() => {
   alice = operator();

@@ -2,12 +2,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Fleet, startFleet } from '../../src/demo/fleet.ts';
-import { DEMO_HOSTS } from '../../src/demo/hosts.ts';
+import type { Fleet } from '../../src/demo/fleet.ts';
 import { dump } from '../demo/dump.ts';
+import { demoFleet } from '../embedded.ts';
 import { type Operator, operator } from '../operator.ts';
 
 const NAMES = ['deb-web1', 'el-app1'];
@@ -17,8 +16,7 @@ let bob: Operator;
 let before: Record<string, string>[];
 
 beforeAll(async () => {
-  const specs = DEMO_HOSTS.filter(({ name }) => NAMES.includes(name));
-  fleet = await startFleet(specs, { path: process.env.PATH ?? '', tempDir: tmpdir() });
+  fleet = await demoFleet(NAMES);
 });
 afterAll(() => fleet.dispose());
 beforeEach(async () => {

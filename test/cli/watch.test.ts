@@ -1,11 +1,10 @@
 /** `watch` as it is typed, on the embedded fleet. */
 import { existsSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Fleet, startFleet } from '../../src/demo/fleet.ts';
-import { DEMO_HOSTS } from '../../src/demo/hosts.ts';
+import type { Fleet } from '../../src/demo/fleet.ts';
 import { dump } from '../demo/dump.ts';
+import { demoFleet } from '../embedded.ts';
 import { type Operator, operator } from '../operator.ts';
 
 const NAMES = ['deb-web1', 'el-app1'];
@@ -13,8 +12,7 @@ let fleet: Fleet;
 let alice: Operator;
 
 beforeAll(async () => {
-  const specs = DEMO_HOSTS.filter(({ name }) => NAMES.includes(name));
-  fleet = await startFleet(specs, { path: process.env.PATH ?? '', tempDir: tmpdir() });
+  fleet = await demoFleet(NAMES);
 });
 afterAll(() => fleet.dispose());
 beforeEach(() => {
@@ -85,9 +83,9 @@ describe('watch', () => {
       'ndjson',
       ...known(),
     );
-    await expect.poll(() => lines.length, { timeout: 10_000 }).toBeGreaterThan(0);
+    await expect.poll(() => lines.length).toBeGreaterThan(0);
     rmSync(link());
-    await expect.poll(told, { timeout: 20_000 }).toContain('el-app1 as-asked');
+    await expect.poll(told).toContain('el-app1 as-asked');
     expect(told()).toEqual(['el-app1 unmasked', 'el-app1 reasserted', 'el-app1 as-asked']);
     expect(existsSync(link())).toBe(true);
     press(1);

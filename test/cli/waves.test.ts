@@ -2,15 +2,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type Fleet, startFleet } from '../../src/demo/fleet.ts';
-import { DEMO_HOSTS } from '../../src/demo/hosts.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Fleet } from '../../src/demo/fleet.ts';
 import { type JournalRecord, readJournal } from '../../src/run/journal.ts';
 import { stateOfRun } from '../../src/run/run-state.ts';
 import { dump } from '../demo/dump.ts';
-import { type Operator, operator, type Run } from '../operator.ts';
+import { demoFleet, operatorsOn } from '../embedded.ts';
+import type { Operator, Run } from '../operator.ts';
 
 /** In the order of the inventory. The last three: masked already, its stop never ends, and down. */
 const NAMES = ['deb-web1', 'deb-db1', 'el-app1', 'arch-ci1', 'el-masked1', 'el-stuck1', 'arch-down1', 'el-local1'];
@@ -18,26 +17,12 @@ const GOOD = ['deb-web1', 'deb-db1', 'el-app1', 'arch-ci1'];
 const UNIT: Readonly<Record<string, string>> = { deb: 'cron', el: 'crond', arch: 'cronie' };
 
 let fleet: Fleet;
-const operators: Operator[] = [];
+const person = operatorsOn(() => fleet);
 
 beforeAll(async () => {
-  const specs = NAMES.map((name) => ({ ...DEMO_HOSTS.find((spec) => spec.name === name)!, group: 'fleet' }));
-  fleet = await startFleet(specs, { path: process.env.PATH ?? '', tempDir: tmpdir() });
-});
-afterEach(async () => {
-  for (const each of operators.splice(0)) {
-    // whatever a test left masked
-    if (existsSync(each.stateDir)) await each.run('rollback', 'last', '-y', '--known-hosts', fleet.knownHostsPath);
-    each.dispose();
-  }
+  fleet = await demoFleet(NAMES);
 });
 afterAll(() => fleet.dispose());
-
-function person(world: Parameters<typeof operator>[0] = {}): Operator {
-  const made = operator(world);
-  operators.push(made);
-  return made;
-}
 
 const on = (hosts: readonly string[]) => [
   ...['-i', fleet.inventoryPath, '--known-hosts', fleet.knownHostsPath, '-F', 'none', '-o', 'json', '-y'],
@@ -297,7 +282,7 @@ describe('--rollback fleet', () => {
       const from = records.findIndex(({ type }) => type === 'rollback');
       return from >= 0 && records.slice(from).filter(({ type }) => type === 'settled').length >= settled;
     };
-    await expect.poll(reached, { timeout: 15_000, interval: 5 }).toBe(true);
+    await expect.poll(reached, { interval: 5 }).toBe(true);
     child.kill('SIGKILL');
     await ended;
     const back = await alice.run(command, 'last', '-y', '--known-hosts', fleet.knownHostsPath, '-o', 'json');
@@ -382,7 +367,7 @@ describe('an interrupt', () => {
     });
     const running = alice.run('mask', 'cron', ...on(['el-stuck1', 'deb-web1']), '-f', '1');
     const announced = () => recordsOf(alice).some(({ type }) => type === 'intent');
-    await expect.poll(announced, { timeout: 10_000 }).toBe(true);
+    await expect.poll(announced).toBe(true);
     press(1);
     press(2);
     expect(await stopped).toBe(130);

@@ -5,6 +5,7 @@ import { parse } from 'yaml';
 import type { Ask, Plan } from '../../src/model/index.ts';
 import { assemble } from '../../src/plan/assemble.ts';
 import { parseQuery } from '../../src/plan/resolve.ts';
+import { MASK } from '../ask.ts';
 import { factsOf, type Situation } from './situation.ts';
 
 const DIR = new URL('./cases/', import.meta.url);
@@ -40,17 +41,7 @@ describe('a plan for', () => {
   for (const file of readdirSync(DIR).sort()) {
     it(file.replace(/\.yaml$/, '').replaceAll('-', ' '), () => {
       const { ask, host, expect: expected } = parse(readFileSync(new URL(file, DIR), 'utf8')) as Case;
-      const whole: Ask = {
-        now: false,
-        runtime: false,
-        withTriggers: false,
-        localUnits: 'refuse',
-        allowAbsent: false,
-        killLeftovers: false,
-        startProbe: true,
-        allowLockout: false,
-        ...ask,
-      };
+      const whole: Ask = { ...MASK, now: false, ...ask };
       const plan = assemble(whole, whole.units.map(parseQuery), factsOf(host));
       const found = summary(plan);
       expect(Object.fromEntries(Object.keys(expected).map((key) => [key, found[key]]))).toEqual(expected);

@@ -9,7 +9,8 @@ import { type Fault, Secret } from '../../src/model/index.ts';
 import type { Escalation } from '../../src/remote/escalate.ts';
 import type { HostPassword } from '../../src/remote/password-dialogue.ts';
 import { openSession } from '../../src/remote/session.ts';
-import type { Connection, Ended } from '../../src/transport/transport.ts';
+import type { Connection } from '../../src/transport/transport.ts';
+import { localHost } from './local.ts';
 
 const PASSWORD = ' pä$$ "w\\o\'rd` $(id) ';
 const dir = mkdtempSync(join(tmpdir(), 'fleetmask-escalate-'));
@@ -31,33 +32,11 @@ function hostWith(scripts: { sudo?: string; su?: string; login?: string; uid?: n
   writeFileSync(join(bin, 'right'), PASSWORD);
   put('sudo', `${prelude}; ${right}; [ "$1" = -S ] || exit 9; prompt=$3; shift 4\n${scripts.sudo ?? 'exec "$@"'}`);
   put('su', `${prelude}; ${right}; [ "$1" = -c ] && [ "$3" = root ] || exit 9\n${scripts.su ?? 'exit 9'}`);
-  return {
-    description: { hostKey: 'ssh-ed25519', auth: [], strictKex: true },
-    close: () => {},
-    exec(command, output) {
-      // so that id is asked who we are, and not the owner of this machine's PID 1
-      const env = { PATH: `${bin}:${process.env.PATH}`, FLEETMASK_ROOT: '/nowhere', COMMAND: command };
-      const child = spawn('/bin/sh', ['-c', scripts.login ?? 'eval "$COMMAND"'], { env });
-      let stderr = '';
-      child.stdout.on('data', (chunk: Buffer) => output.stdout(chunk));
-      child.stderr.on('data', (chunk: Buffer) => {
-        stderr += chunk.toString('utf8');
-        output.stderr?.(chunk);
-      });
-      child.stdin.on('error', () => {});
-      const ended = new Promise<Ended>((resolve) => {
-        child.on('close', (code, signal) =>
-          resolve(signal ? { how: 'signalled', signal, stderr } : { how: 'exited', code: code ?? -1, stderr }),
-        );
-      });
-      return {
-        ended,
-        write: (data) => void child.stdin.write(data),
-        end: () => void child.stdin.end(),
-        abandon: () => void child.kill('SIGKILL'),
-      };
-    },
-  };
+  return localHost((command) => {
+    // so that id is asked who we are, and not the owner of this machine's PID 1
+    const env = { PATH: `${bin}:${process.env.PATH}`, FLEETMASK_ROOT: '/nowhere', COMMAND: command };
+    return spawn('/bin/sh', ['-c', scripts.login ?? 'eval "$COMMAND"'], { env });
+  });
 }
 
 /** A password that is lent at once, and what became of it. */
@@ -70,7 +49,7 @@ function lender(value = PASSWORD): HostPassword & { readonly verdicts: string[] 
   };
 }
 
-async function open(host: Connection, escalation: Escalation, ms = 5000) {
+async function open(host: Connection, escalation: Escalation, ms = 60_000) {
   const reply = await openSession(host, escalation, [], AbortSignal.timeout(ms));
   if (reply.kind === 'answer') reply.value.end();
   const fault: Fault | null = reply.kind === 'fault' ? reply.fault : null;
@@ -280,7 +259,7 @@ describe('by sudo, nothing is had from a host', () => {
 
   it('that takes the password and says nothing more: its time is up', async () => {
     const password = lender();
-    const { fault } = await open(hostWith({ sudo: `${ASK}; exec sleep 20` }), { method: 'sudo', password }, 1000);
+    const { fault } = await open(hostWith({ sudo: `${ASK}; exec sleep 60` }), { method: 'sudo', password }, 5_000);
     expect(fault).toMatchObject({ kind: 'timed-out', message: expect.stringContaining('after it was told') });
     expect(password.verdicts).toEqual(['unknown']);
   });
@@ -328,7 +307,7 @@ describe('by sudo, nothing is had from a host', () => {
 
 describe('without a password', () => {
   it('the program follows the command at once, and a refusal is a fact with a hint', async () => {
-    const reply = await openSession(hostWith({ sudo: 'exit 1' }), 'sudo', [], AbortSignal.timeout(5000));
+    const reply = await openSession(hostWith({ sudo: 'exit 1' }), 'sudo', [], AbortSignal.timeout(60_000));
     expect(reply).toMatchObject({ kind: 'answer', value: { facts: { privilege: { kind: 'none' } } } });
     if (reply.kind === 'answer') reply.value.end();
   });

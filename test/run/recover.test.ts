@@ -3,35 +3,23 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Fleet, startFleet } from '../../src/demo/fleet.ts';
-import { DEMO_HOSTS } from '../../src/demo/hosts.ts';
-import type { Ask, HostReport, RunInfo } from '../../src/model/index.ts';
+import type { Fleet } from '../../src/demo/fleet.ts';
+import type { HostReport, RunInfo } from '../../src/model/index.ts';
 import { parseQuery } from '../../src/plan/resolve.ts';
 import { doubtOn, hostsInDoubt } from '../../src/run/doubt.ts';
-import { appendJournal, createJournal, type JournalHost, readJournal } from '../../src/run/journal.ts';
+import { appendJournal, createJournal, readJournal } from '../../src/run/journal.ts';
 import { recoverHost } from '../../src/run/recover.ts';
 import { rollBackHost, undoableOn } from '../../src/run/rollback.ts';
 import { stateOfRun } from '../../src/run/run-state.ts';
 import { settle } from '../../src/run/settle.ts';
-import type { Clock } from '../../src/run/visit.ts';
-import { keyRing } from '../../src/transport/identities/identities.ts';
-import { ssh2Transport } from '../../src/transport/ssh2/ssh2.ts';
 import type { Transport } from '../../src/transport/transport.ts';
+import { MASK } from '../ask.ts';
 import { dump } from '../demo/dump.ts';
+import { demoFleet } from '../embedded.ts';
+import { impatient, targetOn, transportTo } from './crew.ts';
 import { faulty } from './faulty.ts';
 import { type Moment, Mortal } from './mortal.ts';
 
-const ASK: Ask = {
-  ...{ verb: 'mask', units: ['cron'], now: true, runtime: false },
-  ...{
-    allowAbsent: false,
-    killLeftovers: false,
-    startProbe: true,
-    allowLockout: false,
-    withTriggers: false,
-    localUnits: 'refuse',
-  },
-};
 /** With a unit that stops, and depends on nothing; and with one that does not stop in time, so that the run undoes it. */
 const GOOD = 'deb-db1';
 const BAD = 'el-stuck1';
@@ -44,14 +32,8 @@ let stateDir: string;
 let run = 0;
 
 beforeAll(async () => {
-  const specs = DEMO_HOSTS.filter(({ name }) => name in LINKS);
-  fleet = await startFleet(specs, { path: process.env.PATH ?? '', tempDir: tmpdir() });
-  inner = ssh2Transport({
-    connectTimeoutMs: 10_000,
-    hostKeyChecking: 'strict',
-    knownHostsFiles: [fleet.knownHostsPath],
-    keys: keyRing({}),
-  });
+  fleet = await demoFleet(Object.keys(LINKS));
+  inner = transportTo(fleet);
 });
 afterAll(async () => {
   inner.close();
@@ -65,30 +47,9 @@ beforeEach(() => {
 
 const rootOf = (name: Name) => fleet.hosts.find((host) => host.name === name)!.dir;
 const isMasked = (name: Name) => existsSync(join(rootOf(name), LINKS[name]));
-const target = (name: Name): JournalHost => ({
-  host: name,
-  address: '127.0.0.1',
-  port: fleet.hosts.find((host) => host.name === name)!.port,
-  user: 'demo',
-  identityFiles: [fleet.privateKeyPath],
-  identitiesOnly: true,
-  become: 'auto',
-});
+const target = (name: Name) => targetOn(fleet, name);
 
-/** Real time, but waiting for a lost host takes none. */
-function impatient(): Clock {
-  let skipped = 0;
-  return {
-    now: () => performance.now() + skipped,
-    date: () => '2026-01-01T00:00:00.000Z',
-    deadline: (ms) => AbortSignal.timeout(Math.max(0, Math.round(ms))),
-    sleep: async (ms) => {
-      skipped += ms;
-    },
-  };
-}
-
-const crewOf = (transport: Transport, hostTimeout = 20_000) => ({
+const crewOf = (transport: Transport, hostTimeout = 60_000) => ({
   ...{ transport, clock: impatient(), hostTimeout },
   progress: () => {},
 });
@@ -96,7 +57,7 @@ const idOf = () => `run-${run}`;
 const stateNow = () => stateOfRun(readJournal(stateDir, idOf()));
 
 /** A run of one host whose controller dies at that moment. Returns what it would have reported, had it lived. */
-async function dieIn(name: Name, moment: Moment | null, ask = ASK): Promise<HostReport | 'dead'> {
+async function dieIn(name: Name, moment: Moment | null, ask = MASK): Promise<HostReport | 'dead'> {
   const mortal = new Mortal(moment);
   const info: RunInfo = {
     ...{ id: idOf(), command: 'mask', units: ['cron'], now: true, runtime: false, actor: 'a@b' },

@@ -1,23 +1,14 @@
 /** A plan on paper: what it binds, and what damage it sees. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Ask, Facts, RunInfo } from '../../src/model/index.ts';
+import type { Facts, RunInfo } from '../../src/model/index.ts';
 import { assemble } from '../../src/plan/assemble.ts';
 import { parseQuery } from '../../src/plan/resolve.ts';
 import { bind, formatPlan, parsePlan, type SavedPlan, staleness } from '../../src/run/saved-plan.ts';
+import { MASK } from '../ask.ts';
 import { factsOf, type Situation } from '../plan/situation.ts';
 
-const ASK: Ask = {
-  ...{ verb: 'mask', units: ['cron.service'], now: true, runtime: false },
-  ...{
-    withTriggers: false,
-    localUnits: 'refuse',
-    allowAbsent: false,
-    killLeftovers: false,
-    startProbe: true,
-    allowLockout: false,
-  },
-};
+const ASK = { ...MASK, units: ['cron.service'] };
 const HOST: Situation = {
   units: { 'cron.service': { active: 'active', file: 'enabled' } },
   paths: { '/usr/lib/systemd/system/cron.service': 'file' },
