@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { basename, join, resolve } from 'node:path';
 import { Cgroup } from './cgroup.ts';
 import { LabHost, type Place } from './host.ts';
@@ -152,14 +152,30 @@ export class Lab {
   }
 }
 
-/** Ends what labs of processes that no longer live have left: a test run that was killed cannot clean up. */
-export async function sweepLabs(parent: string, prefix: string): Promise<void> {
-  for (const name of entries(parent).filter((entry) => entry.startsWith(prefix))) {
-    if (existsSync(`/proc/${name.slice(prefix.length)}`)) continue;
-    const lab = await openLab({ dir: join(parent, name) });
-    await lab.down();
-    rmSync(lab.dir, { recursive: true, force: true });
+/** A directory of this process's own, and with it addresses that no other lab has or claims while this process lives. */
+export async function claimDir(parent: string, prefix: string): Promise<string> {
+  const why = await whyNot(parent);
+  if (why !== undefined) throw new Error(why);
+  const taken = entries(await cgroupRoot()).map((lab) => Number(lab.split('.').at(-1)));
+  for (let tries = 0; ; tries += 1) {
+    const dir = join(parent, `${prefix}${process.pid}${tries > 0 ? `-${tries}` : ''}`);
+    const net = netOf(dir);
+    if (!taken.includes(net) && (await listens(createServer().unref(), 1, net))) return dir;
   }
+}
+
+/** Ends what labs of processes that no longer live have left: a test run that was killed cannot clean up. */
+export function sweepLabs(parent: string, prefix: string): Promise<void> {
+  // two runs that begin together would take the same lab away under each other
+  return new Lock(join(parent, `${prefix}sweep`)).hold(async () => {
+    for (const name of entries(parent).filter((entry) => entry.startsWith(prefix))) {
+      const pid = Number.parseInt(name.slice(prefix.length), 10);
+      if (existsSync(`/proc/${pid}`)) continue;
+      const lab = await openLab({ dir: join(parent, name) });
+      await lab.down();
+      rmSync(lab.dir, { recursive: true, force: true });
+    }
+  });
 }
 
 /** Addresses are 127.NET.KIND.NUMBER. Made from the directory, so that nobody has to hand them out. */
@@ -169,11 +185,17 @@ function netOf(dir: string): number {
 }
 
 /** 22, unless an sshd of this machine holds that port on every address. */
-function freePort(net: number): Promise<number> {
+async function freePort(net: number): Promise<number> {
+  const server = createServer();
+  if (!(await listens(server, 22, net))) return 2222;
+  await new Promise((done) => server.close(done));
+  return 22;
+}
+
+function listens(server: Server, port: number, net: number): Promise<boolean> {
   return new Promise((done) => {
-    const server = createServer();
-    server.once('error', () => done(2222));
-    server.listen(22, `127.${net}.255.1`, () => server.close(() => done(22)));
+    server.once('error', () => done(false));
+    server.listen(port, `127.${net}.255.1`, () => done(true));
   });
 }
 

@@ -3,9 +3,8 @@
  * plays with, nor another run's, and what a killed run left is cleaned up by the next.
  */
 import { rmSync } from 'node:fs';
-import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { type Lab, openLab, sweepLabs } from './lab.ts';
+import { claimDir, type Lab, openLab, sweepLabs } from './lab.ts';
 
 const PARENT = '/var/tmp';
 const PREFIX = 'fleetmask-lab-test-';
@@ -19,13 +18,14 @@ declare module 'vitest' {
 
 export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
   const say = (line: string) => process.stderr.write(`lab: ${line}\n`);
-  const dir = join(PARENT, `${PREFIX}${process.pid}`);
+  let dir: string | undefined;
   let lab: Lab | undefined;
   const tearDown = async () => {
     await lab?.down();
-    rmSync(dir, { recursive: true, force: true });
+    if (dir !== undefined) rmSync(dir, { recursive: true, force: true });
   };
   try {
+    dir = await claimDir(PARENT, PREFIX);
     lab = await openLab({ dir, say });
     await sweepLabs(PARENT, PREFIX);
     const missing = await lab.build();
