@@ -3,11 +3,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Operator, type Run } from './fleetmask.ts';
 import { describeLab } from './given.ts';
-import { changes, daemon, dumps, HELD, hold, sh, unit } from './inside.ts';
+import { changes, dumps, enabled, HELD, hold, sh } from './inside.ts';
 import type { LabHost } from './lab.ts';
 import { outcomes } from './situation.ts';
-
-const ENABLED = '[Install]\nWantedBy=multi-user.target';
 
 describeLab('a saved plan', (lab) => {
   const operator = new Operator(lab);
@@ -15,8 +13,7 @@ describeLab('a saved plan', (lab) => {
   let hosts: LabHost[];
   beforeAll(async () => {
     hosts = await Promise.all(['debian11', 'debian12', 'debian13'].map((kind) => lab.host(kind)));
-    const install = `${unit('planned.service', daemon('', ENABLED))} systemctl enable -q --now planned`;
-    await Promise.all(hosts.map((host) => sh(host, install)));
+    await Promise.all(hosts.map((host) => sh(host, enabled('planned'))));
   });
   afterAll(() => operator.forget());
 
@@ -36,8 +33,8 @@ describeLab('a saved plan', (lab) => {
       kind: 'stale-plan',
       message: 'planned.service was loaded, enabled, active and is loaded, disabled, active since it was planned',
     });
-    expect(run.exitCode).toBe(4);
-    expect(run.on(same).outcome).toBe('masked');
+    expect(run.exitCode, run.said).toBe(4);
+    expect(run.on(same).outcome, run.said).toBe('masked');
     expect(await hold(same, 'planned.service')).toBe(HELD);
     for (const i of [0, 1]) expect(await changes(hosts[i]!, before[i]!)).toEqual([]);
     expect(outcomes(await operator.undo(run))).toEqual({ [same.name]: 'restored' });

@@ -2,17 +2,27 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Operator, type Run } from './fleetmask.ts';
+import { Operator } from './fleetmask.ts';
 import { describeLab } from './given.ts';
-import { changes, type Dumps, daemon, dumps, HELD, hold, property, receiptOf, sh, unit, until } from './inside.ts';
+import {
+  changes,
+  type Dumps,
+  daemon,
+  dumps,
+  HELD,
+  hold,
+  letGo,
+  receiptOf,
+  sh,
+  stopping,
+  unit,
+  unlinked,
+  waiting,
+} from './inside.ts';
 import type { LabHost } from './lab.ts';
-import { outcomes } from './situation.ts';
+import { kinds, outcomes } from './situation.ts';
 
 const UNIT = 'guarded.service';
-/** A service whose stop waits until it is let go. */
-const WAITING = `rm -f /run/let-go
-  ${unit(UNIT, daemon('ExecStop=/bin/sh -c "while ! [ -e /run/let-go ]; do sleep 0.1; done"', '[Install]\nWantedBy=multi-user.target'))}
-  systemctl daemon-reload; systemctl enable -q --now guarded`;
 
 describeLab('behind a bastion', (lab) => {
   const operator = new Operator(lab);
@@ -83,18 +93,6 @@ Host *
   const changed = async (before: readonly Dumps[]) =>
     (await Promise.all(hosts.map((host, i) => changes(host, before[i]!)))).flat();
   const each = <T>(names: readonly string[], value: T) => Object.fromEntries(names.map((name) => [name, value]));
-  const kinds = (run: Run) =>
-    Object.fromEntries(run.report.hosts.map(({ host, outcome, fault }) => [host, `${outcome}: ${fault?.kind}`]));
-  const stopping = () =>
-    Promise.all(
-      hosts.map((host) =>
-        until(
-          () => property(host, UNIT, 'ActiveState'),
-          (state) => state === 'deactivating',
-          60,
-        ),
-      ),
-    );
 
   const ways: readonly (readonly [what: string, way: () => [names: string[], args: string[]]])[] = [
     [
@@ -147,42 +145,33 @@ Host *
   });
 
   it('whose session is killed in mid-change, hosts are called again through it and put back', async () => {
-    await Promise.all(hosts.map((host) => sh(host, WAITING)));
+    await Promise.all(hosts.map((host) => sh(host, waiting('guarded'))));
     const before = await dumped();
     const all = hosts.map(inner);
     const running = mask('-i', `${all.join(',')},`, '-F', config);
-    await stopping();
+    await Promise.all(hosts.map((host) => stopping(host, UNIT)));
     await sh(gate, 'pkill -KILL -u op sshd');
     // the undo takes the link away, and then waits for the stop
-    const gone = (host: LabHost) => sh(host, `ls /etc/systemd/system/${UNIT} 2>&1 || :`);
-    await Promise.all(
-      hosts.map((host) =>
-        until(
-          () => gone(host),
-          (text) => /No such/.test(text),
-          60,
-        ),
-      ),
-    );
-    await Promise.all(hosts.map((host) => sh(host, 'touch /run/let-go')));
+    await Promise.all(hosts.map((host) => unlinked(host, UNIT)));
+    await letGo(...hosts);
     const run = await running;
     expect(kinds(run)).toEqual(each(all, 'rolled-back: lost'));
     for (const { fault } of run.report.hosts) expect(fault?.message).toMatch(/jump host gate was lost/);
-    expect(run.exitCode).toBe(5);
+    expect(run.exitCode, run.said).toBe(5);
     expect(await changed(before)).toEqual([]);
   });
 
   it('that goes in mid-change and stays away, hosts are stranded, and put back when it is there again', async () => {
-    await Promise.all(hosts.map((host) => sh(host, WAITING)));
+    await Promise.all(hosts.map((host) => sh(host, waiting('guarded'))));
     const before = await dumped();
     const all = hosts.map(inner);
     const running = mask('-i', `${all.join(',')},`, '-F', config);
-    await stopping();
+    await Promise.all(hosts.map((host) => stopping(host, UNIT)));
     await sh(gate, 'systemctl stop ssh; pkill -KILL -u op sshd');
-    await Promise.all(hosts.map((host) => sh(host, 'touch /run/let-go')));
+    await letGo(...hosts);
     const run = await running;
     expect(kinds(run)).toEqual(each(all, 'stranded: lost'));
-    expect(run.exitCode).toBe(6);
+    expect(run.exitCode, run.said).toBe(6);
     // they finished what they had begun: the report must not call them put back
     for (const host of hosts) expect(await hold(host, UNIT)).toBe(HELD);
 

@@ -53,7 +53,7 @@ describeLab('becoming root', (lab) => {
   /** How often sudo on all hosts was told something wrong so far: that is what locks accounts. */
   const failures = async () => {
     const counts = hosts.map((host) =>
-      sh(host, "journalctl -q -t sudo | grep -c 'sudo:auth.: authentication failure' || :"),
+      sh(host, "journalctl --sync; journalctl -q -t sudo | grep -c 'sudo:auth.: authentication failure' || :"),
     );
     return (await Promise.all(counts)).reduce((sum, count) => sum + Number(count), 0);
   };
@@ -89,7 +89,7 @@ describeLab('becoming root', (lab) => {
     for (const host of hosts) {
       const found = await sh(
         host,
-        "journalctl -q | grep -c 's3cr' || :; grep -rl 's3cr' /var/lib/fleetmask /run/fleetmask /var/log 2>/dev/null || :",
+        "journalctl --sync; journalctl -q | grep -c 's3cr' || :; grep -rl 's3cr' /var/lib/fleetmask /run/fleetmask /var/log 2>/dev/null || :",
       );
       expect(found).toBe('0');
     }
@@ -99,7 +99,7 @@ describeLab('becoming root', (lab) => {
     const before = await failures();
     const wrong = secret('wrong');
     const refused = await mask('wheel', '--become-password-file', wrong);
-    expect(refused.exitCode).toBe(4);
+    expect(refused.exitCode, refused.said).toBe(4);
     expect(await failures()).toBe(before + 1);
     const [first, ...others] = faults(refused).sort((a, b) => b.indexOf('is wrong') - a.indexOf('is wrong'));
     expect(first).toMatch(/^refused: sudo: the password is wrong/);
@@ -107,9 +107,10 @@ describeLab('becoming root', (lab) => {
       expect(other).toMatch(/^refused: debian\d+-1 refused the password .* sent to no other host/);
 
     const mixed = await mask((host) => (host === hosts[0] ? 'op' : 'wheel'), '--become-password-file', wrong);
-    expect(mixed.on(hosts[0]!).outcome).toBe('masked');
+    expect(mixed.on(hosts[0]!).outcome, mixed.said).toBe('masked');
     expect(await failures()).toBe(before + 2);
-    expect((await rollback(mixed)).exitCode).toBe(0);
+    const back = await rollback(mixed);
+    expect(back.exitCode, back.said).toBe(0);
   });
 
   it('by su takes the password of root', async () => {
@@ -132,7 +133,7 @@ describeLab('becoming root', (lab) => {
     ];
     for (const [user, args, says] of reasons) {
       const run = await mask(user, ...args);
-      expect(run.exitCode).toBe(4);
+      expect(run.exitCode, run.said).toBe(4);
       for (const host of hosts) expect(run.on(host).fault).toMatchObject({ kind: 'no-privilege' });
       for (const fault of faults(run)) expect(fault).toMatch(says);
     }

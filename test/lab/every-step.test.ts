@@ -1,11 +1,12 @@
 /** A fault at every step of the remote program, before and after each program that it runs, on systemd 247, 252 and 257. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { start } from './executable.ts';
 import { Operator, type Run } from './fleetmask.ts';
 import { describeLab } from './given.ts';
-import { changes, type Dumps, daemon, dumps, HELD, hold, OFTEN, sh, unit } from './inside.ts';
+import { changes, type Dumps, HELD, hold, sh } from './inside.ts';
 import type { LabHost } from './lab.ts';
-import { holdAt, release, type Step, stageSteps, stepsOf, told, unstageSteps, untilHeld } from './steps.ts';
+import { holdAt, rehearse, release, type Step, told, unstageSteps, untilHeld } from './steps.ts';
 
 const UNIT = 'stepped.service';
 const ASK = 'mask stepped --now';
@@ -20,18 +21,10 @@ describeLab('at every step of a change', (lab) => {
 
   beforeAll(async () => {
     hosts = await lab.hosts(3, ['debian11', 'debian12', 'rhel-like']);
-    await stageSteps(hosts);
-    await everywhere((host) =>
-      sh(
-        host,
-        `${unit(UNIT, `${OFTEN}${daemon()}\n[Install]\nWantedBy=multi-user.target`)} systemctl enable -q --now stepped`,
-      ),
-    );
-    before = await everywhere((host) => dumps(host, [UNIT]));
-    await everywhere((host) => holdAt(host, { number: 0, when: 'before' }));
-    const run = await operator.do(ASK, hosts);
-    const [ran = [], ...others] = hosts.map((host) =>
-      stepsOf(host).map((line) => line.split(' ').slice(0, 2).join(' ')),
+    const rehearsed = await rehearse(operator, hosts, 'stepped', ASK);
+    before = rehearsed.before;
+    const [ran = [], ...others] = rehearsed.ran.map((lines) =>
+      lines.map((line) => line.split(' ').slice(0, 2).join(' ')),
     );
     for (const other of others) expect(other).toEqual(ran);
     const first = ran.findIndex((line) => line.startsWith('mkdir'));
@@ -43,7 +36,6 @@ describeLab('at every step of a change', (lab) => {
       return after ? [step, { ...step, when: 'after' as const }] : [step];
     });
     expect(steps.length).toBeGreaterThanOrEqual(9);
-    await operator.undo(run);
   });
   afterAll(async () => {
     await unstageSteps(hosts);
@@ -51,7 +43,6 @@ describeLab('at every step of a change', (lab) => {
   });
 
   const everywhere = <T>(work: (host: LabHost, i: number) => Promise<T>): Promise<T[]> => Promise.all(hosts.map(work));
-  const held = () => everywhere((host) => untilHeld(host));
 
   /** What is said of a host is what is true inside of it. */
   async function expectTruth(run: Run, step: Step, can: readonly string[]): Promise<void> {
@@ -66,66 +57,62 @@ describeLab('at every step of a change', (lab) => {
 
   it('the controller is killed: recover finds the host masked and proved, or puts it back', async () => {
     for (const step of steps) {
-      await everywhere((host) => holdAt(host, step));
-      const { child, ended } = start(operator, operator.argv(ASK, hosts));
-      await held();
-      child.kill('SIGKILL');
-      await ended;
+      await orphaned(step);
       hosts.forEach(release);
       await expectTruth(await recover(), step, ['masked', 'rolled-back']);
       await settledForGood();
     }
-  }, 300_000);
+  });
 
   it('the power goes, there and at the controller: recover puts the host back', async () => {
     for (const step of steps) {
-      await everywhere((host) => holdAt(host, step));
-      const { child, ended } = start(operator, operator.argv(ASK, hosts));
-      await held();
-      child.kill('SIGKILL');
-      await ended;
+      await orphaned(step);
       await everywhere((host) => host.powerCut());
       await everywhere((host) => host.boot());
       await expectTruth(await recover(), step, ['rolled-back']);
       await settledForGood();
     }
-  }, 300_000);
+  });
 
-  it('the shell at work is killed: the host is put back', async () => {
+  it.each([
+    ['the shell at work is killed: the host is put back', "pkill -KILL -f '^sh -s -- root'"],
+    ['the session is lost: the host is called again and put back, though the shell goes on', LOSE_SESSION],
+  ])('%s', async (_, fault) => {
     for (const step of steps) {
-      await everywhere((host) => holdAt(host, step));
-      const running = operator.do(ASK, hosts);
-      await held();
-      await everywhere((host) => sh(host, "pkill -KILL -f '^sh -s -- root'"));
+      const running = await faulted(step, fault);
       hosts.forEach(release);
-      await expectTruth(await running, step, ['rolled-back']);
+      await expectTruth(await running.run, step, ['rolled-back']);
     }
-  }, 300_000);
-
-  it('the session is lost: the host is called again and put back, though the shell goes on', async () => {
-    for (const step of steps) {
-      await everywhere((host) => holdAt(host, step));
-      const running = operator.do(ASK, hosts);
-      await held();
-      await everywhere((host) => sh(host, LOSE_SESSION));
-      hosts.forEach(release);
-      await expectTruth(await running, step, ['rolled-back']);
-    }
-  }, 300_000);
+  });
 
   it('the session is lost, and what the shell has begun hangs: the undo ends that, so that it does nothing later', async () => {
     for (const step of steps) {
-      await everywhere((host) => holdAt(host, step));
-      const running = operator.do(ASK, hosts);
-      await held();
-      await everywhere((host) => sh(host, LOSE_SESSION));
-      const run = await running;
+      const running = await faulted(step, LOSE_SESSION);
+      const run = await running.run;
       hosts.forEach(release);
       // what is left of it, if anything, looks every 20 ms
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      await sleep(200);
       await expectTruth(run, step, ['rolled-back']);
     }
-  }, 300_000);
+  });
+
+  /** A change that is held at this step, where its controller was killed. */
+  async function orphaned(step: Step): Promise<void> {
+    await everywhere((host) => holdAt(host, step));
+    const { child, ended } = start(operator, operator.argv(ASK, hosts));
+    await everywhere((host) => untilHeld(host));
+    child.kill('SIGKILL');
+    await ended;
+  }
+
+  /** A change that is held at this step, where a script made a fault. */
+  async function faulted(step: Step, script: string): Promise<{ run: Promise<Run> }> {
+    await everywhere((host) => holdAt(host, step));
+    const run = operator.do(ASK, hosts);
+    await everywhere((host) => untilHeld(host));
+    await everywhere((host) => sh(host, script));
+    return { run };
+  }
 
   function recover(): Promise<Run> {
     return operator.run(['recover', 'last', '-y', '--known-hosts', lab.knownHosts, '-o', 'json']);

@@ -2,12 +2,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { type Operator, type Run, runOf } from './fleetmask.ts';
+import { runOf } from '../operator.ts';
+import { asRun, type Operator, type Run } from './fleetmask.ts';
 
 const BIN = join(import.meta.dirname, '../../bin/fleetmask.js');
 
 export interface Started {
   readonly child: ChildProcess;
+  /** What it has printed so far. */
+  readonly said: { readonly stdout: string; readonly stderr: string };
   /** Resolves also when it is killed; the exit code is then -1. */
   readonly ended: Promise<Run>;
 }
@@ -30,5 +33,9 @@ export function start(
   child.stderr.on('data', (chunk: Buffer) => {
     said.stderr += chunk;
   });
-  return { child, ended: once(child, 'close').then(([code]) => runOf(Number(code ?? -1), said.stdout, said.stderr)) };
+  return {
+    child,
+    said,
+    ended: once(child, 'close').then(([code]) => asRun(runOf(Number(code ?? -1), said.stdout, said.stderr))),
+  };
 }

@@ -1,10 +1,9 @@
 /** fleetmask as an operator runs it, in this process, against hosts of the lab; each operator has a state directory of its own. */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir, userInfo } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fleetmask } from '../../src/cli/index.ts';
-import type { Io } from '../../src/cli/io.ts';
 import type { HostReport, Report } from '../../src/model/index.ts';
+import { type Run as Ran, typed } from '../operator.ts';
 import type { Lab, LabHost } from './lab.ts';
 
 export interface Run {
@@ -15,6 +14,8 @@ export interface Run {
   readonly report: Report;
   /** The report on one host; throws where there is none. */
   on(host: LabHost): HostReport;
+  /** How it went with each host, and what was said on stderr: for whoever expected something else. */
+  readonly said: string;
 }
 
 type Settings = Readonly<Record<string, string>>;
@@ -57,38 +58,8 @@ export class Operator {
   }
 
   async run(args: readonly string[], env: Settings = {}): Promise<Run> {
-    const said = { stdout: '', stderr: '' };
-    const output = (name: keyof typeof said): Io['stdout'] => ({
-      write: (text) => {
-        said[name] += text;
-      },
-      isTTY: false,
-      columns: undefined,
-    });
-    const io: Io = {
-      args,
-      env: { FLEETMASK_STATE_DIR: this.stateDir, ...env },
-      cwd: this.stateDir,
-      home: this.stateDir,
-      actor: 'tester@lab',
-      user: 'tester',
-      uid: userInfo().uid,
-      machine: 'bastion',
-      controller: { machine: 'bastion', pid: 1, bootId: null, namespace: null, started: null },
-      // whoever worked before in this test has ended
-      lifeOf: () => 'gone',
-      stdout: output('stdout'),
-      stderr: output('stderr'),
-      readStdin: async () => '',
-      prompt: async () => undefined,
-      now: () => performance.now(),
-      date: () => new Date(),
-      onInterrupt: () => () => {},
-      abort: (code) => {
-        throw new Error(`aborted with ${code}`);
-      },
-    };
-    return runOf(await fleetmask(io, '0.0.0-lab'), said.stdout, said.stderr);
+    const world = { actor: 'tester@lab', user: 'tester', env: { FLEETMASK_STATE_DIR: this.stateDir, ...env } };
+    return asRun(await typed(args, this.stateDir, world));
   }
 
   forget(): void {
@@ -96,22 +67,23 @@ export class Operator {
   }
 }
 
-export function runOf(exitCode: number, stdout: string, stderr: string): Run {
-  const report = (): Report => {
-    if (!stdout.startsWith('{')) throw new Error(`no report (exit ${exitCode}): ${stderr || stdout}`);
-    return JSON.parse(stdout) as Report;
-  };
+/** The outcome, with the fault where there is one. */
+export const howItWent = ({ outcome, fault }: HostReport): string =>
+  fault ? `${outcome}: ${fault.kind}: ${fault.message}` : outcome;
+
+/** By hosts of the lab instead of names. */
+export function asRun(ran: Ran): Run {
   return {
-    exitCode,
-    stdout,
-    stderr,
+    exitCode: ran.code,
+    stdout: ran.stdout,
+    stderr: ran.stderr,
     get report() {
-      return report();
+      return ran.report;
     },
-    on: ({ name }) => {
-      const found = report().hosts.find(({ host }) => host === name);
-      if (found === undefined) throw new Error(`no report on ${name}: ${stdout}`);
-      return found;
+    on: ({ name }) => ran.on(name),
+    get said() {
+      const hosts = ran.stdout.startsWith('{') ? ran.report.hosts : [];
+      return [...hosts.map((host) => `${host.host}: ${howItWent(host)}`), ran.stderr].join('\n');
     },
   };
 }

@@ -12,7 +12,7 @@ import { lowerOf } from './machine.ts';
 import { must, type Result, type RunOptions, run } from './process.ts';
 
 const BOOT = join(import.meta.dirname, 'boot.sh');
-const BOOT_DEADLINE_MS = 90_000;
+const BOOT_DEADLINE_MS = 300_000;
 /** The environment of commands in a host. */
 export const INSIDE = {
   PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
@@ -193,7 +193,7 @@ export class LabHost {
 
   #greets(): Promise<boolean> {
     return new Promise((resolve) => {
-      const socket = connect({ host: this.address, port: this.port, timeout: 5_000 });
+      const socket = connect({ host: this.address, port: this.port, timeout: 30_000 });
       const end = (yes: boolean) => {
         socket.destroy();
         resolve(yes);

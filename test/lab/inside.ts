@@ -16,6 +16,28 @@ export function unit(name: string, text: string, dir = '/usr/lib/systemd/system'
 /** A service that runs until it is stopped; more lines of its section may follow. */
 export const daemon = (...more: string[]) => ['[Service]', 'ExecStart=/usr/bin/sleep infinity', ...more].join('\n');
 
+export const ENABLED = '[Install]\nWantedBy=multi-user.target';
+
+/** The script that makes an enabled service which runs; more lines of its section may follow. */
+export const enabled = (name: string, ...more: string[]) =>
+  `${unit(`${name}.service`, daemon(...more, ENABLED))} systemctl daemon-reload; systemctl enable -q --now ${name}`;
+
+/** Of a service whose stop waits until it is let go. */
+export const WAITS = 'ExecStop=/bin/sh -c "until [ -e /run/let-go ]; do sleep 0.1; done"';
+/** The script that makes an enabled service of that sort. */
+export const waiting = (name: string) => `rm -f /run/let-go; ${enabled(name, WAITS)}`;
+export const letGo = (...hosts: readonly LabHost[]) => Promise.all(hosts.map((host) => sh(host, 'touch /run/let-go')));
+
+/** A service that ignores SIGTERM, and has not started before it does; more lines of its section may follow. */
+export const deaf = (...more: string[]) =>
+  [
+    '[Service]',
+    'ExecStartPre=/bin/rm -f /run/deaf',
+    `ExecStart=/bin/sh -c 'trap "" TERM; touch /run/deaf; while :; do sleep 1; done'`,
+    'ExecStartPost=/bin/sh -c "until [ -e /run/deaf ]; do sleep 0.1; done"',
+    ...more,
+  ].join('\n');
+
 /** Before a service that a test has started more often than systemd lets people do it. */
 export const OFTEN = '[Unit]\nStartLimitIntervalSec=0\n';
 
@@ -51,8 +73,8 @@ export async function changes(host: LabHost, before: Dumps): Promise<string[]> {
   const now = await dumps(host, [...before.keys()]);
   return [...before].flatMap(([name, lines]) => {
     const after = now.get(name) ?? [];
-    const gone = lines.filter((line) => !after.includes(line)).map((line) => `${name} - ${line}`);
-    return [...gone, ...after.filter((line) => !lines.includes(line)).map((line) => `${name} + ${line}`)];
+    const gone = lines.filter((line) => !after.includes(line)).map((line) => `${host.name}: ${name} - ${line}`);
+    return [...gone, ...after.filter((line) => !lines.includes(line)).map((line) => `${host.name}: ${name} + ${line}`)];
   });
 }
 
@@ -75,7 +97,7 @@ export async function reloadMark(host: LabHost): Promise<string> {
 }
 
 /** Tries until it holds, or fails with what it last was. Nothing here sleeps for a fixed time. */
-export async function until<T>(read: () => Promise<T>, holds: (value: T) => boolean, seconds = 20): Promise<T> {
+export async function until<T>(read: () => Promise<T>, holds: (value: T) => boolean, seconds = 120): Promise<T> {
   const deadline = Date.now() + seconds * 1000;
   for (;;) {
     const value = await read();
@@ -84,3 +106,23 @@ export async function until<T>(read: () => Promise<T>, holds: (value: T) => bool
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
+
+export const stopping = (host: LabHost, name: string) =>
+  until(
+    () => property(host, name, 'ActiveState'),
+    (state) => state === 'deactivating',
+  );
+
+/** Until its mask is taken away. */
+export const unlinked = (host: LabHost, name: string) =>
+  until(
+    () => host.exec(['test', '-L', `/etc/systemd/system/${name}`]),
+    ({ code }) => code !== 0,
+  );
+
+/** Until the change that a run makes there is whole. */
+export const finished = (host: LabHost, run: string) =>
+  until(
+    () => host.exec(['test', '-s', `/var/lib/fleetmask/${run}/result`]),
+    ({ code }) => code === 0,
+  );

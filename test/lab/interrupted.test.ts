@@ -1,21 +1,27 @@
 /** Runs and hosts that are cut short: what may have been changed is on record, and it can be put back. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Operator, type Run, runOf } from './fleetmask.ts';
+import { start } from './executable.ts';
+import { Operator } from './fleetmask.ts';
 import { describeLab } from './given.ts';
-import { changes, daemon, dumps, HELD, hold, property, sh, unit, until } from './inside.ts';
+import {
+  changes,
+  daemon,
+  dumps,
+  ENABLED,
+  finished,
+  HELD,
+  hold,
+  letGo,
+  property,
+  sh,
+  stopping,
+  unit,
+  unlinked,
+  until,
+  waiting,
+} from './inside.ts';
 import type { LabHost } from './lab.ts';
 import { outcomes } from './situation.ts';
-
-const BIN = join(import.meta.dirname, '../../bin/fleetmask.js');
-const ENABLED = '[Install]\nWantedBy=multi-user.target';
-/** A service whose stop waits until it is let go. */
-const waiting = (name: string) =>
-  `rm -f /run/let-go; ${unit(`${name}.service`, daemon('ExecStop=/bin/sh -c "while ! [ -e /run/let-go ]; do sleep 0.1; done"', ENABLED))}
-   systemctl daemon-reload; systemctl enable -q --now ${name}`;
-const letGo = (host: LabHost) => sh(host, 'touch /run/let-go');
 
 describeLab('a run', (lab) => {
   const operator = new Operator(lab);
@@ -29,30 +35,6 @@ describeLab('a run', (lab) => {
   });
   afterAll(() => operator.forget());
 
-  /** The real executable, as a shell starts it. */
-  function start(command: string, hosts: readonly LabHost[]): { child: ChildProcess; ended: Promise<Run> } {
-    const env = { ...process.env, FLEETMASK_STATE_DIR: operator.stateDir, HOME: operator.stateDir };
-    const child = spawn(process.execPath, [BIN, ...operator.argv(command, hosts)], {
-      env,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    const said = { stdout: '', stderr: '' };
-    child.stdout.on('data', (chunk: Buffer) => {
-      said.stdout += chunk;
-    });
-    child.stderr.on('data', (chunk: Buffer) => {
-      said.stderr += chunk;
-    });
-    return { child, ended: once(child, 'close').then(([code]) => runOf(Number(code ?? -1), said.stdout, said.stderr)) };
-  }
-
-  const stopping = (host: LabHost, name: string) =>
-    until(
-      () => property(host, name, 'ActiveState'),
-      (state) => state === 'deactivating',
-      30,
-    );
-
   /** What the journal of the newest run says of its hosts. */
   async function lastRun(): Promise<{ run: { id: string }; inDoubt: string[] }> {
     return JSON.parse((await operator.run(['runs', 'show', 'last', '-o', 'json'])).stdout);
@@ -62,23 +44,15 @@ describeLab('a run', (lab) => {
     const hosts = [debian11, debian12];
     await Promise.all(hosts.map((host) => sh(host, waiting('doubted'))));
     const before = await Promise.all(hosts.map((host) => dumps(host, ['doubted.service'])));
-    const { child, ended } = start('mask doubted --now', hosts);
+    const { child, ended } = start(operator, operator.argv('mask doubted --now', hosts));
     await Promise.all(hosts.map((host) => stopping(host, 'doubted.service')));
     child.kill('SIGKILL');
     await ended;
     const { run, inDoubt } = await lastRun();
     expect(inDoubt.sort()).toEqual(hosts.map(({ name }) => name));
     // the hosts finish what they began
-    await Promise.all(hosts.map(letGo));
-    const finished = (host: LabHost) => host.exec(['test', '-s', `/var/lib/fleetmask/${run.id}/result`]);
-    await Promise.all(
-      hosts.map((host) =>
-        until(
-          () => finished(host),
-          ({ code }) => code === 0,
-        ),
-      ),
-    );
+    await letGo(...hosts);
+    await Promise.all(hosts.map((host) => finished(host, run.id)));
     for (const host of hosts) expect(await hold(host, 'doubted.service')).toBe(HELD);
 
     const undone = await operator.undo(run.id);
@@ -90,15 +64,12 @@ describeLab('a run', (lab) => {
   it('that is killed and put back at once does not wait for the request that still runs', async () => {
     await sh(debian13, waiting('hasty'));
     const before = await dumps(debian13, ['hasty.service']);
-    const { child, ended } = start('mask hasty --now', [debian13]);
+    const { child, ended } = start(operator, operator.argv('mask hasty --now', [debian13]));
     await stopping(debian13, 'hasty.service');
     child.kill('SIGKILL');
     await ended;
     const undone = operator.undo((await lastRun()).run.id);
-    await until(
-      () => sh(debian13, 'ls /etc/systemd/system/hasty.service 2>&1 || :'),
-      (text) => /No such/.test(text),
-    );
+    await unlinked(debian13, 'hasty.service');
     await letGo(debian13);
     expect(outcomes(await undone)).toEqual({ [debian13.name]: 'restored' });
     expect(await changes(debian13, before)).toEqual([]);
@@ -110,10 +81,7 @@ describeLab('a run', (lab) => {
     const running = operator.do('mask cut-off --now', [debian12]);
     await stopping(debian12, 'cut-off.service');
     await sh(debian12, "pkill -KILL -f '^sshd: root@notty'");
-    await until(
-      () => sh(debian12, 'ls /etc/systemd/system/cut-off.service 2>&1 || :'),
-      (text) => /No such/.test(text),
-    );
+    await unlinked(debian12, 'cut-off.service');
     await letGo(debian12);
     expect((await running).on(debian12)).toMatchObject({ outcome: 'rolled-back', fault: { kind: 'lost' } });
     expect(await changes(debian12, before)).toEqual([]);
@@ -123,12 +91,12 @@ describeLab('a run', (lab) => {
     await sh(debian13, waiting('hung'));
     const before = await dumps(debian13, ['hung.service']);
     const started = performance.now();
-    const running = operator.do('mask hung --now --host-timeout 8', [debian13]);
+    const running = operator.do('mask hung --now --host-timeout 15', [debian13]);
     await stopping(debian13, 'hung.service');
     await debian13.freeze();
     await until(
       async () => performance.now() - started,
-      (ms) => ms > 9_000,
+      (ms) => ms > 16_000,
     );
     await debian13.thaw();
     await letGo(debian13);
@@ -138,12 +106,12 @@ describeLab('a run', (lab) => {
 
   it('that is interrupted once ends the hosts in flight, begins no other, and exits 130', async () => {
     await Promise.all([debian11, debian12].map((host) => sh(host, waiting('polite-end'))));
-    const { child, ended } = start('mask polite-end --now --forks 1', [debian11, debian12]);
+    const { child, ended } = start(operator, operator.argv('mask polite-end --now --forks 1', [debian11, debian12]));
     await stopping(debian11, 'polite-end.service');
     child.kill('SIGINT');
     await letGo(debian11);
     const run = await ended;
-    expect(run.exitCode).toBe(130);
+    expect(run.exitCode, run.said).toBe(130);
     expect([run.on(debian11).outcome, run.on(debian12).outcome]).toEqual(['masked', 'not-started']);
     expect(await hold(debian11, 'polite-end.service')).toBe(HELD);
     expect(await property(debian12, 'polite-end.service', 'ActiveState')).toBe('active');
@@ -157,7 +125,7 @@ describeLab('a run', (lab) => {
     await Promise.all([stopping(arch, 'powerless.service'), letGo(debian12)]);
     await arch.powerCut();
     const run = await running;
-    expect(run.exitCode).toBe(6);
+    expect(run.exitCode, run.said).toBe(6);
     expect([run.on(arch).outcome, run.on(debian12).outcome]).toEqual(['stranded', 'masked']);
     await arch.boot();
     // the link is on its disk: it did not come up

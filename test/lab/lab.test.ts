@@ -14,9 +14,20 @@ WantedBy=multi-user.target
 Alias=dozer.service
 `;
 
-const ssh = (lab: Lab, host: LabHost, command: string, user = 'root') =>
+const ssh = (lab: Lab, host: LabHost, command: string, user = 'root', seconds = 60) =>
   run('ssh', [
-    ...['-F', 'none', '-i', lab.key, '-o', 'IdentitiesOnly=yes', '-o', 'BatchMode=yes', '-o', 'ConnectTimeout=3'],
+    ...[
+      '-F',
+      'none',
+      '-i',
+      lab.key,
+      '-o',
+      'IdentitiesOnly=yes',
+      '-o',
+      'BatchMode=yes',
+      '-o',
+      `ConnectTimeout=${seconds}`,
+    ],
     ...[
       '-o',
       'StrictHostKeyChecking=yes',
@@ -137,7 +148,7 @@ describeLab('a host', (lab) => {
   it('hangs when frozen, and goes on when thawed', async () => {
     const [host] = await lab.hosts(1);
     await host!.freeze();
-    expect((await ssh(lab, host!, 'true')).code).toBe(255);
+    expect((await ssh(lab, host!, 'true', 'root', 3)).code).toBe(255);
     // one can still look inside
     expect((await host!.exec('cat /etc/hostname')).stdout).toBe(`${host!.name}\n`);
     await host!.thaw();
@@ -152,8 +163,7 @@ describeLab('a host', (lab) => {
       await host!.exec(burn, { charged });
       return host!.cpuUsec() - before;
     };
-    expect(await spent(true)).toBeGreaterThan(50_000);
-    expect(await spent(false)).toBeLessThan(50_000);
+    expect(await spent(false)).toBeLessThan((await spent(true)) / 2);
   });
 
   it('does not see the processes of another', async () => {

@@ -2,12 +2,11 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Operator } from './fleetmask.ts';
 import { describeLab } from './given.ts';
-import { daemon, HELD, hold, property, sh, unit, until } from './inside.ts';
+import { daemon, ENABLED, HELD, hold, property, sh, stopping, unit, WAITS } from './inside.ts';
 import type { LabHost } from './lab.ts';
 import { leavesAlone, masksAndPutsBack } from './situation.ts';
 
 const ETC = '/etc/systemd/system';
-const WANTED = '[Install]\nWantedBy=multi-user.target';
 const reload = 'systemctl daemon-reload;';
 
 /** Everything that tells one file from another like it, and whatever hidden names are left around it. */
@@ -29,7 +28,7 @@ describeLab('with --local-units displace', (lab) => {
   const identities = (name: string, dir?: string) => Promise.all(hosts.map((host) => identity(host, name, dir)));
 
   it('a unit file in /etc is masked, with drop-ins and all, and comes back as it was', async () => {
-    const given = `${unit('own.service', `${daemon()}\n${WANTED}`, ETC)} ${unit('x.conf', '[Service]\nNice=5', `${ETC}/own.service.d`)}
+    const given = `${unit('own.service', `${daemon()}\n${ENABLED}`, ETC)} ${unit('x.conf', '[Service]\nNice=5', `${ETC}/own.service.d`)}
       chmod 640 ${ETC}/own.service; chown 65534:1 ${ETC}/own.service; touch -d 2001-01-01 ${ETC}/own.service
       ${reload} systemctl enable -q --now own`;
     await onEach(given);
@@ -42,9 +41,9 @@ describeLab('with --local-units displace', (lab) => {
         expect(run.on(host).units[0]?.steps).toContain(`put a link in the place of ${ETC}/own.service`);
         expect(await sh(host, `readlink ${ETC}/own.service`)).toBe('/dev/null');
         const again = await operator.do('mask own --now --local-units displace', [host]);
-        expect(again.on(host).outcome).toBe('unchanged');
+        expect(again.on(host).outcome, again.said).toBe('unchanged');
         const unmask = await operator.do('unmask own', [host]);
-        expect(unmask.on(host)).toMatchObject({ outcome: 'refused', fault: { kind: 'local-unit' } });
+        expect(unmask.on(host), unmask.said).toMatchObject({ outcome: 'refused', fault: { kind: 'local-unit' } });
         expect(await hold(host, 'own.service')).toBe(HELD);
       },
     });
@@ -53,7 +52,7 @@ describeLab('with --local-units displace', (lab) => {
 
   it('a linked unit file likewise: the link comes back', async () => {
     await onEach(
-      `${unit('linked.service', `${daemon()}\n${WANTED}`, '/opt')} systemctl link -q /opt/linked.service; systemctl enable -q --now linked`,
+      `${unit('linked.service', `${daemon()}\n${ENABLED}`, '/opt')} systemctl link -q /opt/linked.service; systemctl enable -q --now linked`,
     );
     const before = await identities('linked.service');
     await masksAndPutsBack(operator, hosts, {
@@ -95,7 +94,7 @@ describeLab('with --local-units displace', (lab) => {
     const before = await identity(host!, 'stone.service');
     const run = await operator.do('mask stone --local-units displace', [host!]);
     await sh(host!, `chattr -i ${ETC}/stone.service`);
-    expect(run.on(host!)).toMatchObject({ outcome: 'refused', fault: { kind: 'write-failed' } });
+    expect(run.on(host!), run.said).toMatchObject({ outcome: 'refused', fault: { kind: 'write-failed' } });
     expect(await identity(host!, 'stone.service')).toBe(before);
   });
 
@@ -109,21 +108,17 @@ describeLab('with --local-units displace', (lab) => {
   });
 
   it('a host whose shell is killed meanwhile is put back, with the same inode', async () => {
-    const waits = daemon('ExecStop=/bin/sh -c "while ! [ -e /run/let-go ]; do sleep 0.1; done"');
-    await onEach(`rm -f /run/let-go; ${unit('cut-off.service', waits, ETC)} ${reload} systemctl start cut-off`);
+    await onEach(`rm -f /run/let-go; ${unit('cut-off.service', daemon(WAITS), ETC)} ${reload} systemctl start cut-off`);
     const before = await identities('cut-off.service');
     const running = operator.do('mask cut-off --now --local-units displace --rollback none', hosts);
     await Promise.all(
       hosts.map(async (host) => {
-        await until(
-          () => property(host, 'cut-off.service', 'ActiveState'),
-          (state) => state === 'deactivating',
-        );
+        await stopping(host, 'cut-off.service');
         await sh(host, 'read -r pid _ </run/fleetmask/lock; kill -9 "$pid"; touch /run/let-go');
       }),
     );
     const run = await running;
-    expect(run.exitCode).toBe(6);
+    expect(run.exitCode, run.said).toBe(6);
     expect(await identities('cut-off.service')).not.toEqual(before);
     const undone = await operator.undo(run);
     expect(undone.report.hosts.map(({ outcome, fault }) => fault?.message ?? outcome)).toEqual(
@@ -139,7 +134,7 @@ describeLab('with --local-units displace', (lab) => {
     const run = await operator.do('mask replaced --local-units displace', [host!]);
     await sh(host!, `rm ${ETC}/replaced.service; ${unit('replaced.service', daemon('Nice=3'), ETC)} ${reload}`);
     const undone = await operator.undo(run);
-    expect(undone.on(host!)).toMatchObject({ outcome: 'stranded', fault: { kind: 'not-restored' } });
+    expect(undone.on(host!), undone.said).toMatchObject({ outcome: 'stranded', fault: { kind: 'not-restored' } });
     expect(undone.on(host!).fault?.message).toMatch(/left alone; what was there before lies beside it/);
     expect(await sh(host!, `grep Nice ${ETC}/replaced.service; ls -A ${ETC} | grep fleetmask`)).toBe(
       `Nice=3\n.replaced.service.fleetmask-${run.report.run.id}.orig`,

@@ -1,11 +1,12 @@
 /** What a host depends on fails in the middle of a change, on systemd 247, 252 and 257: sshd, PID 1, D-Bus, and its disks. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Operator, type Run } from './fleetmask.ts';
 import { describeLab } from './given.ts';
-import { changes, type Dumps, daemon, dumps, HELD, HELD_FAILED, hold, OFTEN, sh, unit } from './inside.ts';
+import { changes, type Dumps, deaf, HELD, HELD_FAILED, hold, sh, unit } from './inside.ts';
 import type { LabHost } from './lab.ts';
 import { leavesAlone, masksAndPutsBack } from './situation.ts';
-import { holdAt, release, stageSteps, stepsOf, unstageSteps, untilHeld } from './steps.ts';
+import { holdAt, rehearse, release, unstageSteps, untilHeld } from './steps.ts';
 
 const UNIT = 'midway.service';
 const SYSTEMD = '/etc/systemd/system';
@@ -19,21 +20,12 @@ describeLab('in the middle of a change', (lab) => {
 
   beforeAll(async () => {
     hosts = await lab.hosts(3, ['debian11', 'debian12', 'rhel-like']);
-    await stageSteps(hosts);
-    await everywhere((host) =>
-      sh(
-        host,
-        `${unit(UNIT, `${OFTEN}${daemon()}\n[Install]\nWantedBy=multi-user.target`)} systemctl enable -q --now midway`,
-      ),
-    );
-    before = await everywhere((host) => dumps(host, [UNIT]));
-    await everywhere((host) => holdAt(host, { number: 0, when: 'before' }));
-    const run = await operator.do('mask midway --now', hosts);
-    const ran = stepsOf(hosts[0]!);
+    const rehearsed = await rehearse(operator, hosts, 'midway', 'mask midway --now');
+    before = rehearsed.before;
+    const [ran = []] = rehearsed.ran;
     const number = (words: RegExp) => ran.findIndex((line) => words.test(line)) + 1;
     at = { link: number(/^ln/), linked: number(/^stat/), stop: number(/ stop /), reload: number(/ daemon-reload/) };
     expect(Object.values(at)).not.toContain(0);
-    await operator.undo(run);
   });
   beforeEach(async () => {
     await everywhere(async (host, i) => expect(await changes(host, before[i]!)).toEqual([]));
@@ -49,16 +41,20 @@ describeLab('in the middle of a change', (lab) => {
   const signal = (name: string) => (host: LabHost) =>
     `kill -${name} $(systemctl show -p MainPID --value ${sshd(host)})`;
   const loseSession = () => "pkill -KILL -f '^sshd(-session)?: root@notty'";
-  const seconds = (n: number) => new Promise((resolve) => setTimeout(resolve, n * 1000));
 
-  /** Masks, with a fault let in right before this step. */
-  async function faulted(step: keyof typeof at, fault: () => Promise<unknown>, flags = ''): Promise<Run> {
+  /** Masks, with a fault let in right before this step, and its end while the run goes on. */
+  async function faulted(
+    step: keyof typeof at,
+    fault: () => Promise<unknown>,
+    { flags = '', end = async (): Promise<unknown> => undefined } = {},
+  ): Promise<Run> {
     await everywhere((host) => holdAt(host, { number: at[step], when: 'before' }));
     const running = operator.do(`mask midway --now${flags}`, hosts);
     await everywhere((host) => untilHeld(host));
     await fault();
     hosts.forEach(release);
-    return running;
+    const [run] = await Promise.all([running, end()]);
+    return run;
   }
 
   async function expectTruth(run: Run, can: readonly string[]): Promise<void> {
@@ -93,15 +89,14 @@ describeLab('in the middle of a change', (lab) => {
   });
 
   it('the session is lost and sshd is frozen: the host is put back once it thaws', async () => {
-    const run = faulted('stop', () => inside((host) => `${signal('STOP')(host)}; ${loseSession()}`));
-    await seconds(4);
-    await inside(signal('CONT'));
-    await expectTruth(await run, ['rolled-back: lost']);
+    const frozen = () => inside((host) => `${signal('STOP')(host)}; ${loseSession()}`);
+    const end = () => sleep(4_000).then(() => inside(signal('CONT')));
+    await expectTruth(await faulted('stop', frozen, { end }), ['rolled-back: lost']);
   });
 
   it('the session freezes: it is given up in time, and the host is called again and put back', async () => {
     const frozen = () => inside(() => "pkill -STOP -f '^sshd(-session)?: root@notty'");
-    const run = await faulted('stop', frozen, ' --host-timeout 5');
+    const run = await faulted('stop', frozen, { flags: ' --host-timeout 10' });
     await inside(() => "pkill -KILL -f '^sshd(-session)?: root@notty' || :");
     await expectTruth(run, ['rolled-back: timed-out']);
   });
@@ -110,10 +105,10 @@ describeLab('in the middle of a change', (lab) => {
     'systemd freezes before the %s: the host is put back when it thaws',
     async (step) => {
       const pids = hosts.map((host) => Number(host.nsenter([])[2]));
-      const run = faulted(step, async () => pids.map((pid) => process.kill(pid, 'SIGSTOP')), ' --host-timeout 5');
-      await seconds(8);
-      for (const pid of pids) process.kill(pid, 'SIGCONT');
-      await expectTruth(await run, ['rolled-back: timed-out', 'masked']);
+      const send = async (name: NodeJS.Signals) => pids.map((pid) => process.kill(pid, name));
+      const end = () => sleep(13_000).then(() => send('SIGCONT'));
+      const run = await faulted(step, () => send('SIGSTOP'), { flags: ' --host-timeout 10', end });
+      await expectTruth(run, ['rolled-back: timed-out', 'masked']);
     },
   );
 
@@ -190,9 +185,8 @@ describeLab('in the middle of a change', (lab) => {
   });
 
   it('a unit has to be killed by systemd, after its own time for a stop: it is masked, and put back', async () => {
-    const deaf = `ExecStart=/bin/sh -c 'trap "" TERM; while :; do sleep 1; done'`;
     await masksAndPutsBack(operator, hosts, {
-      given: `${unit('glacial.service', `[Service]\n${deaf}\nTimeoutStopSec=3`)} systemctl daemon-reload; systemctl start glacial; sleep 0.3`,
+      given: `${unit('glacial.service', deaf('TimeoutStopSec=3'))} systemctl daemon-reload; systemctl start glacial`,
       ask: 'mask glacial --now',
       compared: ['glacial.service'],
       held: [],

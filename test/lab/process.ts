@@ -17,7 +17,7 @@ export interface RunOptions {
 
 /** Rejects only when the program cannot be started or does not end in time. */
 export function run(file: string, args: readonly string[], options: RunOptions = {}): Promise<Result> {
-  const { input = '', timeoutMs = 60_000, env = process.env } = options;
+  const { input = '', timeoutMs = 300_000, env = process.env } = options;
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { env, stdio: 'pipe' });
     const stdout: Buffer[] = [];

@@ -58,7 +58,7 @@ describeLab('status', (lab) => {
       }
     }
     const both = await operator.do('status st-etc st-idle', hosts);
-    expect([both.exitCode, both.on(hosts[0]!).outcome]).toEqual([3, 'mixed']);
+    expect([both.exitCode, both.on(hosts[0]!).outcome], both.said).toEqual([3, 'mixed']);
     const none = await operator.do('status st-none', hosts);
     expect([none.exitCode, none.on(hosts[0]!).fault?.kind]).toEqual([4, 'no-unit']);
     expect(await Promise.all(hosts.map((host) => dumps(host, names)))).toEqual(before);

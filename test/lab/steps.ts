@@ -4,7 +4,8 @@
  * in the host (`exec`) goes past it.
  */
 import { existsSync, readFileSync, rmSync } from 'node:fs';
-import { sh } from './inside.ts';
+import type { Operator } from './fleetmask.ts';
+import { type Dumps, daemon, dumps, ENABLED, OFTEN, sh, unit } from './inside.ts';
 import type { LabHost } from './lab.ts';
 
 const PROGRAMS = ['ln', 'mkdir', 'rm', 'stat', 'systemctl'];
@@ -40,7 +41,7 @@ export interface Step {
 export const told = ({ when, command }: Step): string => `${when} ${command}`;
 
 /** Puts the stand-ins there. They do nothing until a step is to be held. */
-export async function stageSteps(hosts: readonly LabHost[]): Promise<void> {
+async function stageSteps(hosts: readonly LabHost[]): Promise<void> {
   await Promise.all(
     hosts.map(async (host) => {
       await host.writeFile(STAND_IN, TEXT, 0o755);
@@ -54,17 +55,39 @@ export async function unstageSteps(hosts: readonly LabHost[]): Promise<void> {
   await Promise.all(hosts.map((host) => sh(host, `/usr/bin/rm -rf ${gone} ${STAND_IN} /run/steps`)));
 }
 
+/**
+ * Hosts with an enabled service of this name that runs: how it is there, and all that a session runs for `ask` on each. What that
+ * did is undone.
+ */
+export async function rehearse(
+  operator: Operator,
+  hosts: readonly LabHost[],
+  name: string,
+  ask: string,
+): Promise<{ before: Dumps[]; ran: string[][] }> {
+  const everywhere = <T>(work: (host: LabHost) => Promise<T>) => Promise.all(hosts.map(work));
+  await stageSteps(hosts);
+  const service = unit(`${name}.service`, `${OFTEN}${daemon(ENABLED)}`);
+  await everywhere((host) => sh(host, `${service} systemctl enable -q --now ${name}`));
+  const before = await everywhere((host) => dumps(host, [`${name}.service`]));
+  await everywhere((host) => holdAt(host, { number: 0, when: 'before' }));
+  const run = await operator.do(ask, hosts);
+  const ran = hosts.map(stepsOf);
+  await operator.undo(run);
+  return { before, ran };
+}
+
 /** Holds the next session at this step; 0: lets it pass, and keeps a list. */
 export async function holdAt(host: LabHost, step: Pick<Step, 'number' | 'when'>): Promise<void> {
   await sh(host, `rm -rf /run/steps; mkdir -p /run/steps; echo ${step.number} ${step.when} >/run/steps/at`);
 }
 
-/** What the sessions ran since \`holdAt\`, in order. */
+/** What the sessions ran since `holdAt`, in order. */
 export function stepsOf(host: LabHost): string[] {
   return readFileSync(inside(host, '/run/steps/log'), 'utf8').split('\n').filter(Boolean);
 }
 
-export async function untilHeld(host: LabHost, seconds = 40): Promise<void> {
+export async function untilHeld(host: LabHost, seconds = 120): Promise<void> {
   const deadline = Date.now() + seconds * 1000;
   while (!existsSync(inside(host, '/run/steps/held'))) {
     if (Date.now() > deadline) throw new Error(`${host.name} came to no step in ${seconds} s: ${stepsOf(host)}`);

@@ -13,8 +13,8 @@ export async function switchesOn(host: LabHost): Promise<string[]> {
   return said.split('\n').filter(Boolean);
 }
 
-/** The host has put itself back: units as dumped, no receipt, nothing of the switch. Takes as long as `seconds`. */
-export async function putItselfBack(host: LabHost, before: Dumps, seconds: number): Promise<void> {
+/** Until the host is put back by itself: units as dumped, no receipt, nothing of the switch. */
+export async function putItselfBack(host: LabHost, before: Dumps, seconds = 180): Promise<void> {
   await until(
     async () => [
       ...(await switchesOn(host)),

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Operator } from './fleetmask.ts';
 import { describeLab } from './given.ts';
-import { daemon, HELD, hold, property, sh, unit, until } from './inside.ts';
+import { daemon, HELD, hold, property, sh, stopping, unit, until, WAITS } from './inside.ts';
 import type { LabHost } from './lab.ts';
 import { masksAndPutsBack } from './situation.ts';
 
@@ -161,24 +161,20 @@ describeLab('with --with-triggers', (lab) => {
   });
 
   it('a host is put back as well when the shell at work on it is killed between two steps', async () => {
-    const waits = daemon('ExecStop=/bin/sh -c "while ! [ -e /run/let-go ]; do sleep 0.1; done"');
     await onEach(
-      (host) => `rm -f /run/let-go; ${unit('cut.socket', socket(host))} ${unit('cut.service', waits)}
+      (host) => `rm -f /run/let-go; ${unit('cut.socket', socket(host))} ${unit('cut.service', daemon(WAITS))}
         ${reload} systemctl start cut.socket cut.service`,
     );
     const before = await Promise.all(hosts.map((host) => host.dumpUnit('cut.socket')));
     const running = operator.do('mask cut --now --with-triggers --rollback none', hosts);
     await Promise.all(
       hosts.map(async (host) => {
-        await until(
-          () => states(host, 'cut.service'),
-          ([state]) => state === 'deactivating',
-        );
+        await stopping(host, 'cut.service');
         await sh(host, 'read -r pid _ </run/fleetmask/lock; kill -9 "$pid"; touch /run/let-go');
       }),
     );
     const run = await running;
-    expect(run.exitCode).toBe(6);
+    expect(run.exitCode, run.said).toBe(6);
     const undone = await operator.undo(run);
     expect(undone.report.hosts.map(({ outcome, fault }) => fault?.message ?? outcome)).toEqual(
       hosts.map(() => 'restored'),

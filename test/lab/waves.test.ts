@@ -3,14 +3,24 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { readJournal } from '../../src/run/journal.ts';
 import { Operator } from './fleetmask.ts';
 import { describeLab } from './given.ts';
-import { changes, daemon, dumps, HELD, hold, property, receiptOf, sh, unit, until } from './inside.ts';
+import {
+  changes,
+  deaf,
+  dumps,
+  ENABLED,
+  enabled,
+  HELD,
+  hold,
+  property,
+  receiptOf,
+  sh,
+  stopping,
+  unit,
+} from './inside.ts';
 import type { LabHost } from './lab.ts';
 
-const ENABLED = '[Install]\nWantedBy=multi-user.target';
-const deaf = `[Service]\nExecStart=/bin/sh -c 'trap "" TERM; while :; do sleep 1; done'\nTimeoutStopSec=30\n${ENABLED}`;
-const start = (name: string) => `systemctl daemon-reload; systemctl enable -q --now ${name}; sleep 0.3`;
-const willing = (name: string) => `${unit(`${name}.service`, daemon(ENABLED))} ${start(name)}`;
-const unwilling = (name: string) => `${unit(`${name}.service`, deaf)} ${start(name)}`;
+const unwilling = (name: string) =>
+  `${unit(`${name}.service`, deaf('TimeoutStopSec=30', ENABLED))} systemctl daemon-reload; systemctl enable -q --now ${name}`;
 
 describeLab('a fleet in waves', (lab) => {
   const operator = new Operator(lab);
@@ -26,17 +36,17 @@ describeLab('a fleet in waves', (lab) => {
   afterAll(() => operator.forget());
 
   async function given(name: string, failing: LabHost) {
-    await Promise.all(hosts.map((host) => sh(host, (host === failing ? unwilling : willing)(name))));
+    await Promise.all(hosts.map((host) => sh(host, (host === failing ? unwilling : enabled)(name))));
     return Promise.all(hosts.map((host) => dumps(host, [`${name}.service`])));
   }
 
   it('is put back whole, newest wave first, when one host’s unit does not stop', async () => {
     const before = await given('marching', stubborn);
     const run = await operator.do('mask marching --now --waves 1,100% --rollback fleet --host-timeout 12', hosts);
-    expect(run.exitCode, run.stdout).toBe(5);
+    expect(run.exitCode, run.said).toBe(5);
     for (const host of hosts) {
       expect(run.on(host).outcome, JSON.stringify(run.on(host))).toBe('rolled-back');
-      expect(run.on(host).fault?.kind).toBe(host === stubborn ? 'still-running' : 'fleet-rollback');
+      expect(run.on(host).fault?.kind, run.said).toBe(host === stubborn ? 'still-running' : 'fleet-rollback');
       expect(run.on(host).units[0]?.after).toEqual({ load: 'loaded', file: 'enabled', active: 'active' });
       expect(await changes(host, before[hosts.indexOf(host)]!)).toEqual([]);
       expect(await receiptOf(host, run.report.run.id)).toBe('');
@@ -51,24 +61,27 @@ describeLab('a fleet in waves', (lab) => {
 
   it('whose canary’s unit does not stop is masked nowhere else', async () => {
     const before = await given('halting', canary);
-    const run = await operator.do('mask halting --now --waves 1,100% --host-timeout 9', hosts);
-    expect(run.exitCode).toBe(5);
-    expect(hosts.map((host) => run.on(host).outcome)).toEqual(['rolled-back', ...Array(3).fill('not-started')]);
+    const run = await operator.do('mask halting --now --waves 1,100% --host-timeout 12', hosts);
+    expect(run.exitCode, run.said).toBe(5);
+    expect(
+      hosts.map((host) => run.on(host).outcome),
+      run.said,
+    ).toEqual(['rolled-back', ...Array(3).fill('not-started')]);
     for (const [i, host] of hosts.entries()) expect(await changes(host, before[i]!)).toEqual([]);
   });
 
   it('of which one has lost its power by then is put back but for that one, which is stranded until it has booted', async () => {
     const before = await given('faltering', stubborn);
     const running = operator.do('mask faltering --now --waves 1,100% --rollback fleet --host-timeout 20', hosts);
-    await until(
-      () => property(stubborn, 'faltering.service', 'ActiveState'),
-      (state) => state === 'deactivating',
-    );
+    await stopping(stubborn, 'faltering.service');
     expect(await hold(canary, 'faltering.service')).toBe(HELD);
     await canary.powerCut();
     const run = await running;
-    expect(run.exitCode).toBe(6);
-    expect(hosts.map((host) => run.on(host).outcome)).toEqual(['stranded', ...Array(3).fill('rolled-back')]);
+    expect(run.exitCode, run.said).toBe(6);
+    expect(
+      hosts.map((host) => run.on(host).outcome),
+      run.said,
+    ).toEqual(['stranded', ...Array(3).fill('rolled-back')]);
     expect(run.on(canary).fault).toMatchObject({ kind: 'lost', message: expect.stringContaining(stubborn.name) });
     await canary.boot();
     expect(await property(canary, 'faltering.service', 'LoadState')).toBe('masked');

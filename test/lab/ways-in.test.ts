@@ -11,12 +11,14 @@ import {
   dumps,
   HELD,
   hold,
-  property,
+  letGo,
   receiptOf,
   reloadMark,
   sh,
+  stopping,
   unit,
-  until,
+  unlinked,
+  WAITS,
 } from './inside.ts';
 import type { LabHost } from './lab.ts';
 import { outcomes } from './situation.ts';
@@ -113,12 +115,14 @@ describeLab('a host', (lab) => {
   it('that is given a wrong SSH password is one of them, once; none is touched', async () => {
     const source = inventory('typist', ({ port }) => `ansible_user=typist ansible_port=${port}`);
     const failures = async () => {
-      const counts = hosts.map((host) => sh(host, "journalctl -q | grep -c 'sshd:auth.: authentication failure' || :"));
+      const counts = hosts.map((host) =>
+        sh(host, "journalctl --sync; journalctl -q | grep -c 'sshd:auth.: authentication failure' || :"),
+      );
       return (await Promise.all(counts)).reduce((sum, count) => sum + Number(count), 0);
     };
     const before = [await failures(), await dumped(), await Promise.all(hosts.map(reloadMark))] as const;
     const run = await mask(source, '--known-hosts', lab.knownHosts, '--password-file', file('wrong', 'not it'));
-    expect(run.exitCode).toBe(4);
+    expect(run.exitCode, run.said).toBe(4);
     const said = run.report.hosts.map(({ outcome, fault }) => `${outcome}: ${fault?.kind}: ${fault?.message}`);
     expect(said.filter((text) => /^unreachable: auth: The password of typist was refused/.test(text))).toHaveLength(1);
     expect(said.filter((text) => /^unreachable: auth: The password of typist was not offered/.test(text))).toHaveLength(
@@ -144,7 +148,7 @@ describeLab('a host', (lab) => {
     ] as const) {
       const run = await mask(as(user), ...args);
       for (const host of hosts) {
-        expect(run.on(host)).toMatchObject({ outcome: 'refused', fault: { kind: 'no-privilege' } });
+        expect(run.on(host), run.said).toMatchObject({ outcome: 'refused', fault: { kind: 'no-privilege' } });
         expect(run.on(host).fault?.message).toMatch(says);
         expect(run.on(host).fault?.hint).toMatch(hint);
       }
@@ -187,31 +191,23 @@ describeLab('a host', (lab) => {
 
   it('whose dropbear session is killed in mid-change is called again and put back', async () => {
     const [host] = hosts as [LabHost];
-    const stop = daemon('ExecStop=/bin/sh -c "while ! [ -e /run/let-go ]; do sleep 0.1; done"');
-    await sh(host, `rm -f /run/let-go; ${unit(UNIT, stop)} systemctl daemon-reload; systemctl start reached`);
+    await sh(host, `rm -f /run/let-go; ${unit(UNIT, daemon(WAITS))} systemctl daemon-reload; systemctl start reached`);
     const before = await dumped();
     const source = inventory('cut', ({ port, name }) => {
       const at = name === host.name ? DROPBEAR_PORT : port;
       return `ansible_user=root ansible_ssh_private_key_file=${lab.key} ansible_port=${at}`;
     });
     const running = mask(source, '--known-hosts', join(operator.stateDir, 'known'));
-    await until(
-      () => property(host, UNIT, 'ActiveState'),
-      (state) => state === 'deactivating',
-      30,
-    );
+    await stopping(host, UNIT);
     // the server itself is the main process of its unit, its sessions are children
     await sh(host, 'pkill -KILL -P "$(systemctl show -p MainPID lab-dropbear | cut -d= -f2)" -x dropbear');
-    await until(
-      () => sh(host, `ls /etc/systemd/system/${UNIT} 2>&1 || :`),
-      (text) => /No such/.test(text),
-      30,
-    );
-    await sh(host, 'touch /run/let-go');
+    await unlinked(host, UNIT);
+    await letGo(host);
     const run = await running;
-    expect(run.on(host)).toMatchObject({ outcome: 'rolled-back', fault: { kind: 'lost' } });
-    for (const other of hosts.slice(1)) expect(run.on(other).outcome).toBe('masked');
-    expect((await rollback(run)).exitCode).toBe(0);
+    expect(run.on(host), run.said).toMatchObject({ outcome: 'rolled-back', fault: { kind: 'lost' } });
+    for (const other of hosts.slice(1)) expect(run.on(other).outcome, run.said).toBe('masked');
+    const back = await rollback(run);
+    expect(back.exitCode, back.said).toBe(0);
     expect(await changed(before)).toEqual([]);
   });
 });

@@ -30,7 +30,7 @@ describeLab('a mask', (lab) => {
     await masksAndPutsBack(operator, hosts, {
       given: `${program('called')} ${unit('called.service', `${service('called', 'Type=simple', 'BusName=org.example.Called')}\n[Install]\nAlias=${alias}`)}
         ${unit('org.example.Called.service', `[D-BUS Service]\nName=org.example.Called\nExec=/bin/false\nUser=root\nSystemdService=${alias}`, BUS)}
-        systemctl enable -q called; ${reload} systemctl reload dbus; ${ask('org.example.Called')} & sleep 1; systemctl is-active called`,
+        systemctl enable -q called; ${reload} systemctl reload dbus; ${ask('org.example.Called')} & until systemctl is-active -q called; do sleep 0.1; done`,
       ask: 'mask called --now',
       compared: ['called.service'],
       meanwhile: async (host, run) => {
@@ -45,7 +45,7 @@ describeLab('a mask', (lab) => {
   it('does not cover copies, transient units and D-Bus services without systemd, and says so', async () => {
     await masksAndPutsBack(operator, hosts, {
       given: `${program('rounds')} ${unit('rounds.service', service('rounds'))} ${unit('rounds-copy.service', service('rounds'))}
-        ${unit('org.example.Rounds.service', '[D-BUS Service]\nName=org.example.Rounds\nExec=/opt/rounds 7\nUser=root', BUS)}
+        ${unit('org.example.Rounds.service', '[D-BUS Service]\nName=org.example.Rounds\nExec=/opt/rounds 7777\nUser=root', BUS)}
         ${reload} systemctl reload dbus; systemctl start rounds; systemctl stop rounds-on 2>/dev/null || :
         systemd-run -q --unit=rounds-on /opt/rounds infinity`,
       ask: 'mask rounds --now',
@@ -58,12 +58,12 @@ describeLab('a mask', (lab) => {
         ]);
         // and they do
         await sh(host, 'systemctl start rounds-copy; systemctl is-active rounds-on');
-        await host.exec(`${ask('org.example.Rounds')} & sleep 0.1`);
+        await host.exec(`${ask('org.example.Rounds')} >/dev/null 2>&1 &`);
         await until(
-          async () => (await host.exec(['pgrep', '-fx', '/opt/rounds 7'])).code,
+          async () => (await host.exec(['pgrep', '-fx', '/opt/rounds 7777'])).code,
           (code) => code === 0,
         );
-        await sh(host, 'systemctl stop rounds-copy rounds-on');
+        await sh(host, "systemctl stop rounds-copy rounds-on; pkill -fx '/opt/rounds 7777'");
       },
     });
   });
