@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { Balanced } from './test/lab/balanced.ts';
 
 // Deadlines are bounds against hanging and measure nothing: machines may be slow, and busy with all of this at once.
 const patience = { testTimeout: 600_000, hookTimeout: 600_000, expect: { poll: { timeout: 60_000 } } };
@@ -6,6 +7,7 @@ const patience = { testTimeout: 600_000, hookTimeout: 600_000, expect: { poll: {
 export default defineConfig({
   test: {
     teardownTimeout: 120_000,
+    sequence: { sequencer: Balanced },
     projects: [
       { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/lab/**'], ...patience } },
       {
