@@ -206,7 +206,9 @@ export function judgeUndo(change: Change, prior: Prior, evidence: Evidence): Fau
   for (const state of prior.states) {
     const now = evidence.units.find((unit) => unit.id === state.id);
     const difference = differenceTo(state, now, prior);
-    if (difference) return fault('not-restored', difference, hintOn(state, now, change));
+    const mask = [...masks].find((path) => state.load !== 'masked' && baseOf(path) === state.id);
+    const by = mask === undefined ? '' : ` (${mask})`;
+    if (difference) return fault('not-restored', `${difference}${by}`, hintOn(state, now, change));
   }
   // what systemd has read is not what lies there: that holds until anybody reloads
   const reload = evidence.steps.find(({ name, status }) => name === 'reload' && status !== 0);

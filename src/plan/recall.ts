@@ -36,7 +36,9 @@ export function namesOf({ change, prior }: Pick<Deed, 'change' | 'prior'>): stri
 export type Finding =
   /** All of it was done and proved, and still holds. */
   | { readonly kind: 'confirmed'; readonly units: readonly UnitReport[] }
-  | { readonly kind: 'refuted'; readonly units: readonly UnitReport[]; readonly why: Fault };
+  | { readonly kind: 'refuted'; readonly units: readonly UnitReport[]; readonly why: Fault }
+  /** It was done and proved, and does not hold any more. */
+  | { readonly kind: 'undone'; readonly units: readonly UnitReport[]; readonly why: Fault };
 
 /** Judges what the host answered when it was changed and what it tells now: both must be as asked. */
 export function find(deed: Deed, receipt: Receipt | undefined, facts: Facts): Finding {
@@ -53,7 +55,7 @@ export function find(deed: Deed, receipt: Receipt | undefined, facts: Facts): Fi
   if (then.fault) return refuted(then.fault, then.units);
   const now = judge(deed.ask, deed, evidenceNow(deed, result, facts));
   const why = now.fault ?? onDisk(deed.change, facts);
-  return why ? refuted(why, now.units) : { kind: 'confirmed', units: now.units };
+  return why ? { kind: 'undone', units: now.units, why } : { kind: 'confirmed', units: now.units };
 }
 
 /** What systemd has read may be gone from the disk: that holds no longer than until it reads again. */

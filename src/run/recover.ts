@@ -5,7 +5,7 @@
  */
 import { type Facts, type Fault, fault, type HostReport, type Receipt } from '../model/index.ts';
 import { readAgain, unread } from '../plan/judge.ts';
-import { type Deed, find, namesOf, wayBack } from '../plan/recall.ts';
+import { type Deed, type Finding, find, namesOf, wayBack } from '../plan/recall.ts';
 import type { Session } from '../remote/session.ts';
 import { notStarted } from './fleet.ts';
 import type { JournalHost } from './journal.ts';
@@ -83,7 +83,7 @@ async function settled(host: JournalHost, doubt: Doubt, job: UndoJob, crew: Crew
       ...timesNow(session, job.run, crew.clock),
     };
   }
-  const cause = found.kind === 'refuted' ? found.why : (doubt.why ?? fault('interrupted', 'put back, as was asked'));
+  const cause = causeOf(found, doubt);
   const firstSeq = Math.max(doubt.lastSeq, receipt?.seq ?? 0) + 1;
   const undone = await undoHost(
     host,
@@ -97,6 +97,12 @@ async function settled(host: JournalHost, doubt: Doubt, job: UndoJob, crew: Crew
   return undone.fault === null
     ? { outcome: 'rolled-back', units, fault: cause }
     : { outcome: 'stranded', units, fault: notPutBack(cause, undone.fault, undone.fault.kind) };
+}
+
+/** What is read while a host is on its way back tells where it is, and not why it goes. */
+function causeOf(found: Finding, { aim, why }: Doubt): Fault {
+  if (found.kind === 'refuted' || (found.kind === 'undone' && aim === 'settle')) return found.why;
+  return why ?? fault('interrupted', 'put back, as was asked');
 }
 
 /** It has an intent: whatever keeps us out, it may have been changed. */

@@ -51,6 +51,15 @@ describe('a host is not put back', () => {
     expect(judgeUndo(CHANGE, prior('inactive'), evidence('active'))?.kind).toBe('not-restored');
   });
 
+  it('when somebody else has masked it elsewhere, and says where', () => {
+    const { units, ...rest } = evidence('inactive');
+    const paths: Evidence['paths'] = [{ kind: 'null', path: '/run/systemd/system/slow.service' }];
+    const seen = { ...rest, units: [{ ...units[0]!, load: 'masked', file: 'masked-runtime' }], paths };
+    expect(judgeUndo(CHANGE, prior('active'), seen)?.message).toBe(
+      'slow.service was loaded and is masked (/run/systemd/system/slow.service)',
+    );
+  });
+
   it('while systemd has not read that the mask is gone, though it never read the mask either', () => {
     const steps: Evidence['steps'] = [{ name: 'reload', status: 1, said: ['Access denied'] }];
     const unread = { ...evidence('active'), steps };

@@ -197,6 +197,16 @@ describe('a run whose controller is killed', () => {
     await expectTruth(GOOD, report, before);
   });
 
+  it('is put back for the same reason where its way back had begun on the host', async () => {
+    const before = await dump(rootOf(GOOD));
+    await dieIn(GOOD, 'before settled 1');
+    expect(await recover(GOOD, { aim: 'put-back', moment: 'after intent 1' })).toBe('dead');
+    rmSync(join(rootOf(GOOD), LINKS[GOOD]));
+    const report = (await recover(GOOD)) as HostReport;
+    expect(report).toMatchObject({ outcome: 'rolled-back', fault: { message: 'put back, as was asked' } });
+    await expectTruth(GOOD, report, before);
+  });
+
   it('in the middle of a record can be recovered: the torn line is passed over', async () => {
     const before = await dump(rootOf(GOOD));
     await dieIn(GOOD, 'before request 2');
