@@ -42,6 +42,8 @@ export interface SessionFacts {
    * when such a unit may be hit.
    */
   readonly networks: readonly { readonly interface: string; readonly owners: readonly string[] }[];
+  /** Where the account that logged in has its home, and its keys; looked for only when a mount may be hit. */
+  readonly home: string | null;
   /** Of nsswitch.conf, only when a directory's daemon may be hit: `passwd` → `files`, `sss`. */
   readonly logins: readonly { readonly database: string; readonly sources: readonly string[] }[];
 }

@@ -42,7 +42,10 @@ export function chainToSession(from: readonly string[], { units, session }: Depe
 }
 
 /** How this session hangs on the very unit; null when it does not. */
-function tieOf(unit: UnitDependence, { processes, server, listeners, networks, logins }: SessionFacts): string | null {
+function tieOf(
+  unit: UnitDependence,
+  { processes, server, listeners, networks, home, logins }: SessionFacts,
+): string | null {
   // its monitor may have been moved to the session's scope: then it is known by its number
   const process =
     processes.find((each) => each.unit !== null && unit.names.includes(each.unit)) ??
@@ -57,6 +60,9 @@ function tieOf(unit: UnitDependence, { processes, server, listeners, networks, l
   if (server && listens) return `which listens on port ${server.port}, by which this session came`;
   const network = networks.find(({ owners }) => unit.names.some((name) => owners.includes(name)));
   if (network) return `which set up ${network.interface}, by which this session came`;
+  if (home !== null && isRunning(unit.active) && mountsAbove(unit.id, home)) {
+    return `under which ${home} lies, the home of the account that logged in`;
+  }
   const login =
     isRunning(unit.active) && logins.find(({ sources }) => sources.some((source) => servesLogins(unit.id, source)));
   return login ? `which nsswitch.conf names for ${login.database}` : null;
@@ -64,6 +70,14 @@ function tieOf(unit: UnitDependence, { processes, server, listeners, networks, l
 
 function answersAt(listening: string | null, address: string): boolean {
   return listening === null || listening === address.replace(/%.*/, '');
+}
+
+/** `srv-my\\x2dhomes.mount` is /srv/my-homes. */
+function mountsAbove(unit: string, path: string): boolean {
+  const escaped = /^(.+)\.(?:auto)?mount$/.exec(unit)?.[1];
+  if (escaped === undefined) return false;
+  const place = `/${escaped.replaceAll('-', '/').replace(/\\x([0-9a-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))}`;
+  return path === place || path.startsWith(`${place}/`);
 }
 
 /** The daemon behind a source of nsswitch.conf. */

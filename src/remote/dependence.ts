@@ -62,6 +62,7 @@ function sessionFrom(records: readonly (readonly string[])[]): SessionFacts {
       interface: name,
       owners: owners.flatMap(([of, unit = '']) => (of === name && isUnitName(unit) ? [unit] : [])),
     })),
+    home: of('home').flatMap(([path = '']) => (/^\/[\w./@+-]{1,200}$/.test(path) ? [path] : []))[0] ?? null,
     logins: of('login').map(([database = '', ...sources]) => ({
       database: printable(database, 20),
       sources: sources.filter((source) => /^\w{1,20}$/.test(source)),

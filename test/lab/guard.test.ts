@@ -241,6 +241,32 @@ describeLab('where a socket takes the connections', (lab) => {
     protectedBy(await ask('ssh.service'), () => 'ssh.service, in which this session’s sshd runs');
   });
 
+  it('the mount under which the keys of the account lie is refused to that account', async () => {
+    const bind = (where: string) => `[Mount]\nWhat=/srv/homes\nWhere=${where}\nType=none\nOptions=bind`;
+    await Promise.all(
+      hosts.map((host) =>
+        sh(
+          host,
+          `mkdir -p /srv/homes; cp -a /home/. /srv/homes
+          ${unit('home.mount', bind('/home'))} ${unit('mnt.mount', bind('/mnt'))} ${RELOAD} systemctl start home.mount mnt.mount`,
+        ),
+      ),
+    );
+    const { port } = hosts[0]!;
+    protectedBy(
+      await through('op', 'mask home.mount --now', port),
+      () => 'home.mount, under which /home/op lies, the home of the account that logged in',
+    );
+    for (const [user, ask] of [
+      ['root', 'mask home.mount --now -C'],
+      ['op', 'mask mnt.mount --now -C'],
+    ] as const) {
+      const run = await through(user, ask, port);
+      for (const host of hosts) expect(run.on(host).outcome).toBe('planned');
+    }
+    await Promise.all(hosts.map((host) => sh(host, 'systemctl stop home.mount mnt.mount')));
+  });
+
   it('for one process (Accept=no), its socket is refused with what it starts', async () => {
     // sshd of Debian 11 cannot take a socket
     hosts = hosts.filter(({ kind }) => kind.systemd > 247);

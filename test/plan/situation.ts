@@ -133,7 +133,7 @@ export function dependenceOf(
   depends: Readonly<Record<string, DependenceWords | null>>,
   session: Partial<SessionFacts>,
 ): Dependence {
-  const nobody: SessionFacts = { processes: [], server: null, listeners: [], networks: [], logins: [] };
+  const nobody: SessionFacts = { processes: [], server: null, listeners: [], networks: [], home: null, logins: [] };
   return {
     units: Object.entries(depends).map(([id, words]) => ({
       id,

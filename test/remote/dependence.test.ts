@@ -37,7 +37,9 @@ session interface eth0
 session owner eth0 systemd-networkd.service
 session owner eth0 $(reboot)
 session owner eth9 other.service
-session login passwd files [NOTFOUND=return] sss`;
+session login passwd files [NOTFOUND=return] sss
+session home /home/$(reboot)
+session home /home/op`;
 
 describe('of what a host tells of its session', () => {
   const told = dependenceFrom(records(TOLD));
@@ -72,6 +74,7 @@ describe('of what a host tells of its session', () => {
       server: { address: 'fe80::2%eth0', port: 22 },
       listeners: [35],
       networks: [{ interface: 'eth0', owners: ['systemd-networkd.service'] }],
+      home: '/home/op',
       logins: [{ database: 'passwd', sources: ['files', 'sss'] }],
     });
   });
@@ -88,6 +91,7 @@ describe('of what a host tells of its session', () => {
       'interface',
       'owner',
       'login',
+      'home',
       '1',
       '22',
       'a.service',

@@ -9,6 +9,7 @@ tell_guard() {
   tell_session
   [ -z "$address" ] || rec "session server $address $port"
   case $known in *'NetworkManager'* | *'networkd'* | *' networking.'* | *' ifup@'*) tell_network ;; esac
+  case $known in *mount' '*) tell_home ;; esac
   case $known in *' sssd'* | *' nslcd'* | *' winbind'*) tell_logins ;; esac
 }
 
@@ -161,6 +162,17 @@ tell_interface() {
       case $line in "$1="*) rec "session owner $1 networking.service" && rec "session owner $1 ifup@$1.service" ;; esac
     done <"$root/run/network/ifstate"
   fi
+}
+
+# Of the account that logged in, which need not be root.
+tell_home() {
+  home=${HOME-}
+  login=${SUDO_USER:-${DOAS_USER-}}
+  case $login in
+    '' | *[!A-Za-z0-9_.-]*) ;;
+    *) eval "home=~$login" ;;
+  esac
+  rec_lines 'session home' "$home"
 }
 
 # Where accounts and the rules of sudo come from.
