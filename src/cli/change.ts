@@ -148,6 +148,7 @@ export interface ChangeOfFleet {
 export async function change(io: Io, { ask, hosts, course, saved, flags }: ChangeOfFleet): Promise<number> {
   assertWayBack(ask, flags);
   const queries = ask.units.map(parseQuery);
+  const machines = new Map<string, string>();
   const run = {
     ...newRun(io, ask.verb, ask.units, { ...flags, now: ask.now, runtime: ask.runtime }),
     ...(course.sizes && { waves: waveSizes(hosts.length, course.sizes) }),
@@ -169,7 +170,7 @@ export async function change(io: Io, { ask, hosts, course, saved, flags }: Chang
     },
     work: (host, job, crew, stopped) => {
       const more = { ...(saved && { saved }), ...(course.order && { switch: course.order }) };
-      return settle(host, { ...job, ask, queries, rollback, stopped, ...more }, crew);
+      return settle(host, { ...job, ask, queries, rollback, stopped, machines, ...more }, crew);
     },
   });
   return flags.yes || exitCode === EXIT.interrupted ? exitCode : graver(exitCode, await offerToKeep(io, run.id, flags));

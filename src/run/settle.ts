@@ -2,6 +2,7 @@
 import {
   type Ask,
   type Evidence,
+  type Facts,
   type Fault,
   fault,
   type HostReport,
@@ -43,6 +44,8 @@ export interface Job extends UndoJob {
   stopped?(): Fault | null;
   /** A saved plan that is carried out: hosts that are not as they were then are refused. */
   readonly saved?: ReadonlyMap<string, Planned>;
+  /** The machines that the run changes, and under which name; filled by `settle`. Absent: nobody looks. */
+  readonly machines?: Map<string, string>;
   /** What hosts are to do by themselves; absent: nothing. */
   readonly switch?: SwitchAsk;
   /** Runs whose change is held up: a host that has taken one of them back is refused. */
@@ -110,6 +113,8 @@ export async function settle(host: JournalHost, job: Job, crew: Crew): Promise<H
       if (over) return { outcome: 'refused', units: unread(plan.units), fault: over };
       const stopped = job.stopped?.() ?? null;
       if (stopped) return { outcome: 'not-started', units: unread(plan.units), fault: stopped };
+      const twin = twinOf(host.host, job, session.facts);
+      if (twin) return { outcome: 'refused', units: unread(plan.units), fault: twin };
       const unrecorded = await intend(host, job, crew, 'apply', SEQ.apply, plan);
       if (unrecorded) return { outcome: 'refused', units: unread(plan.units), fault: unrecorded };
       crew.progress(host.host, 'applying');
@@ -130,6 +135,17 @@ function takenBack(runs: readonly string[], { facts }: Session): Fault | null {
   if (facts.privilege.kind === 'none') return null;
   const over = runs.find((run) => !facts.receipts.some((receipt) => receipt.run === run));
   return over === undefined ? null : fault('expired', `run ${over} was taken back here, by a rollback or in due time`);
+}
+
+/** One machine under two names has one receipt of the run: what is taken back under one name would be gone under the other. */
+function twinOf(name: string, { machines }: Job, { machineId, bootId }: Facts): Fault | null {
+  if (machines === undefined || machineId === null || bootId === null) return null;
+  const machine = `${machineId} ${bootId}`;
+  const other = machines.get(machine);
+  machines.set(machine, other ?? name);
+  if (other === undefined) return null;
+  const hint = 'Leave one of the names out. If they are two machines, a machine id was copied: give each its own.';
+  return fault('locked', `it is the machine that this run changes as ${other} (machine id ${machineId})`, hint);
 }
 
 type ChangePlan = Extract<Plan, { kind: 'change' }>;

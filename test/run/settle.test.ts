@@ -46,7 +46,13 @@ beforeEach(() => {
 
 async function through(
   script: Script,
-  options: { hostTimeout?: number; journal?: Partial<Journal>; rollback?: 'none'; stopped?: Job['stopped'] } = {},
+  options: {
+    hostTimeout?: number;
+    journal?: Partial<Journal>;
+    rollback?: 'none';
+    stopped?: Job['stopped'];
+    machines?: Job['machines'];
+  } = {},
 ) {
   const id = `run-${run}`;
   const info = {
@@ -77,6 +83,7 @@ async function through(
     journal: { commit: options.journal?.commit ?? ((record) => journal.commit(record)), close: () => journal.close() },
     rollback: options.rollback ?? 'host',
     ...(options.stopped && { stopped: options.stopped }),
+    ...(options.machines && { machines: options.machines }),
   };
   const report = await settle(target, job, crew);
   return { report, id, journal, state: () => stateOfRun(readJournal(state, id)), crew };
@@ -199,6 +206,19 @@ describe('a host', () => {
     expect(state().hosts.get('deb-db1')?.kind).toBe('untouched');
     expect(masked()).toBe(false);
     expect(receipts()).toEqual([]);
+  });
+
+  it('that the run changes under another name already is not changed, and has no intent', async () => {
+    const machines = new Map<string, string>();
+    const first = await through({}, { machines });
+    expect([first.report.outcome, ...machines.values()]).toEqual(['masked', 'deb-db1']);
+    expect((await restore(first)).outcome).toBe('restored');
+    run += 1;
+    const second = await through({}, { machines });
+    expect(second.report).toMatchObject({ outcome: 'refused', fault: { kind: 'locked' } });
+    expect(second.report.fault?.message).toMatch(/the machine that this run changes as deb-db1/);
+    expect(second.state().hosts.get('deb-db1')?.kind).toBe('untouched');
+    expect(masked()).toBe(false);
   });
 
   it('that is not to be rolled back stays as it is, stranded', async () => {
