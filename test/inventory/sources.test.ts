@@ -38,6 +38,7 @@ describe('sources', () => {
   it.each([
     ['[web', /^stdin:1: "\[web"/],
     ['a\n[web]\nb c\n', /^stdin:3: "c" is not KEY=VALUE/],
+    ['[web]\nw1\nx=1\n', /^stdin:3: "x=1" is not a host name \| A variable .*\[GROUP:vars\]/],
     ['---\nweb:\n  hosts: [a]\n', /^stdin:3: hosts of the group "web" is a list, not a mapping \| Write each as a key/],
     ['---\nall:\n  hosts:\n    a: {x: 1\n', /^stdin:\d+: not YAML/],
     ['$ANSIBLE_VAULT;1.1;AES256\n61\n', /^stdin:1: this inventory is encrypted/],
