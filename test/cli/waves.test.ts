@@ -248,6 +248,8 @@ describe('--rollback fleet', () => {
     const file = join(alice.stateDir, 'runs', `${run.report.run.id}.ndjson`);
     writeFileSync(file, kept.map((record) => `${JSON.stringify(record)}\n`).join(''));
     const known = ['-y', '-o', 'json', '--known-hosts', fleet.knownHostsPath];
+    const { stdout } = await alice.run('runs', 'show', 'last');
+    if (code === 5) expect(stdout).toContain('every host goes back (--rollback fleet): el-local1 failed');
     // one at a time, which ends nothing for the others
     await alice.run('recover', 'last', ...known, '-l', 'el-app1');
     const back = await alice.run('recover', 'last', ...known);

@@ -1,4 +1,4 @@
-import { UsageError } from '../../model/index.ts';
+import { printable, UsageError } from '../../model/index.ts';
 import { type RunRecord, runDetails, runsTable, visibleJson } from '../../report/index.ts';
 import { workerOn } from '../../run/claim.ts';
 import { hostsInDoubt } from '../../run/doubt.ts';
@@ -75,6 +75,9 @@ export const runs = command({
     else out.write(`${visibleJson(record, 2)}\n`);
     if (format === 'table' && record.inDoubt.length > 0 && record.state !== 'running') {
       out.write(`\nin doubt, they may have been changed: ${record.inDoubt.join(', ')}\n`);
+      if (record.wayBack !== null) {
+        out.write(`every host goes back (--rollback fleet): ${printable(record.wayBack)}\n`);
+      }
       out.write(`hint: fleetmask recover ${record.run.id} settles them\n`);
     }
     return EXIT.ok;
@@ -85,6 +88,8 @@ interface Shown extends RunRecord {
   readonly total: number;
   /** Hosts that may have been changed, and are not known to be as asked or as before. */
   readonly inDoubt: readonly string[];
+  /** Why every host goes back that the run changed; null where it does not. */
+  readonly wayBack: string | null;
 }
 
 /** A journal that was damaged keeps no other from being listed. */
@@ -114,5 +119,6 @@ function recordOf(io: Io, id: string): Shown {
     totals: totalsOf(reports),
     exitCode: ended ? (finished?.exitCode ?? null) : null,
     inDoubt: hostsInDoubt(state),
+    wayBack: state.wayBack,
   };
 }
