@@ -5,7 +5,7 @@ import { reopenJournal } from '../run/claim.ts';
 import { type JournalHost, readJournal } from '../run/journal.ts';
 import { type KeepAsk, keepHost } from '../run/keep.ts';
 import { ledger } from '../run/ledger.ts';
-import { type HostState, stateOfRun } from '../run/run-state.ts';
+import { type HostState, type RunState, stateOfRun } from '../run/run-state.ts';
 import type { CrewFlags } from './crew.ts';
 import { EXIT } from './exit.ts';
 import type { Io } from './io.ts';
@@ -25,7 +25,7 @@ export async function keepRun(io: Io, keep: KeepAsk, flags: KeepFlags): Promise<
   const records = readJournal(stateDir(io), String(flags.run));
   const state = stateOfRun(records);
   const { start } = state;
-  refusePointless(keep, start.run);
+  refusePointless(keep, state);
   const { waves: _, ...earlier } = start.run;
   const run: RunInfo = { ...earlier, command: keep.command, actor: io.actor, startedAt: io.date().toISOString() };
   const hosts = await journalHosts(io, start.hosts, flags, (host) => isMeant(state.hosts.get(host), keep));
@@ -79,16 +79,18 @@ export async function offerToKeep(io: Io, run: string, flags: KeepFlags): Promis
   return keepRun(io, { command: 'confirm', expiresAt: null }, { ...again, run });
 }
 
-function refusePointless({ command }: KeepAsk, run: RunInfo): void {
-  if (command === 'confirm' && run.confirmWithin === undefined) {
+/** A run that was put together from receipts knows its terms by its hosts alone. */
+function refusePointless({ command }: KeepAsk, { start: { run }, hosts }: RunState): void {
+  const term = command === 'confirm' ? ('confirmBy' as const) : ('expiresAt' as const);
+  const asked = command === 'confirm' ? run.confirmWithin : run.expiresAt;
+  if (asked !== undefined || [...hosts.values()].some(({ report }) => report?.[term] !== undefined)) return;
+  if (command === 'confirm') {
     throw new UsageError(
       `run ${run.id} awaits no confirmation`,
       'Only hosts of a run with --confirm-within put themselves back unless they are confirmed.',
     );
   }
-  if (command !== 'confirm' && run.expiresAt === undefined) {
-    throw new UsageError(`run ${run.id} does not expire`, 'Only a run with --expires does; this one stays.');
-  }
+  throw new UsageError(`run ${run.id} does not expire`, 'Only a run with --expires does; this one stays.');
 }
 
 /** Hosts in doubt are meant, too, and told about. */

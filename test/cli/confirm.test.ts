@@ -65,6 +65,26 @@ describe('--confirm-within', () => {
     for (const name of NAMES) expect(switchesOn(name)).not.toEqual([]);
   });
 
+  it.each([
+    [
+      ['--expires', '2h'],
+      ['extend', '--expires', '3h'],
+    ],
+    [['--expires', '2h'], ['release']],
+  ])(
+    '%j is decided about (%j) on a machine that knows the run by its receipts alone, too',
+    async (terms, [verb, ...how]) => {
+      const { report } = await person().run('mask', 'cron', '--now', '-y', ...terms, ...fleetwide());
+      const elsewhere = person();
+      const known = await elsewhere.run('recover', report.run.id, '--from-hosts', '-y', ...fleetwide());
+      expect([known.code, known.report.totals], known.stderr).toEqual([0, { masked: 2 }]);
+      const decided = await elsewhere.run(verb!, report.run.id, ...how, ...ways());
+      expect([decided.code, decided.report.totals], decided.stderr).toEqual([0, { masked: 2 }]);
+      for (const name of NAMES) expect(switchesOn(name).length > 0).toBe(verb === 'extend');
+      await elsewhere.run('rollback', report.run.id, '-y', ...ways());
+    },
+  );
+
   it('is confirmed once; what was confirmed can be rolled back', async () => {
     const before = await dumps();
     const alice = person();

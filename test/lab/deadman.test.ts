@@ -137,6 +137,21 @@ describeLab('a change that must be confirmed', (lab) => {
     await everywhere(async (host, i) => expect(await changes(host, before[i]!)).toEqual([]));
   });
 
+  it('can be confirmed on another machine, which knows the run by its receipts', async () => {
+    await everywhere((host) => sh(host, enabled('shared')));
+    const run = await operator.do('mask shared --now --confirm-within 5m', hosts);
+    const elsewhere = new Operator(lab);
+    try {
+      const known = await elsewhere.do(`recover ${run.report.run.id} --from-hosts -y`, hosts);
+      expect(known.report.hosts.map(({ confirmBy }) => typeof confirmBy)).toEqual(hosts.map(() => 'string'));
+      expect(outcomes(await elsewhere.decide('confirm', run))).toEqual(all('masked'));
+      await everywhere(async (host) => expect(await switchesOn(host)).toEqual([]));
+      expect(outcomes(await elsewhere.undo(run))).toEqual(all('restored'));
+    } finally {
+      elsewhere.forget();
+    }
+  });
+
   it('is told truthfully when it is confirmed too late', async () => {
     await everywhere((host) => sh(host, enabled('late')));
     const before = await everywhere((host) => dumps(host, ['late.service']));
