@@ -37,7 +37,7 @@ function reason(name: string): string {
 
 function hint(name: string): string {
   if (name === '---') return 'This looks like YAML: name the file .yaml or .yml.';
-  if (name.includes('=')) return 'A variable follows the host on its line, or stands in a section [GROUP:vars].';
+  if (/^\w+=/.test(name)) return 'A variable follows the host on its line, or stands in a section [GROUP:vars].';
   if (name.includes('@')) return 'Write the host alone, and the account as ansible_user.';
   if (name.includes('['))
     return 'A range is [1:9], [01:20:2] or [a:f]; an IPv6 address has brackets only before :PORT.';
