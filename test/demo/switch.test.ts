@@ -53,6 +53,18 @@ describe.each(SHELLS)('under $name', (shell) => {
     expect(await ended()).toMatch(/^\d+ unconfirmed\n$/);
   });
 
+  it('a socket that listens all the while is not opened anew', async () => {
+    const file = `"$FLEETMASK_ROOT"${VENDOR}/fm-a.socket`;
+    const socket = `printf '[Socket]\\nListenStream=/run/fm-a.socket\\n' >${file}; systemctl daemon-reload`;
+    await run(host, `${socket}; systemctl stop ${UNIT}; systemctl start fm-a.socket && systemctl start ${UNIT}`);
+    const request = ['apply', ...WORDS, `link=${LINK}`, `stop=${UNIT}`, 'start=fm-a.socket', `start=${UNIT}`] as const;
+    await converse(host, [UNIT], { request: [...request, ...words], text });
+    const { code, output } = await fire();
+    expect(code).toBe(0);
+    expect(output).toContain('step start 0');
+    expect(output).not.toContain('stop-closed');
+  });
+
   it('one that was cut off goes on where it stopped', async () => {
     await converse(host, [UNIT], masked);
     const log = '"$FLEETMASK_ROOT"/var/lib/fleetmask/r1/log';

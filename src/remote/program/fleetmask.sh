@@ -50,7 +50,7 @@ rec_lines() {
 
 # ask COMMAND…: runs it; into $said what it says, into $status how it ends. While systemd executes itself anew it hangs up, and
 # then does not listen for a moment; and more reloads in a time than ReloadLimitBurst= allows it refuses. It is asked again, at
-# most ten times in a request. A switch tries again as a whole.
+# most ten times in a request or a try of a switch.
 ask() {
   while :; do
     said=$("$@" 2>&1)
@@ -139,6 +139,12 @@ parse() {
   done
 }
 
+# What a request begins with, and a try of a switch.
+begin_anew() {
+  out='' records=0 keep='' seen_by_look='' seen_records=0
+  patience=30 unheard=0
+}
+
 # serve SEQ VERB WORD… end
 serve() {
   last=
@@ -147,8 +153,7 @@ serve() {
   seq=$1
   verb=$2
   shift 2
-  out='' records=0 keep='' seen_by_look='' seen_records=0
-  patience=30 unheard=0
+  begin_anew
   case $verb in
     probe) parse "$@" && probe ;;
     apply) apply "$@" ;;

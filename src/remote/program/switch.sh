@@ -197,7 +197,8 @@ fire() {
   places
   for pause in 0 5 15 60 300; do
     sleep "$pause"
-    out='' records=0 keep='' seen_by_look='' seen_records=0 said='' failed=no
+    begin_anew
+    said='' failed=no
     if lock_for_switch; then put_back_by_itself; else failed=yes; fi
     exec 9>&-
     log_deeds
