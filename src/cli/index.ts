@@ -110,14 +110,15 @@ async function dispatch(io: Io, version: string): Promise<number> {
       (helpAsked ? each.describe : false) as string, // false hides it; the types know that only as a constant
       (argv) => build(argv, each, settings, helpAsked),
       async (flags) => {
-        refuseRepeats(flags, each);
-        tellUnsettled(io, each.name, flags.run);
-        exitCode = await each.run(io, flags as never);
+        const meant = unveiled(flags);
+        refuseRepeats(meant, each);
+        tellUnsettled(io, each.name, meant.run);
+        exitCode = await each.run(io, meant as never);
       },
     );
   }
   let shown = '';
-  await parser.parseAsync(joined(io.args), {}, (_error: unknown, _argv: unknown, output: string) => {
+  await parser.parseAsync(veiled(joined(io.args)), {}, (_error: unknown, _argv: unknown, output: string) => {
     shown = output;
   });
   if (shown !== '') io.stdout.write(`${shown}\n`);
@@ -132,12 +133,27 @@ function joined(args: readonly string[]): string[] {
   });
 }
 
+const VEIL = '\0';
+
+/** What follows `--` are no flags: yargs does not take it for arguments of a command. No argument has a NUL in it. */
+function veiled(args: readonly string[]): string[] {
+  const end = args.indexOf('--');
+  if (end < 0) return [...args];
+  return [...args.slice(0, end), ...args.slice(end + 1).map((arg) => arg.replace(/^-/, `${VEIL}-`))];
+}
+
+function unveiled<F extends Record<string, unknown>>(flags: F): F {
+  const bare = (value: unknown): unknown =>
+    Array.isArray(value) ? value.map(bare) : typeof value === 'string' ? value.replace(VEIL, '') : value;
+  return Object.fromEntries(Object.entries(flags).map(([name, value]) => [name, bare(value)])) as F;
+}
+
 const isInventory = (arg: string | undefined): boolean => arg === '--inventory' || /^-[a-zA-Z]*i$/.test(arg ?? '');
 
 /** yargs' own words, where they are for programmers, in an operator's. */
 function usageError(message: string, word: string | undefined): UsageError {
   const known = COMMANDS.find(({ name }) => name === word);
-  const [first = message, choice] = message.split('\n');
+  const [first = message, choice] = message.replaceAll(VEIL, '').split('\n');
   const text =
     first.startsWith('Not enough non-option') && known
       ? `an argument is missing: fleetmask ${known.usage}`

@@ -27,6 +27,8 @@ const NEVER: readonly (readonly [args: string, says: RegExp])[] = [
   [`mask v* -i ${HOSTS} -l all -y`, /not a unit name/],
   [`mask $(id) -i ${HOSTS} -l all -y`, /not a unit name/],
   [`mask a/b.service -i ${HOSTS} -l all -y`, /not a unit name/],
+  [`mask -i ${HOSTS} -l all -y -- -.mount`, /not a unit name: "-\.mount"/],
+  ['frobnicate -- --now', /Unknown arguments: frobnicate, --now/],
   [`mask ${'a'.repeat(300)} -i ${HOSTS} -l all -y`, /not a unit name/],
   [`mask cron -i ${BROKEN} -l all -y`, /broken\.yaml:\d+/],
   [`mask cron -i ${PROGRAM} -l all -y`, /hosts\.ini:\d+/],
@@ -71,6 +73,14 @@ describe('exit 2, with what is wrong and nothing on stdout:', () => {
       expect(stderr).toMatch(/^fleetmask: /);
     });
   }
+});
+
+it('what follows -- is an argument, whatever it begins with', async () => {
+  const answer = async (args: string) => (await alice.run(...args.split(' '))).stdout;
+  const plain = await answer(`inventory host web1 -i ${HOSTS} -o json`);
+  expect(plain).toMatch('127.0.0.1');
+  expect(await answer(`inventory -i ${HOSTS} -o json -- host web1`)).toBe(plain);
+  expect(await answer(`inventory host -i ${HOSTS} -o json -- web1`)).toBe(plain);
 });
 
 describe('a question', () => {
