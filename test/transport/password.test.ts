@@ -236,7 +236,7 @@ describe.concurrent('one password for many hosts', () => {
     const shown = new Promise<void>((resolve) => {
       show = resolve;
     });
-    const onAuth: OnAuth = ({ method, reject }) => (method === 'password' ? show() : reject(['password']));
+    const onAuth: OnAuth = (context) => (context.method === 'password' ? show() : context.reject(['password']));
     const result = connectTo(await passwordServer(SECRET, { onAuth }), noKeys, { ...shared, connectTimeoutMs: 5_000 });
     await shown;
     return { result };
