@@ -9,8 +9,11 @@ export interface SwitchOrder {
 /** A run's switch as the host tells of it now. */
 export interface SwitchState {
   readonly run: string;
-  /** `waiting`: armed. `none`: there is none, any more. `restoring`: it has begun to put the host back, and has not done it yet. */
-  readonly timer: 'waiting' | 'none' | 'restoring' | 'other';
+  /**
+   * `waiting`: armed. `firing`: its time has come, and it waits for its turn. `restoring`: it has begun to put the host back, and has
+   * not done it yet. `none`: there is none, any more.
+   */
+  readonly timer: 'waiting' | 'firing' | 'restoring' | 'none' | 'other';
   /** Seconds left for a confirmation; null: none is awaited. */
   readonly confirmLeft: number | 'unknown' | null;
   /** By the host's clock, in seconds since 1970; null: never. */

@@ -87,8 +87,8 @@ export function timesLeft(
 export function untilOf(session: Session, run: string, clock: Clock): string {
   const { confirmBy, expiresAt } = timesNow(session, run, clock);
   const by = confirmBy ?? expiresAt;
-  if (by === undefined) return '';
-  return unarmed(session, run) || `, which takes it back at ${by}${confirmBy ? ' unless it is confirmed' : ''}`;
+  const when = by === undefined ? '' : `, which takes it back at ${by}${confirmBy ? ' unless it is confirmed' : ''}`;
+  return unarmed(session, run) || when;
 }
 
 /** The same where a switch was to end it and will not; else nothing. */

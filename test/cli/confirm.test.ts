@@ -26,18 +26,16 @@ const dumps = () => Promise.all(NAMES.map((name) => dump(dirOf(name))));
 const switchesOn = (name: string) =>
   readdirSync(join(dirOf(name), 'etc/systemd/system')).filter((file) => file.startsWith('fleetmask-undo-'));
 
-/** What the timer of a run would do. */
-async function fire(name: string, run: string): Promise<void> {
-  const dir = dirOf(name);
-  const host = {
-    version: 0,
-    reset: async () => {},
-    shell: (script: string) =>
-      spawn('/bin/sh', ['-c', script], { cwd: '/', env: environmentOf(dir, process.env.PATH ?? '') }),
-  };
-  const fired = await command(host, `exec sh "$FLEETMASK_ROOT/var/lib/fleetmask/${run}/program" root`);
-  expect(fired.code, fired.output).toBe(0);
+async function onHost(name: string, script: string): Promise<void> {
+  const env = environmentOf(dirOf(name), process.env.PATH ?? '');
+  const shell = (text: string) => spawn('/bin/sh', ['-c', text], { cwd: '/', env });
+  const done = await command({ version: 0, reset: async () => {}, shell }, script);
+  expect(done.code, done.output).toBe(0);
 }
+
+/** What the timer of a run would do. */
+const fire = (name: string, run: string) =>
+  onHost(name, `exec sh "$FLEETMASK_ROOT/var/lib/fleetmask/${run}/program" root`);
 
 describe('--confirm-within', () => {
   it('says until when and how, in JSON and in the table', async () => {
@@ -50,6 +48,19 @@ describe('--confirm-within', () => {
     const { stdout } = await alice.run('runs', 'show', 'last');
     expect(stdout.replace(/\s+/g, ' ')).toMatch(`unless confirmed: fleetmask confirm ${id}`);
     expect(stdout).toMatch(/in 4 min \d+ s/);
+  });
+
+  it('comes to nothing where somebody deleted the timer, which whoever masks the same is told', async () => {
+    const { report } = await person().run('mask', 'cron', '--now', '-y', '--confirm-within', '5m', ...fleetwide());
+    const timer = `fleetmask-undo-${report.run.id}.timer`;
+    await onHost(
+      'el-app1',
+      `systemctl stop ${timer}; rm "$FLEETMASK_ROOT"/etc/systemd/system/${timer}; systemctl daemon-reload`,
+    );
+    const again = await person().run('mask', 'cron', '-y', ...fleetwide());
+    const notes = (name: string) => again.on(name).units[0]!.notes.join();
+    expect(notes('deb-web1')).not.toMatch(/no timer/);
+    expect(notes('el-app1')).toMatch(/, which was to take it back and has no timer that does/);
   });
 
   it('is not confirmed on hosts that were being put back when fleetmask was killed', async () => {

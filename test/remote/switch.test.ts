@@ -34,7 +34,7 @@ it.each([
   ['r1 waiting ? 1796104800', { run: 'r1', timer: 'waiting', confirmLeft: 'unknown', expires: 1796104800 }],
   ['r1 waiting -3 -', { run: 'r1', timer: 'waiting', confirmLeft: 0, expires: null }],
   ['r1 dead - -', { run: 'r1', timer: 'none', confirmLeft: null, expires: null }],
-  ['r1 running - 5', { run: 'r1', timer: 'other', confirmLeft: null, expires: 5 }],
+  ['r1 running - 5', { run: 'r1', timer: 'firing', confirmLeft: null, expires: 5 }],
 ])('a host that tells %j is understood', (text, state) => {
   expect(switchOf(text)).toEqual([state]);
 });
