@@ -109,7 +109,7 @@ export async function settle(host: JournalHost, job: Job, crew: Crew): Promise<H
       const plan = toldBy(session, assembled, crew.clock);
       if (stale) return { outcome: 'refused', units: unread(plan.units), fault: stale };
       if (plan.kind !== 'change') return unchanging(plan);
-      const over = takenBack(job.upholds ?? [], session);
+      const over = takenBack(job, session);
       if (over) return { outcome: 'refused', units: unread(plan.units), fault: over };
       const stopped = job.stopped?.() ?? null;
       if (stopped) return { outcome: 'not-started', units: unread(plan.units), fault: stopped };
@@ -130,11 +130,12 @@ export async function settle(host: JournalHost, job: Job, crew: Crew): Promise<H
   return report;
 }
 
-/** A receipt stays until its run is undone, whoever else takes its mask away. */
-function takenBack(runs: readonly string[], { facts }: Session): Fault | null {
+/** A receipt stays until its run is undone, whoever else takes its mask away; one of a runtime mask, until the next boot. */
+function takenBack({ upholds: runs = [], ask }: Job, { facts }: Session): Fault | null {
   if (facts.privilege.kind === 'none') return null;
   const over = runs.find((run) => !facts.receipts.some((receipt) => receipt.run === run));
-  return over === undefined ? null : fault('expired', `run ${over} was taken back here, by a rollback or in due time`);
+  const how = ask.runtime ? 'by a rollback, in due time or by a reboot' : 'by a rollback or in due time';
+  return over === undefined ? null : fault('expired', `run ${over} was taken back here, ${how}`);
 }
 
 /** One machine under two names has one receipt of the run: what is taken back under one name would be gone under the other. */

@@ -82,7 +82,7 @@ async function watchHost(
       // who took it back on purpose is not fought
       if (over) tries = MOST_REASSERTIONS;
       if (tries === MOST_REASSERTIONS) {
-        const why = over ? fault.message : `masked again ${tries} times`;
+        const why = over ? fault.message : `tried ${tries} times to mask it again`;
         tell(null, 'given-up', `${why}; it is only watched from now on`);
       }
     }

@@ -101,6 +101,19 @@ describe('watch', () => {
     expect(status.code, status.stdout).toBe(0);
   });
 
+  it('does not put back a runtime mask that is gone with its receipt, as after a reboot, and says so', async () => {
+    await alice.run('mask', 'cron', '--runtime', '-l', 'el-app1', '-y', ...at());
+    for (const left of ['run/systemd/system/crond.service', 'run/fleetmask']) {
+      rmSync(join(dir('el-app1'), left), { recursive: true });
+    }
+    const args = ['--run', 'last', '--reassert', '-y', '--count', '1', '-o', 'ndjson'];
+    const seen = await alice.run('watch', ...args, ...known());
+    expect(events(seen.stdout).at(-1)).toMatchObject({
+      what: 'given-up',
+      message: expect.stringMatching(/^run \S+ was taken back here, by a rollback, in due time or by a reboot;/),
+    });
+  });
+
   it('of nothing, of two things, or to mask again without a limit or consent, is a mistake that touches nothing', async () => {
     const before = await dump(dir('el-app1'));
     const wrong = (...args: string[]) =>

@@ -155,6 +155,7 @@ describe('a watch that puts masks back', () => {
     });
     expect(at).toEqual([1, 3, 7, 15, 31]);
     expect(kinds(result.told)).toEqual(['unmasked', ...Array(5).fill('reasserted'), 'given-up']);
+    expect(result.told.at(-1)?.[2]).toBe('tried 5 times to mask it again; it is only watched from now on');
     expect(result.watched.asAsked).toBe(false);
   });
 
