@@ -52,6 +52,32 @@ describe.each(SHELLS)('under $name', (shell) => {
   const receipts = join('var/lib/fleetmask');
   const onHost = (path: string) => join(host.dir, path);
 
+  // busybox takes its own mv and stat
+  it.skipIf(shell.name === 'busybox')(
+    'a mask that cannot be noted before it is taken away stays, and what cannot be written is named',
+    async () => {
+      await symlink('/dev/null', onHost(LINK));
+      before = await dump(host.dir);
+      const shim = onHost('shim/stat');
+      await writeFile(shim, `#!/bin/sh\ncase "$*" in *taking*) exit 1 ;; esac; exec /usr/bin/stat "$@"\n`, {
+        mode: 0o755,
+      });
+      const request = [
+        'apply',
+        'run=r1',
+        'where=etc',
+        'stop-timeout=1',
+        'meta=-',
+        `remove=${LINK}`,
+        `read=${UNIT}`,
+      ] as const;
+      const [, told] = await converse(host, [UNIT], request);
+      await rm(shim);
+      expect(told?.rest).toEqual([expect.stringMatching(/^refused write cannot write \S+\/r1\/log$/)]);
+      expect(await dump(host.dir)).toEqual(before);
+    },
+  );
+
   it('a verb that it does not know changes nothing', async () => {
     const [, told] = await converse(host, [UNIT], ['explode', `link=${LINK}`]);
     expect(told?.rest).toEqual(['refused malformed']);

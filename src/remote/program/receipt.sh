@@ -114,14 +114,17 @@ refuse() {
 
 # What the receipt does not say is not done.
 note() {
-  printf '%s\n' "$*" >>"$receipt/log" && return 0
+  printf '%s\n' "$*" >>"$receipt/log" || unwritten
+}
+
+unwritten() {
   said="cannot write $receipt/log"
   return 1
 }
 
 # take PATH: a link is about to go. It may be an earlier run's own, and that run's again when it is back: $receipt says which.
 take() {
-  stat -c "taking %n $link_identity" "$root$1" >>"$receipt/log"
+  stat -c "taking %n $link_identity" "$root$1" >>"$receipt/log" || unwritten
 }
 
 # Link $path is back, a new one: whose receipt has the one that was taken learns of it, or could not be undone any more.

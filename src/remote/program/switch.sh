@@ -58,7 +58,11 @@ pin() {
     case $booted in '' | *[!0-9]*) return 0 ;; esac
   fi
   printf '%s\n' "$(((entered - booted) / 1000000 + within))" >"$receipt/elapses" || return 0
-  write_timer && on_disk "$unit_file.timer"
+  if ! write_timer 2>/dev/null; then
+    said="cannot write $switch_dir/$switch.timer"
+    return 1
+  fi
+  on_disk "$unit_file.timer"
 }
 
 # Counts from its start, anew after a reboot. Neither it nor its service needs any target, so that a masked one, or a boot
@@ -97,7 +101,9 @@ ExecStart=/bin/sh $receipt/program root"
 }
 
 put_file() {
-  (umask 022 && printf '%s\n' "$2" >"$1.new") && mv -f "$1.new" "$1"
+  (umask 022 && printf '%s\n' "$2" >"$1.new") && mv -f "$1.new" "$1" && return 0
+  rm -f "$1.new"
+  return 1
 }
 
 # The directory of wants goes with the last switch, if a switch made it.
