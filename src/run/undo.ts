@@ -52,6 +52,7 @@ export async function undoHost(
   let current = session;
   let pause = 500;
   let problem = fault('lost', 'the host could not be reached again');
+  let unanswered = false;
   for (let seq = firstSeq; ; ) {
     const deadline = crew.clock.deadline(until - crew.clock.now());
     let connection: Connection | null = null;
@@ -69,12 +70,15 @@ export async function undoHost(
       const context = contextOf(job, until - crew.clock.now());
       const { reply, seq: sent } = await sendUndo(host, job, crew, { seq, ...undo }, current, context, deadline);
       if (connection) connection.close();
-      if (reply.kind === 'fault') problem = reply.fault;
-      else {
+      if (reply.kind === 'fault') {
+        problem = reply.fault;
+        unanswered = true;
+      } else {
         const lacking = judgeUndo(undo.change, undo.prior, reply.value);
         if (lacking?.kind !== 'locked') return { fault: lacking, evidence: reply.value };
-        // another run that is at work there comes to its end
-        problem = lacking;
+        // another run that is at work there comes to its end; an undo of ours may have been done before it came
+        const unknown = `whether it was put back is not known: ${lacking.message}`;
+        problem = unanswered ? fault('lost', unknown, lacking.hint) : lacking;
       }
       if (connection || reply.kind === 'fault') current = null;
       seq = sent + 1;

@@ -1,5 +1,5 @@
 /** One host through faults of the network: it ends masked, as it was, or stranded, and says which. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -229,6 +229,15 @@ describe('a host', () => {
   });
 });
 
+/** Another run is at work on the host, until its input ends. */
+async function holdLock() {
+  const lock = join(root(), 'run/fleetmask/lock');
+  const script = 'exec 9>>"$0"; flock 9; echo "$$ r-7 actor=alice" >"$0"; echo held; read -r _';
+  const holder = spawn('sh', ['-c', script, lock], { stdio: ['pipe', 'pipe', 'inherit'] });
+  await once(holder.stdout, 'data');
+  return holder;
+}
+
 describe('an undo', () => {
   it('that a later one of the run has overtaken is asked for once more, with a number that counts', async () => {
     const result = await through({});
@@ -246,10 +255,7 @@ describe('an undo', () => {
 
   it('waits a while for another run that is at work on the host, and leaves the host as it is where that does not end', async () => {
     const result = await through({});
-    const lock = join(root(), 'run/fleetmask/lock');
-    const script = 'exec 9>>"$0"; flock 9; echo "$$ r-7 actor=alice" >"$0"; echo held; read -r _';
-    const holder = spawn('sh', ['-c', script, lock], { stdio: ['pipe', 'pipe', 'inherit'] });
-    await once(holder.stdout, 'data');
+    const holder = await holdLock();
     await result.journal.commit({ type: 'rollback', at: '', actor: 'a@b', hosts: ['deb-db1'] });
     const refused = await restore(result);
     expect(refused).toMatchObject({ outcome: 'refused', fault: { kind: 'locked' } });
@@ -266,6 +272,27 @@ describe('an undo', () => {
     const patient = { ...result, crew: { ...result.crew, clock: { ...clock, sleep } } };
     expect((await restore(patient)).outcome).toBe('restored');
     expect(masked()).toBe(false);
+  });
+
+  it('that may have been done before another run came to work is not called refused', async () => {
+    const result = await through({});
+    const undoable = undoableOn('deb-db1', stateOfRun(readJournal(state, result.id)))!;
+    const { clock } = result.crew;
+    let holder: ChildProcess | undefined;
+    const sleep = async (ms: number) => {
+      await expect.poll(masked).toBe(false);
+      holder ??= await holdLock();
+      await clock.sleep(ms);
+    };
+    const transport = faulty(inner, { request: (number) => (number === 2 ? 'cut-after' : 'pass') });
+    const crew = { ...result.crew, transport, clock: { ...clock, sleep } };
+    const lost = await rollBackHost(target, undoable, { run: result.id, meta: {}, journal: result.journal }, crew);
+    holder?.kill();
+    expect(lost).toMatchObject({
+      outcome: 'stranded',
+      fault: { kind: 'lost', message: expect.stringContaining('run r-7') },
+    });
+    expect((await restore(result)).outcome).toBe('restored');
   });
 
   it('is not sent to another machine that answers at the address after a reconnect', async () => {
