@@ -77,7 +77,7 @@ function outputOf(stream: NodeJS.WriteStream): Io['stdout'] {
 }
 
 /** Asks on stderr, so that stdout stays the results alone, and reads one line from the terminal. */
-async function prompt(question: string, answer: 'shown' | 'hidden'): Promise<string | undefined> {
+async function prompt(question: string, answer: 'shown' | 'hidden'): Promise<string | null | undefined> {
   const { stdin, stderr } = process;
   if (!stdin.isTTY) return undefined;
   const { createInterface } = await import('node:readline');
@@ -89,16 +89,16 @@ async function prompt(question: string, answer: 'shown' | 'hidden'): Promise<str
     },
   });
   stderr.write(question);
-  const line = await new Promise<string | undefined>((resolve) => {
+  const line = await new Promise<string | null>((resolve) => {
     const reader = createInterface({ input: stdin, output: screen, terminal: true });
     reader.once('line', (text) => {
       resolve(text);
       reader.close();
     });
     reader.once('SIGINT', () => reader.close());
-    reader.once('close', () => resolve(undefined));
+    reader.once('close', () => resolve(null));
   });
   // what was hidden, or broken off, left the cursor where it was
-  if (answer === 'hidden' || line === undefined) stderr.write('\n');
+  if (answer === 'hidden' || line === null) stderr.write('\n');
   return line;
 }

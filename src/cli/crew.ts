@@ -39,7 +39,7 @@ export async function crewOf(
   const agentSocket = io.env.SSH_AUTH_SOCK || undefined;
   const keys = keyRing({
     ...(agentSocket !== undefined && { agentSocket }),
-    askPassphrase: (file) => io.prompt(`Passphrase for ${file}: `, 'hidden'),
+    askPassphrase: async (file) => (await io.prompt(`Passphrase for ${file}: `, 'hidden')) ?? undefined,
   });
   const { login, ...passwords } = await passwordsOf(io, flags, hosts);
   const means = {

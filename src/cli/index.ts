@@ -21,7 +21,7 @@ import { unmask } from './commands/unmask.ts';
 import { watch } from './commands/watch.ts';
 import { answer } from './completion.ts';
 import { EXIT } from './exit.ts';
-import type { Io } from './io.ts';
+import { BrokenOff, type Io } from './io.ts';
 import { KNOWN } from './options.ts';
 import { colored } from './screen.ts';
 import { settingsOf } from './settings.ts';
@@ -54,7 +54,7 @@ export async function fleetmask(io: Io, version: string): Promise<number> {
   } catch (error) {
     if (error instanceof UsageError) {
       printError(err, error);
-      return EXIT.usage;
+      return error instanceof BrokenOff ? EXIT.interrupted : EXIT.usage;
     }
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     printError(err, {

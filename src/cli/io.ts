@@ -1,3 +1,4 @@
+import { UsageError } from '../model/index.ts';
 import type { Controller, Life } from '../run/claim.ts';
 
 /** The world as commands see it: main.ts makes the real one, tests make their own. */
@@ -19,8 +20,11 @@ export interface Io {
   readonly stderr: Output;
   /** All of stdin, for `-i -`. */
   readStdin(): Promise<string>;
-  /** Asks the person at the terminal; undefined where there is none. `hidden`: what is typed is not shown. */
-  prompt(question: string, answer: 'shown' | 'hidden'): Promise<string | undefined>;
+  /**
+   * Asks the person at the terminal; undefined where there is none, null where the person breaks it off (Ctrl-C, Ctrl-D).
+   * `hidden`: what is typed is not shown.
+   */
+  prompt(question: string, answer: 'shown' | 'hidden'): Promise<string | null | undefined>;
   /** Milliseconds, monotonic; and the wall clock. */
   now(): number;
   date(): Date;
@@ -34,4 +38,11 @@ export interface Output {
   write(text: string): void;
   readonly isTTY: boolean;
   readonly columns: number | undefined;
+}
+
+/** A question that must be answered before anything is done was broken off. */
+export class BrokenOff extends UsageError {
+  constructor() {
+    super('interrupted at the prompt: nothing was touched');
+  }
 }

@@ -10,7 +10,7 @@ import type { JournalHost } from '../run/journal.ts';
 import type { Crew } from '../run/visit.ts';
 import { type CrewFlags, crewOf } from './crew.ts';
 import { EXIT, exitCodeOf } from './exit.ts';
-import type { Io } from './io.ts';
+import { BrokenOff, type Io } from './io.ts';
 import { type OutputFlags, screens } from './screen.ts';
 
 export interface Visit {
@@ -163,6 +163,7 @@ export async function consent(
 export async function agreeTo(io: Io, question: string, yes: boolean | undefined): Promise<void> {
   if (yes === true) return;
   const answer = await io.prompt(question, 'shown');
+  if (answer === null) throw new BrokenOff();
   if (answer === undefined) {
     throw new UsageError(
       'a change needs your consent, and there is no terminal to ask at',
@@ -172,7 +173,7 @@ export async function agreeTo(io: Io, question: string, yes: boolean | undefined
   if (!agreed(answer)) throw new UsageError('not agreed: nothing was touched');
 }
 
-export function agreed(answer: string | undefined): boolean {
+export function agreed(answer: string | null | undefined): boolean {
   return /^y(?:es)?$/i.test(answer?.trim() ?? '');
 }
 

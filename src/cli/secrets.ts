@@ -2,7 +2,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { Secret, UsageError } from '../model/index.ts';
-import type { Io } from './io.ts';
+import { BrokenOff, type Io } from './io.ts';
 import { absolute } from './paths.ts';
 
 /** One secret, with the flags that give it; at most one of them may be used. */
@@ -32,6 +32,7 @@ export async function readSecret(io: Io, request: SecretRequest): Promise<Secret
   if (fd.given !== undefined) return checked(request, fd.flag, lineOfDescriptor(fd.flag, fd.given));
   if (ask.given !== true) return undefined;
   const typed = await io.prompt(`${what.charAt(0).toUpperCase()}${what.slice(1)}: `, 'hidden');
+  if (typed === null) throw new BrokenOff();
   if (typed === undefined) {
     throw new UsageError(
       `${ask.flag} asks for ${what}, and nobody answered at a terminal`,

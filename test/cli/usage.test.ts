@@ -99,6 +99,19 @@ describe('a question', () => {
   });
 });
 
+describe('Ctrl-C at a question', () => {
+  it.each(['', '-k', '-y -K'])('is an interruption, not a terminal that is missing: %s', async (flags) => {
+    const bob = operator({ prompt: async () => null });
+    const words = `mask cron -i ${HOSTS} -l all ${flags}`.trim().split(' ');
+    const { code, stderr } = await bob.run(...words);
+    bob.dispose();
+    expect({ code, stderr }).toEqual({
+      code: 130,
+      stderr: 'fleetmask: interrupted at the prompt: nothing was touched\n',
+    });
+  });
+});
+
 describe('an inventory from stdin', () => {
   it.each(['-i -', '--inventory -', '-i=-'])('is named by %s', async (flag) => {
     const bob = operator({ readStdin: async () => '[db]\ndb1\ndb2\n' });
