@@ -29,7 +29,7 @@ export interface Visit {
   readonly undo?: ((crew: Crew) => Omit<FleetUndo, 'offer'>) | undefined;
   /** Hosts that may have been changed and are not settled yet: named when the operator ends the run at once. */
   inDoubt?(): readonly string[];
-  /** Returns what of it could not be done: the results are shown all the same. */
+  /** Returns why the journal could not be ended, if so: the results are shown all the same. */
   finish?(reports: readonly HostReport[], exitCode: number): Promise<Fault | null>;
 }
 
@@ -84,7 +84,10 @@ export async function visitFleet(io: Io, visit: Visit): Promise<number> {
     });
     const exitCode = exitCodeOf(run.command, reports, stopping.signal.aborted, visit.expected);
     const unfinished = await visit.finish?.(reports, exitCode);
-    if (unfinished) shown.publish({ type: 'warning', text: `${unfinished.message}. ${unfinished.hint}` });
+    if (unfinished) {
+      const text = `${unfinished.message}. Not all results are on record: make room, then fleetmask recover ${run.id}`;
+      shown.publish({ type: 'warning', text });
+    }
     const finishedAt = io.date().toISOString();
     shown.publish({
       type: 'run-finished',

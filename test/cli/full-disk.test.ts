@@ -60,6 +60,7 @@ describe('a journal that cannot grow', () => {
         if (outcome === 'refused') expect(fault?.kind).toBe('journal');
       }
       expect(code).toBe(report.exitCode);
+      if (stderr.includes('journal')) expect(stderr).toContain(`fleetmask recover ${report.run.id}`);
       // with room again, all that was changed can be put back
       await run(stateDir, 'unlimited', 'recover', 'last', '-y', '-o', 'json');
       await run(stateDir, 'unlimited', 'rollback', 'last', '-y', '-o', 'json');
