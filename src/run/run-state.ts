@@ -57,6 +57,7 @@ export function stateOfRun(records: readonly JournalRecord[]): RunState {
   const toPutBack = new Set<string>();
   const forward: HostReport[] = [];
   let afterwards = false;
+  let rollingBack = false;
   let finished: RunState['finished'] = null;
   let ended = false;
   for (const record of records) {
@@ -76,6 +77,7 @@ export function stateOfRun(records: readonly JournalRecord[]): RunState {
       case 'rollback':
         for (const host of record.hosts) toPutBack.add(host);
         afterwards = true;
+        rollingBack = true;
         ended = false;
         break;
       case 'keeping':
@@ -84,15 +86,18 @@ export function stateOfRun(records: readonly JournalRecord[]): RunState {
       case 'keep':
       case 'forget':
         afterwards = true;
+        rollingBack = false;
         break;
       case 'recovery':
         afterwards = true;
+        rollingBack = false;
         ended = false;
         break;
       case 'settled': {
         const { report } = record;
-        // a host that could not be put back is still to be
-        if (report.outcome !== 'stranded') toPutBack.delete(report.host);
+        // a host that could not be put back is still to be; one that nobody got at, unless that was the rollback's own end
+        const isLeft = isUntouched(report.outcome) && !rollingBack;
+        if (report.outcome !== 'stranded' && !isLeft) toPutBack.delete(report.host);
         if (!afterwards) forward.push(report);
         // a host that nobody got at later is as the run left it, and can be put back yet
         const before = hosts.get(report.host);

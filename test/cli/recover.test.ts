@@ -161,6 +161,13 @@ describe('a run that was killed before its hosts were settled', () => {
     const all = records().map((record) => (record.type === 'rollback' ? { ...record, hosts: NAMES } : record));
     writeFileSync(journal(), all.map((record) => `${JSON.stringify(record)}\n`).join(''));
     expect(hostsInDoubt(stateOfRun(records()))).toEqual(expect.arrayContaining(NAMES));
+    // nothing is decided anew for a host in whose place another machine answers
+    const id = join(fleet.hosts.find(({ name }) => name === 'el-app1')!.dir, 'etc/machine-id');
+    const own = readFileSync(id, 'utf8');
+    writeFileSync(id, 'f'.repeat(32));
+    const other = await recover('-y', '-l', 'el-app1');
+    writeFileSync(id, own);
+    expect(other.on('el-app1')).toMatchObject({ outcome: 'refused', fault: { kind: 'stale-plan' } });
     const run = await recover('-y');
     expect([run.code, run.report.totals]).toEqual([5, { 'rolled-back': 3 }]);
     expect(await dumps()).toEqual(before);
