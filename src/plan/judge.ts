@@ -188,11 +188,11 @@ export function judgeUndo(change: Change, prior: Prior, evidence: Evidence): Fau
   }
   const masks = new Set(evidence.paths.filter((path) => path.kind === 'null').map((path) => path.path));
   const stays = change.links.find((path) => masks.has(path));
-  if (stays)
-    return fault(
-      'not-restored',
-      `${stays} is still there${evidence.receipt ? '' : ', and the host has no receipt of it'}`,
-    );
+  if (stays) {
+    return evidence.receipt
+      ? fault('not-restored', `${stays} is still there`, KEPT)
+      : fault('not-restored', `${stays} is still there, and the host has no receipt of it`);
+  }
   // without a receipt the run's link went before, and this is somebody's own affair
   const taken = evidence.receipt && evidence.paths.find(({ path }) => change.links.includes(path));
   if (taken) return fault('not-restored', `${taken.path} was put there by somebody else and was left alone`, MEANT);
@@ -217,6 +217,8 @@ export function judgeUndo(change: Change, prior: Prior, evidence: Evidence): Fau
     : null;
 }
 
+const KEPT =
+  'Look for what keeps it there (read-only file system, immutable flag); then `fleetmask recover` puts the host back.';
 const MEANT = 'If it is meant to stay, nothing is left to do: `fleetmask recover` settles this host.';
 
 function differenceTo(state: PriorState, now: UnitFacts | undefined, prior: Prior): string | null {

@@ -74,6 +74,16 @@ describe('a host is not put back', () => {
     );
     expect(judgeUndo(CHANGE, prior('active'), { ...lying, receipt: false })).toBeNull();
   });
+
+  it('when the mask could not be taken away, which recover does once it can be', () => {
+    const [path = ''] = CHANGE.links;
+    const kept: Evidence = { ...evidence('inactive'), paths: [{ kind: 'null', path } as Evidence['paths'][number]] };
+    expect(judgeUndo(CHANGE, prior('active'), kept)).toMatchObject({
+      message: `${path} is still there`,
+      hint: expect.stringMatching(/read-only.*fleetmask recover/),
+    });
+    expect(judgeUndo(CHANGE, prior('active'), { ...kept, receipt: false })?.hint).toMatch(/by hand/);
+  });
 });
 
 it.each([
