@@ -24,7 +24,8 @@ describeLab('a controller killed', (lab) => {
     const hosts = await lab.hosts(3, ['debian11', 'debian12', 'arch-like']);
     const ended = await Promise.all(hosts.map(dieAtEachEvent));
     for (const { deaths, outcomes } of ended) {
-      expect(deaths).toBeGreaterThanOrEqual(30);
+      // packets that arrive together are one event
+      expect(deaths).toBeGreaterThanOrEqual(20);
       // before the change, in it, and after it
       expect([...outcomes].sort()).toEqual(['masked', 'no run', 'not-started', 'rolled-back']);
     }
