@@ -44,20 +44,20 @@ begin() {
 }
 
 # Whoever holds the lock is alive, since no child of the program keeps it. Who has taken it just now has not written its name
-# yet. The run's switch ends by itself, and says how; the undo of a run need not wait for the request that it undoes.
+# yet. `timeout`, for the flock of busybox has no -w. The run's switch ends by itself, and says how; the undo of a run need not wait for the request that it undoes.
 get_lock() {
   read_holder
   if ! is_at_work; then
-    flock -w 1 9 && return 0
+    timeout 1 flock 9 && return 0
     read_holder
   fi
   [ "$holder_run" = "$run" ] || return 1
   case $verb:$holder_meta in
-    *:actor=switch) flock -w 120 9 ;;
+    *:actor=switch) timeout 120 flock 9 ;;
     undo:*)
       # it may be over since we were kept out, and its number somebody else's
       if is_at_work; then end_work "$holder" || :; fi
-      flock -w 10 9
+      timeout 10 flock 9
       ;;
     *) return 1 ;;
   esac

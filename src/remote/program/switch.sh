@@ -228,7 +228,7 @@ log_deeds() {
 lock_for_switch() {
   mkdir -p "$state" && { true >>"$state/lock"; } 2>/dev/null || return 1
   exec 9>>"$state/lock"
-  until flock -w 120 9; do
+  until timeout 120 flock 9; do
     read_holder
     if [ "$holder_run" = "$run" ] && is_at_work; then kill -s KILL "$holder"; fi
   done
