@@ -27,7 +27,8 @@ const HINTS = {
   'newer-run': 'Put the newer run back first: fleetmask rollback of that one, and then of this one.',
   'not-armed': 'The host must be able to put itself back before it is changed; the message says what it lacks.',
   // what went wrong during a change
-  journal: 'Make room for the journal, or set FLEETMASK_STATE_DIR; nothing is changed that cannot be recorded first.',
+  journal:
+    'See that the journal can be written (room, permissions), or set FLEETMASK_STATE_DIR; nothing is changed that cannot be recorded first.',
   'write-failed': 'Check that what the message names is writable (read-only file system, immutable flag, full disk).',
   'stop-refused': 'The unit refuses manual stops; mask it without --now, or change RefuseManualStop= first.',
   'still-running': 'Look at `systemctl status` of the unit there; raise --host-timeout if it merely stops slowly.',

@@ -35,9 +35,16 @@ export async function rollBackHost(
   job: UndoJob,
   crew: Crew,
 ): Promise<HostReport> {
-  const report = await undoOn(host, undoable, job, crew);
+  const report = stillChanged(await undoOn(host, undoable, job, crew));
   await record(job.journal, { type: 'settled', at: crew.clock.date(), report });
   return report;
+}
+
+/** Nothing is done to a host that is out of reach, but what the run did is. */
+function stillChanged(report: HostReport): HostReport {
+  const { outcome, fault: problem } = report;
+  if (outcome !== 'unreachable' || (problem?.kind !== 'unreachable' && problem?.kind !== 'timed-out')) return report;
+  return { ...report, fault: fault(problem.kind, problem.message, RUN_ROLLBACK) };
 }
 
 async function undoOn(

@@ -97,6 +97,7 @@ describe('a run that was killed before its hosts were settled', () => {
 
     const lines = records().length;
     const again = await recover();
+    expect(again.stderr).toMatch(/^note: no host of run \S+ is in doubt: this is how they were left\n$/);
     expect([again.code, again.report.totals], 'without a word of consent: there is nothing to do').toEqual([
       0,
       { masked: 3 },

@@ -41,6 +41,7 @@ describe.skipIf(noSshd !== undefined)('rollback with -F', () => {
     const elsewhere = files.write('elsewhere', `Host 127.0.0.1\n  Port ${await freePort()}\n`);
     const lost = await alice.run('rollback', 'last', '-y', '-F', elsewhere, ...way);
     expect(lost.report.totals).toEqual({ unreachable: 1 });
+    expect(lost.report.hosts[0]?.fault?.hint).toMatch('It is as the run left it');
     const nobody = files.write('nobody', 'Host 127.0.0.1\n  IdentityFile /no/such/key\n  IdentitiesOnly yes\n');
     const refused = await alice.run('rollback', 'last', '-y', '-F', nobody, ...way);
     expect(refused.report.hosts[0]).toMatchObject({ outcome: 'unreachable', fault: { kind: 'auth' } });

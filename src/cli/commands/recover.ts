@@ -47,6 +47,7 @@ async function recoverJournalled(io: Io, named: string, flags: Flags): Promise<n
   const hosts = await journalHosts(io, state.start.hosts, flags);
   const settled = state.ended && hosts.every(({ host }) => doubtOn(host, state, 'settle') === null);
   if (flags.undo) tellWhatStays(io, hosts, state);
+  if (settled) io.stderr.write(`note: no host of run ${run.id} is in doubt: this is how they were left\n`);
   if (state.wayBack !== null && !settled) {
     io.stderr.write(`note: every host of run ${run.id} goes back (--rollback fleet): ${printable(state.wayBack)}\n`);
   }
