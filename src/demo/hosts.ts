@@ -83,8 +83,12 @@ function ordinary(name: string, family: Family, { service = '' } = {}): HostSpec
       systemd: family.systemd,
       release: family.release,
       files: {
-        [vendor(family.cron)]: unit('Regular background program processing', `KillMode=process\n${service}`),
-        [vendor(family.sshd)]: unit('OpenBSD Secure Shell server', 'KillMode=process\n'),
+        [vendor(family.cron)]: unit(
+          family.cron.replace('.service', ''),
+          'Regular background program processing',
+          `KillMode=process\n${service}`,
+        ),
+        [vendor(family.sshd)]: unit('sshd', 'OpenBSD Secure Shell server', 'KillMode=process\n'),
       },
       links: { ...enabled(family.cron), ...enabled(family.sshd) },
       running: [family.cron, family.sshd],
@@ -94,7 +98,9 @@ function ordinary(name: string, family: Family, { service = '' } = {}): HostSpec
 }
 
 function withDependent(spec: HostSpec, dependent: string, needed: string): HostSpec {
-  const files = { [vendor(dependent)]: unit('Queue of reports', '', `Requires=${needed}\nAfter=${needed}\n`) };
+  const files = {
+    [vendor(dependent)]: unit('report-queue', 'Queue of reports', '', `Requires=${needed}\nAfter=${needed}\n`),
+  };
   return change(spec, (image) => ({
     files: { ...image.files, ...files },
     links: { ...image.links, ...enabled(dependent) },
@@ -123,12 +129,13 @@ function change(spec: HostSpec, to: (image: HostImage) => Partial<HostImage>): H
   return { ...spec, image: { ...spec.image, ...to(spec.image) } };
 }
 
-function unit(description: string, service: string, dependencies = ''): string {
+/** Each runs a program of its own: what runs that of a masked unit is told as a way round the mask. */
+function unit(program: string, description: string, service: string, dependencies = ''): string {
   return `[Unit]
 Description=${description}
 ${dependencies}
 [Service]
-ExecStart=/usr/sbin/daemon
+ExecStart=/usr/sbin/${program}
 ${service}
 [Install]
 WantedBy=multi-user.target
