@@ -30,6 +30,9 @@ export interface Stopper {
   hold(): () => void;
 }
 
+export const RETRIES = 2;
+/** A bastion that drops a login fails many hosts, and drops are what many hosts behind it must expect. */
+export const RETRIES_AT_BASTIONS = 6;
 const MAX_RETRY_DELAY_MS = 3_000;
 /** Retries wait this long, doubled each time, give or take half of it: hosts dropped together come back apart. */
 const RETRY_DELAY_MS = 400;

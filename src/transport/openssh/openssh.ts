@@ -1,8 +1,9 @@
 import pLimit from 'p-limit';
 import { type Fault, fault, printable, type Target } from '../../model/index.ts';
-import { type Attempt, attempts, givenUp, type Stop, type Stopper } from '../attempts.ts';
+import { type Attempt, attempts, givenUp, RETRIES, RETRIES_AT_BASTIONS, type Stop, type Stopper } from '../attempts.ts';
 import { type CommandLink, startCommand } from '../exec.ts';
-import { type HostKeyDefaults, hostKeyPolicy } from '../host-keys/policy.ts';
+import { hostKeyPolicy } from '../host-keys/policy.ts';
+import type { ConnectOptions } from '../options.ts';
 import { runProgram } from '../program.ts';
 import type { Connected, Failed, Transport } from '../transport.ts';
 import { peerOf } from '../wire.ts';
@@ -13,23 +14,13 @@ import { identityRemarks } from './identities.ts';
 import { type Master, startMaster } from './master.ts';
 import { findSsh, type SshProgram } from './program.ts';
 
-export interface OpenSshOptions extends HostKeyDefaults {
-  /** From the first TCP packet to being logged in, retries included; also what a command may take to be started. */
-  readonly connectTimeoutMs: number;
+export interface OpenSshOptions extends ConnectOptions {
   /** Path of the agent's socket; absent: no agent. */
   readonly agentSocket?: string;
-  /** Cap per stream and command, in bytes. Default 1 MiB. */
-  readonly maxOutputBytes?: number;
-  /** Silence after which a keepalive is sent; three unanswered ones end the connection. Default 15 s. */
-  readonly keepaliveMs?: number;
   /** Default `ssh`, wherever PATH has it. */
   readonly program?: string;
-  /** What the operator should know although nothing failed, as a line that is safe to print. */
-  readonly onWarning?: (text: string) => void;
 }
 
-const RETRIES = 2;
-const RETRIES_AT_BASTIONS = 6;
 /** Each logs in to its bastion on its own, and sshd drops logins beyond its MaxStartups. */
 const BEHIND_OTHERS_AT_ONCE = 8;
 /** Logins cost both sides most of their CPU; more at once would only make each of them late. */

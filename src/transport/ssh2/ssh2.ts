@@ -1,10 +1,11 @@
 import pLimit from 'p-limit';
 import { type Fault, printable, type Target } from '../../model/index.ts';
-import { attempts, givenUp, type Stopper, unlessAborted } from '../attempts.ts';
+import { attempts, givenUp, RETRIES, RETRIES_AT_BASTIONS, type Stopper, unlessAborted } from '../attempts.ts';
 import { startCommand } from '../exec.ts';
 import { type HostKeyCheck, type HostKeys, hostKeys } from '../host-keys/host-keys.ts';
 import { type HostKeyDefaults, hostKeyPolicy, knownAs } from '../host-keys/policy.ts';
 import type { Identities, KeyRing } from '../identities/identities.ts';
+import type { ConnectOptions } from '../options.ts';
 import type { LoginPassword } from '../password.ts';
 import type { Connected, Connection, Description, Failed, Transport } from '../transport.ts';
 import { tcpWire, type Wire } from '../wire.ts';
@@ -15,26 +16,15 @@ import type { Purpose } from './internals.ts';
 import type { Link } from './link.ts';
 import { commandWire } from './proxy-command.ts';
 
-export interface Ssh2Options extends HostKeyDefaults {
-  /** From the first TCP packet to being logged in, retries included; also what a command may take to be started. */
-  readonly connectTimeoutMs: number;
+export interface Ssh2Options extends ConnectOptions {
   /** The keys to log in with, shared with whoever checked them before the run. */
   readonly keys: KeyRing;
   /** Offered where no key is let in, or where the server wants it besides; undefined: there is none for this host. */
   readonly password?: (target: Target) => LoginPassword | undefined;
-  /** Cap per stream and command, in bytes. Default 1 MiB. */
-  readonly maxOutputBytes?: number;
-  /** Silence after which a keepalive is sent; three unanswered ones end the connection. Default 15 s. */
-  readonly keepaliveMs?: number;
   /** Runs ProxyCommands. Default /bin/sh. */
   readonly shell?: string;
-  /** What the operator should know although nothing failed, as a line that is safe to print. */
-  readonly onWarning?: (text: string) => void;
 }
 
-const RETRIES = 2;
-/** A bastion that drops a login fails many hosts, and drops are what many hosts behind it must expect. */
-const RETRIES_AT_BASTIONS = 6;
 /** Most ProxyCommands log in to a bastion, each on its own. */
 const COMMANDS_AT_ONCE = 8;
 
