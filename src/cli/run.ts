@@ -85,7 +85,7 @@ export async function visitFleet(io: Io, visit: Visit): Promise<number> {
     const exitCode = exitCodeOf(run.command, reports, stopping.signal.aborted, visit.expected);
     const unfinished = await visit.finish?.(reports, exitCode);
     if (unfinished) {
-      const text = `${unfinished.message}. Not all results are on record: make room, then fleetmask recover ${run.id}`;
+      const text = `${unfinished.message}. Not all results are on record: when it can be written again, fleetmask recover ${run.id}`;
       shown.publish({ type: 'warning', text });
     }
     const finishedAt = io.date().toISOString();

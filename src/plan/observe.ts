@@ -11,7 +11,10 @@ export interface Observation {
   readonly fault: Fault | null;
 }
 
-/** `now`: RFC 3339; `more`: what there is to say of the run of a mask. Masked means that systemd has read the mask: a link on disk that it has not read yet stops nobody. */
+/**
+ * Masked means that systemd has read the mask: a link on disk that it has not read yet stops nobody. `now`: RFC 3339; `more`: what
+ * there is to say of the run of a mask.
+ */
 export function observe(
   queries: readonly Query[],
   facts: Facts,

@@ -94,9 +94,9 @@ export function untilOf(session: Session, run: string, clock: Clock): string {
 /** The same where a switch was to end it and will not; else nothing. */
 export function unarmed(session: Session, run: string): string {
   const standing = standingOf(session, run);
-  const is = standing?.timer === 'none' || standing?.timer === 'other';
+  const gone = standing?.timer === 'none' || standing?.timer === 'other';
   const awaited = standing?.confirmLeft != null || standing?.expires != null;
-  return is && awaited ? ', which was to take it back and has no timer that does' : '';
+  return gone && awaited ? ', which was to take it back and has no timer that does' : '';
 }
 
 /** Of the runs that masked these units and are to be taken back by a switch, the one whose turn comes first. */

@@ -29,12 +29,11 @@ export const recover = command({
   positional: (argv) =>
     argv.positional('run', { type: 'string', describe: 'a run’s id, a unique beginning of it, or `last`' }),
   run: async (io, flags) => {
-    if (flags.forget && flags.run !== undefined) return forgetHosts(io, flags.run, flags);
-    if (flags['from-hosts'] && !flags.forget) return recoverFromHosts(io, flags.run, flags);
+    if (!flags.forget && flags['from-hosts']) return recoverFromHosts(io, flags.run, flags);
     if (flags.run === undefined) {
       throw new UsageError('recover: which run?', 'fleetmask runs list shows them; --from-hosts asks the hosts.');
     }
-    return recoverJournalled(io, flags.run, flags);
+    return flags.forget ? forgetHosts(io, flags.run, flags) : recoverJournalled(io, flags.run, flags);
   },
 });
 

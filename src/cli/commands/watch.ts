@@ -134,13 +134,14 @@ interface Upholding {
 /** Masks a host again, by the same machinery, in a run of its own; for no longer than the run that is watched. */
 async function reassert(io: Io, host: JournalHost, { ask, of, upheld }: Upholding, crew: Crew): Promise<HostReport> {
   const first = of === null ? undefined : stateOfRun(readJournal(stateDir(io), of)).hosts.get(host.host);
-  const changed = first?.report?.outcome === 'unchanged' ? [] : [of ?? []].flat();
+  const changed = of !== null && first?.report?.outcome !== 'unchanged' ? [of] : [];
   const upholds = upheld.get(host.host) ?? changed;
   const { confirmBy, expiresAt } = first?.report ?? {};
   const order = expiresAt === undefined ? undefined : { confirmWithin: null, expiresAt: Date.parse(expiresAt) };
   const run: RunInfo = {
     ...newRun(io, 'mask', ask.units, ask),
-    ...{ reason: 'put back by fleetmask watch', ...(expiresAt && { expiresAt }) },
+    reason: 'put back by fleetmask watch',
+    ...(expiresAt && { expiresAt }),
   };
   const { startedAt, actor } = run;
   const start = { type: 'run', schema: 'fleetmask.journal/1', run, ask, hosts: [host] } as const;
