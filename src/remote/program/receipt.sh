@@ -44,7 +44,8 @@ begin() {
 }
 
 # Whoever holds the lock is alive, since no child of the program keeps it. Who has taken it just now has not written its name
-# yet. `timeout`, for the flock of busybox has no -w. The run's switch ends by itself, and says how; the undo of a run need not wait for the request that it undoes.
+# yet. The run's switch ends by itself, and says how; the undo of a run need not wait for the request that it undoes.
+# `timeout`, for the flock of busybox has no -w.
 get_lock() {
   read_holder
   if ! is_at_work; then
