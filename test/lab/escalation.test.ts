@@ -1,11 +1,19 @@
 /** Becoming root with a password, by the sudo and su of real hosts: it works, it is proved once, and it is nowhere afterwards. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Operator, type Run } from './fleetmask.ts';
 import { describeLab } from './given.ts';
 import { daemon, HELD, hold, sh, unit } from './inside.ts';
 import type { LabHost } from './lab.ts';
+
+/** The rules that SECURITY.md recommends for an account of that name: without a password, and with one. */
+const SUDOERS = [
+  ...readFileSync(fileURLToPath(new URL('../../SECURITY.md', import.meta.url)), 'utf8').matchAll(
+    /```sudoers\n([\s\S]*?)```/g,
+  ),
+].map((match) => match[1] ?? '');
 
 const PASSWORD = ' s3cr€t "w\\o\'rd` $(id) ';
 const ROOT_PASSWORD = 'r00t pass';
@@ -111,6 +119,26 @@ describeLab('becoming root', (lab) => {
     expect(await failures()).toBe(before + 2);
     const back = await rollback(mixed);
     expect(back.exitCode, back.said).toBe(0);
+  });
+
+  it('by the rules of SECURITY.md masks and puts back, and starts no other program', async () => {
+    const script = `id fleetmask >/dev/null 2>&1 || useradd -m -s /bin/bash fleetmask
+      printf 'fleetmask:%s\\n' "$2" | chpasswd
+      printf %s "$1" >/etc/sudoers.d/fleetmask; chmod 440 /etc/sudoers.d/fleetmask; visudo -c`;
+    expect(SUDOERS.length).toBe(2);
+    for (const [i, rule] of SUDOERS.entries()) {
+      for (const host of hosts) {
+        const { code, stderr } = await host.exec(['sh', '-ec', script, 'rule', rule, PASSWORD]);
+        expect(code, stderr).toBe(0);
+        const other = await host.exec(`runuser -u fleetmask -- sudo -S id <<'END'\n${PASSWORD}\nEND\n`);
+        expect(other.code, other.stdout).not.toBe(0);
+      }
+      const args = i === 0 ? [] : ['-b', '--become-password-file', secret(PASSWORD)];
+      const run = await mask('fleetmask', ...args);
+      expect(faults(run)).toEqual(hosts.map(() => 'masked: '));
+      expect(await holds()).toEqual(hosts.map(() => HELD));
+      expect(faults(await rollback(run, ...args))).toEqual(hosts.map(() => 'restored: '));
+    }
   });
 
   it('by su takes the password of root', async () => {

@@ -1,0 +1,54 @@
+/** What the documents name is there: a promise whose test was moved or deleted is a promise without one. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const SECURITY = readFileSync(join(ROOT, 'SECURITY.md'), 'utf8');
+const TESTS = readFileSync(join(ROOT, 'test', 'README.md'), 'utf8');
+
+function rowsOf(text: string, heading: string): string[][] {
+  const lines = text.split('\n');
+  const start = lines.findIndex((line) => line.startsWith(heading));
+  const table = lines.slice(start < 0 ? lines.length : start + 2);
+  const end = table.findIndex((line) => !line.startsWith('|'));
+  return table.slice(0, end < 0 ? undefined : end).map((line) =>
+    line
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
+}
+
+/** What is in backticks. */
+function named(cell: string): string[] {
+  return [...cell.matchAll(/`([^`]+)`/g)].map((match) => match[1] ?? '');
+}
+
+describe('SECURITY.md', () => {
+  const rows = rowsOf(SECURITY, '| promise |');
+
+  it('names at least one test for each promise', () => {
+    expect(rows.length).toBeGreaterThan(15);
+    const without = rows.filter(
+      (cells) => cells.length !== 3 || !named(cells[2] ?? '').some((name) => name.startsWith('test/')),
+    );
+    expect(without).toEqual([]);
+  });
+
+  it('names tests that exist', () => {
+    expect(rows.flatMap((cells) => named(cells[2] ?? '')).filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
+  });
+});
+
+describe('test/README.md', () => {
+  it('names tests and directories that exist', () => {
+    const places = rowsOf(TESTS, '| where |').flatMap(([where = '']) => named(where));
+    const faults = rowsOf(TESTS, '| fault |').flatMap((cells) => named(cells.at(-1) ?? ''));
+    const files = [...TESTS.matchAll(/`(test\/[\w/.-]+)`/g)].map((match) => match[1] ?? '');
+    expect(Math.min(places.length, faults.length, files.length)).toBeGreaterThan(5);
+    const paths = [...places, ...files, ...faults.map((name) => `test/lab/${name}.test.ts`)];
+    expect(paths.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+  });
+});
