@@ -8,6 +8,8 @@ export const EXIT = {
   rolledBack: 5,
   untouched: 4,
   notAsAsked: 3,
+  /** All is as the other codes would say, but a result could not be written: to the journal, or to where it was asked for. */
+  unwritten: 7,
   usage: 2,
   ok: 0,
 } as const;

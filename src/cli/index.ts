@@ -99,7 +99,7 @@ async function dispatch(io: Io, version: string): Promise<number> {
       .usage('$0: take a systemd service out of action on every host of a fleet, prove it, and put it back.')
       .wrap(Math.min(io.stdout.columns ?? 100, 120))
       .epilogue(
-        'Exit codes: 0 as asked · 2 usage · 3 not as asked · 4 untouched · 5 rolled back · 6 stranded · 130 interrupted · 1 a bug',
+        'Exit codes: 0 as asked · 2 usage · 3 not as asked · 4 untouched · 5 rolled back · 6 stranded · 7 results not written · 130 interrupted · 1 a bug',
       );
   } else {
     parser.hide('help').hide('version').wrap(null);

@@ -44,7 +44,8 @@ export async function visitOnRecord(io: Io, visit: VisitOnRecord): Promise<numbe
         const left = reports.filter(({ outcome }) => outcome === 'not-started');
         await Promise.all(left.map((report) => record(journal!, { type: 'settled', at: now(), report })));
         const inDoubt = hostsInDoubt(journal!.state()).length;
-        return record(journal!, { type: 'finished', at: now(), totals: totalsOf(reports), exitCode, inDoubt });
+        await record(journal!, { type: 'finished', at: now(), totals: totalsOf(reports), exitCode, inDoubt });
+        return journal!.lost();
       },
     });
   } finally {

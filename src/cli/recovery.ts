@@ -3,6 +3,7 @@ import type { HostReport, RunInfo } from '../model/index.ts';
 import { doubtOn, hostsInDoubt, reportOn } from '../run/doubt.ts';
 import { totalsOf } from '../run/fleet.ts';
 import { type Journal, type JournalHost, readJournal } from '../run/journal.ts';
+import { type Ledger, ledger } from '../run/ledger.ts';
 import { recoverHost, stillInDoubt } from '../run/recover.ts';
 import { type RunState, stateOfRun } from '../run/run-state.ts';
 import { record } from '../run/undo.ts';
@@ -29,7 +30,7 @@ export async function recoverHosts(io: Io, recovery: Recovery): Promise<number> 
   const { waves: _, ...earlier } = recovery.run;
   const run: RunInfo = { ...earlier, command: 'recover', actor: io.actor, startedAt: io.date().toISOString() };
   let state: RunState;
-  let journal: Journal | undefined;
+  let journal: Ledger | undefined;
   const left = () => hostsInDoubt(stateOfRun(readJournal(stateDir(io), run.id)));
   try {
     return await visitFleet(io, {
@@ -37,7 +38,9 @@ export async function recoverHosts(io: Io, recovery: Recovery): Promise<number> 
       hosts,
       flags,
       prepare: async () => {
-        ({ journal, state } = await onRecord(() => recovery.open()));
+        const opened = await onRecord(() => recovery.open());
+        state = opened.state;
+        journal = opened.journal && ledger(opened.journal);
         if (journal === undefined) return;
         const doubtful = hosts.filter(({ host }) => doubtOn(host, state, 'settle') !== null);
         if (doubtful.length > 0) await agree(io, run, doubtful, flags.yes);
@@ -66,7 +69,8 @@ export async function recoverHosts(io: Io, recovery: Recovery): Promise<number> 
       finish: async (reports, exitCode) => {
         if (journal === undefined) return null;
         const at = io.date().toISOString();
-        return record(journal, { type: 'finished', at, totals: totalsOf(reports), exitCode, inDoubt: left().length });
+        await record(journal, { type: 'finished', at, totals: totalsOf(reports), exitCode, inDoubt: left().length });
+        return journal.lost();
       },
     });
   } finally {

@@ -9,7 +9,7 @@ import { totalsOf } from '../run/fleet.ts';
 import type { JournalHost } from '../run/journal.ts';
 import type { Crew } from '../run/visit.ts';
 import { type CrewFlags, crewOf } from './crew.ts';
-import { EXIT, exitCodeOf } from './exit.ts';
+import { EXIT, exitCodeOf, graver } from './exit.ts';
 import { BrokenOff, type Io } from './io.ts';
 import { type OutputFlags, screens } from './screen.ts';
 
@@ -29,7 +29,7 @@ export interface Visit {
   readonly undo?: ((crew: Crew) => Omit<FleetUndo, 'offer'>) | undefined;
   /** Hosts that may have been changed and are not settled yet: named when the operator ends the run at once. */
   inDoubt?(): readonly string[];
-  /** Returns why the journal could not be ended, if so: the results are shown all the same. */
+  /** Returns why the journal lacks a result, if it does: the results are shown all the same. */
   finish?(reports: readonly HostReport[], exitCode: number): Promise<Fault | null>;
 }
 
@@ -82,12 +82,13 @@ export async function visitFleet(io: Io, visit: Visit): Promise<number> {
       },
       publish: (event) => shown.publish(event),
     });
-    const exitCode = exitCodeOf(run.command, reports, stopping.signal.aborted, visit.expected);
-    const unfinished = await visit.finish?.(reports, exitCode);
-    if (unfinished) {
-      const text = `${unfinished.message}. Not all results are on record: when it can be written again, fleetmask recover ${run.id}`;
+    const settled = exitCodeOf(run.command, reports, stopping.signal.aborted, visit.expected);
+    const lost = await visit.finish?.(reports, settled);
+    if (lost) {
+      const text = `${lost.message}. Not all results are on record: when it can be written again, fleetmask recover ${run.id}`;
       shown.publish({ type: 'warning', text });
     }
+    const exitCode = lost ? graver(settled, EXIT.unwritten) : settled;
     const finishedAt = io.date().toISOString();
     shown.publish({
       type: 'run-finished',

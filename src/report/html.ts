@@ -67,6 +67,7 @@ const VERDICTS: Readonly<Record<number, string>> = {
   4: 'Some hosts were not touched.',
   5: 'Some hosts failed, and are as they were before.',
   6: 'Some hosts are stranded: a person is needed.',
+  7: 'Not all results could be written.',
   130: 'The run was interrupted.',
 };
 

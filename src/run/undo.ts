@@ -154,8 +154,12 @@ export async function record(journal: Journal, entry: JournalRecord): Promise<Fa
     await journal.commit(entry);
     return null;
   } catch (error) {
-    return fault('journal', `the journal cannot be written: ${(error as Error).message}`);
+    return unwritable(error);
   }
+}
+
+export function unwritable(error: unknown): Fault {
+  return fault('journal', `the journal cannot be written: ${(error as Error).message}`);
 }
 
 /** `ms`: what is left of the time for this host; the host keeps some of it for its answer. */
