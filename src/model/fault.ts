@@ -36,6 +36,8 @@ const HINTS = {
     'Look for a unit file in /run/systemd/transient or /etc/systemd/system.control that outranks the mask.',
   'read-back': 'What was read back is not what was asked; look at the unit on the host.',
   'not-restored': 'Compare the host with the prior state in `fleetmask runs show`, and repair it by hand.',
+  'no-receipt':
+    'If the change is to stay, nothing is left to do. If not, remove it with `fleetmask unmask` (a mask) or mask the unit again.',
   'cut-off': 'The change would have locked you out of this host.',
   unconfirmed: 'The host is as it was before the run; make the change again, and confirm it in time.',
   expired: 'The host is as it was before the run; make the change again if it is to stay.',

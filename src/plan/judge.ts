@@ -191,7 +191,7 @@ export function judgeUndo(change: Change, prior: Prior, evidence: Evidence): Fau
   if (stays) {
     return evidence.receipt
       ? fault('not-restored', `${stays} is still there`, KEPT)
-      : fault('not-restored', `${stays} is still there, and the host has no receipt of it`);
+      : fault('not-restored', `${stays} is still there, and the host has no receipt of it`, UNKNOWN);
   }
   // without a receipt the run's link went before, and this is somebody's own affair
   const taken = evidence.receipt && evidence.paths.find(({ path }) => change.links.includes(path));
@@ -219,6 +219,8 @@ export function judgeUndo(change: Change, prior: Prior, evidence: Evidence): Fau
 
 const KEPT =
   'Look for what keeps it there (read-only file system, immutable flag); then `fleetmask recover` puts the host back.';
+const UNKNOWN =
+  'Nothing tells whose mask it is. Remove it by hand (`fleetmask unmask`) if it is not meant to stay; then `fleetmask recover` settles this host.';
 const MEANT = 'If it is meant to stay, nothing is left to do: `fleetmask recover` settles this host.';
 
 function differenceTo(state: PriorState, now: UnitFacts | undefined, prior: Prior): string | null {

@@ -18,6 +18,7 @@ import {
   type UnitPlan,
   type UnitReport,
 } from '../model/index.ts';
+import { inEffect } from './aftermath.ts';
 import { judge, unread } from './judge.ts';
 
 /** What was done to a host, or was to be done. */
@@ -48,8 +49,11 @@ export function find(deed: Deed, receipt: Receipt | undefined, facts: Facts): Fi
     why,
   });
   const result = receipt?.result ?? null;
-  if (receipt === undefined)
-    return refuted(fault('interrupted', 'the run was interrupted, and nothing of it is in effect here'));
+  if (receipt === undefined) {
+    const held = inEffect(deed.change, facts.paths);
+    const what = held === null ? 'nothing of it is in effect here' : `the host has no receipt of it, and ${held}`;
+    return refuted(fault('interrupted', `the run was interrupted, and ${what}`));
+  }
   if (result === null) return refuted(fault('interrupted', 'the run was interrupted while it changed this host'));
   const then = judge(deed.ask, deed, result);
   if (then.fault) return refuted(then.fault, then.units);
@@ -78,7 +82,7 @@ function evidenceNow({ change, prior }: Deed, then: Evidence, facts: Facts): Evi
 }
 
 /** Unknown counts as the same. */
-function isSameBoot({ bootId }: Prior, facts: Facts): boolean {
+export function isSameBoot({ bootId }: Prior, facts: Facts): boolean {
   return bootId === null || facts.bootId === null || bootId === facts.bootId;
 }
 

@@ -13,7 +13,9 @@ import {
   type UnitPlan,
   type UnitReport,
 } from '../model/index.ts';
+import { aftermath } from '../plan/aftermath.ts';
 import { judge, readLater, refusalOf, unread } from '../plan/judge.ts';
+import { isSameBoot, namesOf } from '../plan/recall.ts';
 import { namesToProbe, parseQuery } from '../plan/resolve.ts';
 import type { Kept, Reply, Session } from '../remote/session.ts';
 import type { JournalHost } from './journal.ts';
@@ -46,15 +48,16 @@ export interface Changed {
 const TRIES = 3;
 
 /**
- * `masked` (or `unmasked`) when the change was read and stays as asked; `rolled-back` when the host has put itself back before;
- * `refused` when the change does not hold: it is left to its switch; `stranded` when it is not known who won. A host that cannot
- * be reached is left to its switch, too.
+ * `masked` (or `unmasked`) when the change was read and stays as asked; `rolled-back` when the host reads as before the run;
+ * `refused` when the change does not hold: it is left to its switch; `stranded` when it is not known who won, or when
+ * the change is in effect on a host without a receipt. A host that cannot be reached is left to its switch, too.
  */
 export async function keepHost(host: JournalHost, changed: Changed, job: KeepJob, crew: Crew): Promise<HostReport> {
   const { intent, report: before } = changed;
   const wishes = [...(crew.wishes ?? []), `receipts=${job.run}`, 'clock=yes'] as const;
   const asking = { ...crew, wishes };
-  const visited = await visit(host, asking, namesToProbe(job.ask.units.map(parseQuery)), async (session, _, until) => {
+  const names = [...new Set([...namesToProbe(job.ask.units.map(parseQuery)), ...namesOf(intent)])];
+  const visited = await visit(host, asking, names, async (session, _, until) => {
     const { facts } = session;
     const units = readLater(before.units, facts.units);
     const other = otherMachine(intent.prior, facts);
@@ -64,7 +67,7 @@ export async function keepHost(host: JournalHost, changed: Changed, job: KeepJob
       return { outcome: 'refused', units, fault: fault('no-privilege', `no root privilege: ${why}`, hint) };
     }
     if (!facts.receipts.some(({ run }) => run === job.run))
-      return putItselfBack(units, endOf(session, job.run), facts, job, crew);
+      return withoutReceipt(before, intent, evidenceOf(facts), endOf(session, job.run), facts, job, crew);
     const broken = brokenBy(before, intent, evidenceOf(facts), job);
     return keep(host, changed, job, asking, session, until, broken);
   });
@@ -132,7 +135,7 @@ function judged(
   const units = readLater(before.units, evidence.units);
   const refused = refusalOf(evidence);
   if (refused) return { outcome: 'refused', units, fault: refused, ...timesOf(before) };
-  if (!evidence.receipt) return putItselfBack(units, end, facts, job, crew);
+  if (!evidence.receipt) return withoutReceipt(before, intent, evidence, end, facts, job, crew);
   if (standing === null) {
     const message = 'the host did not tell how its switch stands';
     return { outcome: 'stranded', units, fault: fault('bad-reply', message, AGAIN), ...timesOf(before) };
@@ -156,20 +159,28 @@ function judged(
 
 const ROLLBACK = 'Look at it again in a minute; `fleetmask rollback` of the run puts it back, too.';
 
-function putItselfBack(
-  units: readonly UnitReport[],
+/** The receipt goes with the automatic rollback; or it was lost, and that rollback with it. What is read tells. */
+function withoutReceipt(
+  before: HostReport,
+  intent: Intent,
+  read: Evidence,
   end: SwitchEnd | null,
   facts: Facts,
   job: KeepJob,
   crew: Crew,
 ): Ending {
+  const units = readLater(before.units, read.units);
+  const found = aftermath(intent, read);
   const when = end === null ? '' : ` at ${ourTime(end.at, facts, crew.clock)}`;
+  if (found.kind === 'in-effect' || (found.kind === 'differs' && end === null && isSameBoot(intent.prior, facts))) {
+    const began = end === null ? '' : `; it had rolled back by itself${when}`;
+    const message = `the host has no receipt of this run any more, and is not as before it: ${found.lacking}${began}`;
+    return { outcome: 'stranded', units, fault: fault('no-receipt', message) };
+  }
   const why = end?.why === 'superseded' ? ', for somebody else had taken the change back' : '';
-  return {
-    outcome: 'rolled-back',
-    units,
-    fault: fault(lateness(job), `too late: the host put itself back${when}${why}`),
-  };
+  const since = found.kind === 'differs' ? `; since then ${found.lacking}` : '';
+  const said = end === null ? 'the host is as before the run' : `the host put itself back${when}${why}`;
+  return { outcome: 'rolled-back', units, fault: fault(lateness(job), `too late: ${said}${since}`) };
 }
 
 function lateness({ keep }: KeepJob): FaultKind {

@@ -3,7 +3,8 @@
  * is put back. The undo goes out also where nothing was changed: it has a higher number than any request before it, so that
  * none of those does anything any more, however late it arrives.
  */
-import { type Facts, type Fault, fault, type HostReport, type Receipt } from '../model/index.ts';
+import { type Evidence, type Facts, type Fault, fault, type HostReport, type Receipt } from '../model/index.ts';
+import { aftermath } from '../plan/aftermath.ts';
 import { readAgain, unread } from '../plan/judge.ts';
 import { type Deed, type Finding, find, namesOf, wayBack } from '../plan/recall.ts';
 import type { Session } from '../remote/session.ts';
@@ -94,9 +95,18 @@ async function settled(host: JournalHost, doubt: Doubt, job: UndoJob, crew: Crew
     firstSeq,
   );
   const units = readAgain(found.units, undone.evidence?.units ?? []);
+  const others = receipt === undefined && undone.evidence ? othersDoing(doubt, undone.evidence) : '';
   return undone.fault === null
-    ? { outcome: 'rolled-back', units, fault: cause }
+    ? { outcome: 'rolled-back', units, fault: { ...cause, message: `${cause.message}${others}` } }
     : { outcome: 'stranded', units, fault: notPutBack(cause, undone.fault, undone.fault.kind) };
+}
+
+/** Without a receipt nothing says that the run did it: it is left, and never hidden. */
+function othersDoing(doubt: Doubt, read: Evidence): string {
+  const found = aftermath(doubt, read);
+  return found.kind === 'rolled-back'
+    ? ''
+    : `; left as it is, for the host has no receipt of the run: ${found.lacking}`;
 }
 
 /** What is read while a host is on its way back tells where it is, and not why it goes. */

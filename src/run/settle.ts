@@ -130,12 +130,17 @@ export async function settle(host: JournalHost, job: Job, crew: Crew): Promise<H
   return report;
 }
 
-/** A receipt stays until its run is undone, whoever else takes its mask away; one of a runtime mask, until the next boot. */
+/**
+ * A receipt stays until its run is undone, whoever else takes its mask away; one of a runtime mask, until the next boot. That it
+ * is gone is no proof of either, but reason enough to change nothing.
+ */
 function takenBack({ upholds: runs = [], ask }: Job, { facts }: Session): Fault | null {
   if (facts.privilege.kind === 'none') return null;
   const over = runs.find((run) => !facts.receipts.some((receipt) => receipt.run === run));
-  const how = ask.runtime ? 'by a rollback, in due time or by a reboot' : 'by a rollback or in due time';
-  return over === undefined ? null : fault('expired', `run ${over} was taken back here, ${how}`);
+  const how = ask.runtime ? 'a rollback, an expiry or a reboot' : 'a rollback or an expiry';
+  return over === undefined
+    ? null
+    : fault('expired', `the host has no receipt of run ${over} any more: ${how} may have ended it on purpose`);
 }
 
 /** One machine under two names has one receipt of the run: what is taken back under one name would be gone under the other. */

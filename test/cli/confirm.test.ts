@@ -162,6 +162,96 @@ describe('--confirm-within', () => {
   });
 });
 
+describe('a host whose receipt is gone', () => {
+  const receiptOf = (run: string) => `"$FLEETMASK_ROOT"/var/lib/fleetmask/${run}`;
+  /** The timer that a lost receipt leaves behind. */
+  const sweep = (run: string) => {
+    const files = ['service', 'timer'].map(
+      (kind) => `"$FLEETMASK_ROOT"/etc/systemd/system/fleetmask-undo-${run}.${kind}`,
+    );
+    return onHost('el-app1', `systemctl stop fleetmask-undo-${run}.timer || :; rm -f ${files.join(' ')}`);
+  };
+  const masked = async (...terms: string[]) => {
+    const alice = person();
+    const { id } = (await alice.run('mask', 'cron', '--now', '-y', ...terms, ...fleetwide())).report.run;
+    return { alice, id };
+  };
+
+  it.each([
+    [['--confirm-within', '5m'], ['confirm']],
+    [
+      ['--expires', '2h'],
+      ['extend', '--expires', '3h'],
+    ],
+    [['--expires', '2h'], ['release']],
+  ])(
+    'and that is masked is not called rolled back (%j, %j), nor forgotten by rollback',
+    async (terms, [verb, ...how]) => {
+      const { alice, id } = await masked(...terms);
+      await onHost('el-app1', `mv ${receiptOf(id)} "$FLEETMASK_ROOT"/lost`);
+      const late = await alice.run(verb!, id, ...how, ...ways());
+      expect([late.code, late.on('deb-web1').outcome, late.on('el-app1').outcome]).toEqual([6, 'masked', 'stranded']);
+      expect(late.on('el-app1')).toMatchObject({
+        units: [{ after: { load: 'masked' } }],
+        fault: {
+          kind: 'no-receipt',
+          message: expect.stringMatching(/no receipt of this run any more.*crond\.service is masked by \/etc/),
+          hint: expect.stringContaining('fleetmask unmask'),
+        },
+      });
+      const back = await alice.run('rollback', id, '-y', ...ways());
+      expect([back.code, back.report.totals]).toEqual([6, { restored: 1, stranded: 1 }]);
+      expect(back.on('el-app1').fault?.message).toContain('is still there, and the host has no receipt of it');
+      await onHost('el-app1', `mv "$FLEETMASK_ROOT"/lost ${receiptOf(id)}`);
+      const again = await alice.run('rollback', id, '-y', ...ways());
+      expect([again.code, again.report.totals]).toEqual([0, { restored: 1 }]);
+    },
+  );
+
+  it('and that reads as before the run is rolled back, whoever did it', async () => {
+    const { alice, id } = await masked('--confirm-within', '5m');
+    const unit = 'crond.service';
+    await onHost(
+      'el-app1',
+      `rm -rf ${receiptOf(id)}; rm "$FLEETMASK_ROOT"/etc/systemd/system/${unit}; systemctl daemon-reload; systemctl start ${unit}`,
+    );
+    const late = await alice.run('confirm', id, ...ways());
+    expect(late.on('el-app1')).toMatchObject({
+      outcome: 'rolled-back',
+      fault: { message: 'too late: the host is as before the run' },
+    });
+    await sweep(id);
+  });
+
+  it('and whose unit somebody left stopped is not as before', async () => {
+    const { alice, id } = await masked('--confirm-within', '5m');
+    await onHost(
+      'el-app1',
+      `rm -rf ${receiptOf(id)}; rm "$FLEETMASK_ROOT"/etc/systemd/system/crond.service; systemctl daemon-reload`,
+    );
+    const late = await alice.run('confirm', id, ...ways());
+    expect(late.on('el-app1')).toMatchObject({
+      outcome: 'stranded',
+      fault: { message: expect.stringMatching('crond.service was active and is inactive') },
+    });
+    await sweep(id);
+    await onHost('el-app1', 'systemctl start crond.service');
+  });
+
+  it('and that somebody masked anew after it had rolled back is told as masked', async () => {
+    const { alice, id } = await masked('--confirm-within', '5m');
+    await fire('el-app1', id);
+    const mask = '"$FLEETMASK_ROOT"/etc/systemd/system/crond.service';
+    await onHost('el-app1', `ln -s /dev/null ${mask}; systemctl daemon-reload`);
+    const late = await alice.run('confirm', id, ...ways());
+    expect(late.on('el-app1')).toMatchObject({
+      outcome: 'stranded',
+      fault: { message: expect.stringMatching(/is masked by .*; it had rolled back by itself at 20/) },
+    });
+    await onHost('el-app1', `rm ${mask}; systemctl daemon-reload; systemctl start crond.service`);
+  });
+});
+
 describe('--expires', () => {
   it('is shown by status, moved by extend, taken away by release', async () => {
     const alice = person();

@@ -110,7 +110,9 @@ describe('watch', () => {
     const seen = await alice.run('watch', ...args, ...known());
     expect(events(seen.stdout).at(-1)).toMatchObject({
       what: 'given-up',
-      message: expect.stringMatching(/^run \S+ was taken back here, by a rollback, in due time or by a reboot;/),
+      message: expect.stringMatching(
+        /^the host has no receipt of run \S+ any more: a rollback, an expiry or a reboot may have ended it on purpose;/,
+      ),
     });
   });
 
