@@ -27,7 +27,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   yargs: ['cli'],
   'cli-table3': ['report'],
   yaml: ['inventory', 'cli'],
-  'node:child_process': ['transport', 'inventory', 'demo'],
+  'node:child_process': ['transport', 'demo'],
 };
 
 interface Source {

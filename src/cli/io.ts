@@ -40,9 +40,9 @@ export interface Output {
   readonly columns: number | undefined;
 }
 
-/** A question that must be answered before anything is done was broken off. */
+/** What must be known before anything is done was broken off: a question, an inventory. */
 export class BrokenOff extends UsageError {
-  constructor() {
-    super('interrupted at the prompt: nothing was touched');
+  constructor(when = 'at the prompt') {
+    super(`interrupted ${when}: nothing was touched`);
   }
 }

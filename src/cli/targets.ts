@@ -2,8 +2,9 @@
 import { expandNodeRange, type Inventory, loadInventory, matchNames, selectHosts } from '../inventory/index.ts';
 import { type Host, type HostSecrets, SECRETS, UsageError } from '../model/index.ts';
 import type { JournalHost } from '../run/journal.ts';
+import { runWithin } from '../transport/program.ts';
 import { type BecomeFlags, becomeOf } from './become.ts';
-import type { Io } from './io.ts';
+import { BrokenOff, type Io } from './io.ts';
 import { openWays, type SshFlags } from './ways.ts';
 
 export interface SelectionFlags {
@@ -23,9 +24,26 @@ export async function inventoryOf(io: Io, { inventory, nodes }: SelectionFlags):
       'Name one with -i: a file, a directory, or a list such as web1,web2,; or hosts with -w: web[1-40].',
     );
   }
-  const loaded = await loadInventory(sources, { cwd: io.cwd, env: io.env, stdin: () => io.readStdin() });
+  const loaded = await readInventory(io, sources);
   for (const note of loaded.notes) io.stderr.write(`note: ${note}\n`);
   return loaded;
+}
+
+/** Programs of the inventory are ended, with what they started, when the operator interrupts. */
+export async function readInventory(io: Io, sources: readonly string[]): Promise<Inventory> {
+  const interrupt = new AbortController();
+  const release = io.onInterrupt(() => interrupt.abort());
+  const { cwd, env } = io;
+  try {
+    return await loadInventory(sources, {
+      ...{ cwd, env, run: runWithin, signal: interrupt.signal },
+      stdin: () => io.readStdin(),
+    });
+  } catch (error) {
+    throw interrupt.signal.aborted ? new BrokenOff('while the inventory was read') : error;
+  } finally {
+    release();
+  }
 }
 
 /** The names that -l and -w select, those of -w in their order; with both, what both select. */

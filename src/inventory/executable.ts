@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import { printable, type UsageError } from '../model/index.ts';
 import type { MapNode, Node } from './document.ts';
 import type { Graph } from './graph.ts';
@@ -7,7 +6,29 @@ import { readListing, setHostVariables } from './listing.ts';
 import { mistake } from './mistake.ts';
 import { decode } from './text.ts';
 
+/** How a program ended, and what it printed. */
+export type ProgramEnd =
+  | { readonly is: 'ended'; readonly code: number; readonly stdout: Buffer; readonly stderr: Buffer }
+  | { readonly is: 'killed'; readonly signal: string }
+  | { readonly is: 'late' | 'too-long' | 'interrupted' }
+  | { readonly is: 'not-run'; readonly error: NodeJS.ErrnoException };
+
+/** Runs a program within limits, and leaves nothing behind that it started when it exceeds them. Never rejects. */
+export type RunProgram = (
+  path: string,
+  args: readonly string[],
+  limits: {
+    readonly cwd: string;
+    readonly env: Readonly<Record<string, string | undefined>>;
+    readonly timeoutMs: number;
+    readonly maxBytes: number;
+    readonly signal: AbortSignal | undefined;
+  },
+) => Promise<ProgramEnd>;
+
 export interface ExecutableOptions {
+  /** What runs inventory programs; absent: they are refused. */
+  readonly run?: RunProgram | undefined;
   /** Relative sources are relative to this; programs run in it. */
   readonly cwd: string;
   /** The environment of inventory programs; nothing of this process’s own is added. */
@@ -59,59 +80,50 @@ function mapping(printed: Buffer, file: string): MapNode {
   return root;
 }
 
-function run(
+async function run(
   path: string,
   args: readonly string[],
   shown: string,
   graph: Graph,
   options: ExecutableOptions,
 ): Promise<Buffer> {
-  const { cwd, env = {}, timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options;
+  const { cwd, env = {}, timeoutMs = DEFAULT_TIMEOUT_MS, signal, run } = options;
   const origin = { file: shown, line: undefined };
+  if (run === undefined) throw mistake(origin, 'this is a program, and no program is run here', 'Name a file of data.');
   const call = `${shown} ${args.join(' ')}`;
-  return new Promise((resolve, reject) => {
-    const child = execFile(
-      path,
-      args,
-      {
-        cwd,
-        env: { ...env },
-        timeout: timeoutMs,
-        maxBuffer: MAX_BYTES,
-        killSignal: 'SIGKILL',
-        encoding: 'buffer',
-        ...(signal && { signal }),
-      },
-      (error, stdout, stderr) => {
-        const said = printable(stderr.toString('utf8', 0, 2000).trim(), 400);
-        if (error !== null) reject(failure(error as Failure, call, said, timeoutMs));
-        else {
-          if (said !== '') graph.note(origin, said);
-          resolve(stdout);
-        }
-      },
-    );
-    // A program that reads its standard input finds it empty rather than waiting for ever.
-    child.stdin?.on('error', () => {}).end();
-  });
+  const ended = await run(path, args, { cwd, env, timeoutMs, maxBytes: MAX_BYTES, signal });
+  if (ended.is !== 'ended' || ended.code !== 0) throw failure(ended, call, timeoutMs);
+  const said = wordsOf(ended.stderr);
+  if (said !== '') graph.note(origin, said);
+  return ended.stdout;
 }
 
-type Failure = Error & { code?: string | number; killed?: boolean; signal?: string };
+function wordsOf(stderr: Buffer): string {
+  return printable(stderr.toString('utf8', 0, 2000).trim(), 400);
+}
 
-function failure(error: Failure, call: string, said: string, timeoutMs: number): UsageError {
+function failure(ended: ProgramEnd, call: string, timeoutMs: number): UsageError {
   const origin = { file: call, line: undefined };
   const hint = 'Run it by hand and look at its output.';
-  if (error.name === 'AbortError') return mistake(origin, 'the inventory program was interrupted');
-  if (error.code === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER')
-    return mistake(origin, `the inventory program printed more than ${MAX_BYTES / 1024 / 1024} MiB`, hint);
-  if (error.killed === true)
-    return mistake(origin, `the inventory program took longer than ${timeoutMs / 1000} s`, hint);
-  if (typeof error.code === 'number')
-    return mistake(origin, `the inventory program failed with exit status ${error.code}${said && `: ${said}`}`, hint);
-  if (error.signal) return mistake(origin, `the inventory program was ended by ${error.signal}`, hint);
-  return mistake(
-    origin,
-    `the inventory program cannot be run: ${error.code ?? error.message}`,
-    'Check its first line and its permissions.',
-  );
+  switch (ended.is) {
+    case 'interrupted':
+      return mistake(origin, 'the inventory program was interrupted');
+    case 'too-long':
+      return mistake(origin, `the inventory program printed more than ${MAX_BYTES / 1024 / 1024} MiB`, hint);
+    case 'late':
+      return mistake(origin, `the inventory program took longer than ${timeoutMs / 1000} s`, hint);
+    case 'ended': {
+      const said = wordsOf(ended.stderr);
+      const how = `failed with exit status ${ended.code}${said && `: ${said}`}`;
+      return mistake(origin, `the inventory program ${how}`, hint);
+    }
+    case 'killed':
+      return mistake(origin, `the inventory program was ended by ${ended.signal}`, hint);
+    case 'not-run':
+      return mistake(
+        origin,
+        `the inventory program cannot be run: ${ended.error.code ?? ended.error.message}`,
+        'Check its first line and its permissions.',
+      );
+  }
 }

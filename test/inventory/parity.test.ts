@@ -4,6 +4,7 @@ import { plain } from '../../src/inventory/document.ts';
 import { loadInventory, matchNames, renderAnsibleList, toAnsibleList, toGraph } from '../../src/inventory/index.ts';
 import { readJson } from '../../src/inventory/json.ts';
 import { UsageError } from '../../src/model/index.ts';
+import { runWithin } from '../../src/transport/program.ts';
 import {
   type Case,
   casesIn,
@@ -23,7 +24,7 @@ function expected(directory: 'corpus' | 'stricter', name: string): Verdict {
 }
 
 function load({ sources, cwd }: Case) {
-  return loadInventory(sources, { cwd, env: { PATH: process.env.PATH } });
+  return loadInventory(sources, { cwd, env: { PATH: process.env.PATH }, run: runWithin });
 }
 
 async function verdict(inventory: Case): Promise<Verdict> {

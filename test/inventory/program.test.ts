@@ -1,9 +1,23 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { loadInventory } from '../../src/inventory/index.ts';
+import { runWithin } from '../../src/transport/program.ts';
 import { complaint, emptyDirectory, file } from './reading.ts';
 
-const options = { cwd: emptyDirectory, env: { PATH: process.env.PATH } };
+const options = { cwd: emptyDirectory, env: { PATH: process.env.PATH }, run: runWithin };
 const program = (body: string) => file('inv.sh', `#!/bin/sh\n${body}\n`, 0o755);
+
+/** Processes of those programs, wherever they are. */
+function sleepers(): string[] {
+  const living = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return living.filter((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('987654');
+    } catch {
+      return false;
+    }
+  });
+}
 
 describe('inventory programs', () => {
   it('one that takes too long is ended, also when a child of it holds its output open', async () => {
@@ -13,6 +27,18 @@ describe('inventory programs', () => {
     );
     expect(message).toMatch(/inv\.sh --list: the inventory program took longer than 0\.2 s/);
     expect(Date.now() - started).toBeLessThan(40_000);
+  });
+
+  it.each([
+    ['its children', 'sleep 987654 & sleep 987654'],
+    ['children in process groups of their own', 'set -m; sleep 987654 & sleep 987654'],
+    ['children in sessions of their own', 'setsid sh -c "sleep 987654; :" & sleep 987654'],
+    ['children that ignore signals', `(trap '' TERM HUP INT; sleep 987654; sleep 987654) & sleep 987654`],
+  ])('one that takes too long is ended with %s', async (_, body) => {
+    const before = sleepers();
+    await complaint(() => loadInventory([program(body)], { ...options, timeoutMs: 500 }));
+    // SIGKILL is sent when this ends; the kernel may take a moment
+    await expect.poll(() => sleepers().filter((pid) => !before.includes(pid))).toEqual([]);
   });
 
   it('one that prints more than 32 MiB is ended', async () => {

@@ -1,4 +1,4 @@
-import { type Inventory, loadInventory, renderAnsibleList, toAnsibleList, toGraph } from '../../inventory/index.ts';
+import { type Inventory, renderAnsibleList, toAnsibleList, toGraph } from '../../inventory/index.ts';
 import { type Host, UsageError } from '../../model/index.ts';
 import { hostCard, inventoryTable, visibleJson } from '../../report/index.ts';
 import { command } from '../command.ts';
@@ -6,7 +6,7 @@ import { EXIT } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { listing, selection, wayIn } from '../options.ts';
 import { colored } from '../screen.ts';
-import { inventoryOf, type SelectionFlags, selectedNames } from '../targets.ts';
+import { inventoryOf, readInventory, type SelectionFlags, selectedNames } from '../targets.ts';
 import { connectionOf, openWays, type SshFlags } from '../ways.ts';
 
 export const inventory = command({
@@ -64,9 +64,7 @@ export const inventory = command({
 async function oneHost(io: Io, name: string | undefined, flags: SelectionFlags & SshFlags) {
   if (name === undefined) throw new UsageError('inventory host: which host?', 'fleetmask inventory host NAME');
   const alone = !flags.inventory?.length && flags.nodes === undefined;
-  const loaded: Inventory = alone
-    ? await loadInventory([`${name},`], { cwd: io.cwd, env: io.env, stdin: () => io.readStdin() })
-    : await inventoryOf(io, flags);
+  const loaded: Inventory = alone ? await readInventory(io, [`${name},`]) : await inventoryOf(io, flags);
   const host: Host | undefined = loaded.hosts.get(name);
   if (host === undefined) throw new UsageError(`the inventory has no host ${JSON.stringify(name)}`);
   const unusable = loaded.unusable.get(name);
