@@ -35,7 +35,10 @@ export interface StepResult {
   readonly name: string;
   /** Exit status. `untried`: its condition did not hold. */
   readonly status: number | 'untried';
+  /** The first lines of it, shortened for a screen: nothing is judged by them. */
   readonly said: readonly string[];
+  /** Why systemd refused it, read from the whole of what it said; null where it did not, or for another reason. */
+  readonly refusal: 'masked' | 'refuses-manual' | null;
 }
 
 export interface Leftovers {

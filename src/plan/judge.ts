@@ -113,7 +113,7 @@ function stepFault({ steps, units }: Evidence, change: Change): Fault | null {
   const stop = failed('stop');
   if (running.length > 0 && change.stops.length > 0) {
     const names = running.map(({ id, active, sub }) => `${id} is ${active} (${sub})`).join(', ');
-    if (stop?.said.some((line) => line.includes('refused'))) return fault('stop-refused', said(stop));
+    if (stop?.refusal === 'refuses-manual') return fault('stop-refused', said(stop));
     return fault(
       'still-running',
       stop && TIMED_OUT.includes(stop.status) ? `${names}: it did not stop in time` : `${names} after the stop`,
@@ -170,7 +170,7 @@ function startFault(name: string, { steps }: Evidence): Fault {
 function startProbeOf({ steps }: Evidence, name: string): StartProbe {
   const attempt = steps.find((step) => step.name === `try:${name}`);
   if (attempt === undefined || attempt.status === 'untried') return 'skipped';
-  return attempt.status !== 0 && attempt.said.some((line) => line.includes('masked')) ? 'blocked' : 'not-blocked';
+  return attempt.status !== 0 && attempt.refusal === 'masked' ? 'blocked' : 'not-blocked';
 }
 
 function said(step: StepResult): string {

@@ -18,10 +18,12 @@ export function metaFrom(text: string): Record<string, string> {
   for (const pair of text.split('&')) {
     const [key = '', value] = pair.split('=');
     if (!/^[a-z]{1,20}$/.test(key) || value === undefined) continue;
+    // what was asked for is acted upon, and so is never cut: a record is bounded
+    const length = key === 'units' ? value.length : 1000;
     try {
-      meta[key] = printable(decodeURIComponent(value), 1000);
+      meta[key] = printable(decodeURIComponent(value), length);
     } catch {
-      meta[key] = printable(value, 1000);
+      meta[key] = printable(value, length);
     }
   }
   return meta;

@@ -3,10 +3,11 @@
  * shell has started: what is sent blindly is executed on a host that wants no password. The program goes out only when the
  * shell has said its mark: what is sent earlier is tried as a password.
  */
+import { StringDecoder } from 'node:string_decoder';
 import { type Fault, fault, printable, type Secret } from '../model/index.ts';
 import type { Connection, Ended, RemoteProcess } from '../transport/transport.ts';
 import { newNonce } from './protocol.ts';
-import { endedEarly, refusalOf, type Verdict } from './refusals.ts';
+import { endedEarly, isQuestion, refusalOf, type Verdict } from './refusals.ts';
 
 /** The password of a run, as one host may be told it. */
 export interface HostPassword {
@@ -25,14 +26,14 @@ export type Started =
   | { readonly kind: 'answer'; readonly value: RemoteProcess }
   | { readonly kind: 'fault'; readonly fault: Fault };
 
-/** Of what came before the shell, so much is kept. */
+/** Of what came before the shell, so much is kept, and matched. */
 const MAX_HEARD = 16 * 1024;
+
+/** Of the line that came last, so much is looked at for a prompt. */
+const MAX_PROMPT = 1024;
 
 /** How long a host may take to stop what asks. */
 const KILL_MS = 3_000;
-
-/** A question at the end of what came, other than the one that is waited for: a one-time code, a new password. */
-const QUESTION = /(?:password|passphrase|passcode|code|token|otp|pin|response)\b[^\n]*[:?] ?$/i;
 
 /** sudo's prompt, and the first word of sudo or su, with its process number, and of the shell. */
 export interface Marks {
@@ -52,9 +53,13 @@ export function passwordCommand(method: 'sudo' | 'su', { asks, runs }: Marks): s
   return `exec sh -c '${asRoot}; echo ${runs} $$ >&2; LC_ALL=C exec ${by}'`;
 }
 
-/** The prompt is the end of what came. sudo shows the one that it is given, which sudo-rs wraps: `[sudo: MARK] Password: `. */
-function promptOf(method: 'sudo' | 'su', asks: string): RegExp {
-  return method === 'sudo' ? new RegExp(`(?:(?<!\\[sudo: )${asks} ?|${asks}[^\\n]*: ?)$`) : /password[^\n]*: ?$/i;
+/** Whether a line that is still open ends in the prompt. sudo shows ours, which sudo-rs wraps: `[sudo: MARK] Password: `. */
+function isPrompt(method: 'sudo' | 'su', asks: string, line: string): boolean {
+  if (method === 'su') return /password/i.test(line) && /: ?$/.test(line);
+  const at = line.lastIndexOf(asks);
+  if (at < 0) return false;
+  const after = line.slice(at + asks.length);
+  return /: ?$/.test(after) || (/^ ?$/.test(after) && !line.slice(0, at).endsWith('[sudo: '));
 }
 
 type Stage =
@@ -64,13 +69,16 @@ type Stage =
   | { readonly is: 'told' }
   | { readonly is: 'over' };
 
+/** Longer than a mark with a process number and the end of its line. */
+const MARK_ROOM = 64;
+
 export class PasswordDialogue {
   readonly #method: 'sudo' | 'su';
   readonly #connection: Connection;
   readonly #password: HostPassword;
   readonly #listen: (chunk: Buffer) => void;
   readonly #process: RemoteProcess;
-  readonly #prompt: RegExp;
+  readonly #marks: Marks = { asks: newNonce(), runs: newNonce() };
   readonly #runs: RegExp;
   readonly #begins: RegExp;
   readonly #deadline = new AbortController();
@@ -79,8 +87,10 @@ export class PasswordDialogue {
   #ended = false;
   /** Of sudo or su, once it has begun. */
   #pid: string | undefined;
-  /** What came on stderr since the stage began. */
+  readonly #decoder = new StringDecoder('utf8');
+  /** What came on stderr since the stage began, and of that the line that is still open. */
   #said = '';
+  #line = '';
   /** What came on stdout before the shell. */
   #heard = '';
   #shellRuns = false;
@@ -91,11 +101,11 @@ export class PasswordDialogue {
     this.#method = method;
     this.#password = password;
     this.#listen = listen;
-    const marks: Marks = { asks: newNonce(), runs: newNonce() };
-    this.#prompt = promptOf(method, marks.asks);
-    this.#begins = new RegExp(`${marks.runs} (\\d{1,10})\\r?\\n`);
-    this.#runs = new RegExp(`(?:^|\\n)${marks.runs}\\r?\\n`);
-    this.#process = connection.exec(passwordCommand(method, marks), {
+    const { runs } = this.#marks;
+    // not at the beginning of a line: a start-up file may have left one open
+    this.#begins = new RegExp(`${runs} (\\d{1,10})\\r?\\n`);
+    this.#runs = new RegExp(`${runs}\\r?\\n`);
+    this.#process = connection.exec(passwordCommand(method, this.#marks), {
       stdout: (chunk) => (this.#shellRuns ? listen(chunk) : this.#onStdout(chunk)),
       stderr: (chunk) => this.#onStderr(chunk),
     });
@@ -120,20 +130,34 @@ export class PasswordDialogue {
 
   #onStderr(chunk: Buffer): void {
     if (this.#stage.is === 'over') return;
-    this.#said = (this.#said + chunk.toString('utf8')).slice(-MAX_HEARD);
+    let text = this.#decoder.write(chunk);
     if (this.#pid === undefined) {
-      const begins = this.#begins.exec(this.#said);
-      if (begins === null) return;
+      // what came before has been searched
+      const seen = this.#said.slice(-MARK_ROOM);
+      const begins = this.#begins.exec(seen + text);
+      if (begins === null) {
+        this.#keep(text);
+        return;
+      }
       this.#pid = begins[1];
-      this.#said = this.#said.slice(begins.index + begins[0].length);
+      text = (seen + text).slice(begins.index + begins[0].length);
+      this.#said = '';
+      this.#line = '';
     }
-    if (this.#prompt.test(this.#said)) {
+    this.#keep(text);
+    if (isPrompt(this.#method, this.#marks.asks, this.#line)) {
       // before it was asked for, it was turned down: somebody else's failures are being counted, and one more helps nobody
       if (this.#stage.is === 'told' || /try again/i.test(this.#said)) this.#refuse(`${this.#said}\nSorry, try again.`);
       else if (this.#stage.is === 'waiting') void this.#tell();
-    } else if (this.#stage.is !== 'asked' && QUESTION.test(this.#said)) {
+    } else if (this.#stage.is !== 'asked' && isQuestion(this.#line)) {
       this.#refuse(this.#said);
     }
+  }
+
+  #keep(text: string): void {
+    this.#said = this.#ending(this.#said + text);
+    const end = text.lastIndexOf('\n');
+    this.#line = (end < 0 ? this.#line + text : text.slice(end + 1)).slice(-MAX_PROMPT);
   }
 
   async #tell(): Promise<void> {
@@ -148,19 +172,20 @@ export class PasswordDialogue {
       this.#stage = { is: 'told' };
       this.#secret = secret;
       this.#said = '';
+      this.#line = '';
       this.#process.write(`${secret.reveal()}\n`);
     }
   }
 
   #onStdout(chunk: Buffer): void {
     if (this.#stage.is === 'over') return;
-    this.#heard += chunk.toString('latin1');
-    const mark = this.#runs.exec(this.#heard);
+    const fresh = this.#heard.slice(-MARK_ROOM) + chunk.toString('latin1');
+    const mark = this.#runs.exec(fresh);
     if (mark === null) {
-      this.#heard = this.#heard.slice(-MAX_HEARD);
+      this.#heard = this.#ending(this.#heard + chunk.toString('latin1'));
       return;
     }
-    const after = this.#heard.slice(mark.index + mark[0].length);
+    const after = fresh.slice(mark.index + mark[0].length);
     this.#shellRuns = true;
     this.#end('accepted', { kind: 'answer', value: concealing(this.#process, (text) => this.#hide(text)) });
     if (after !== '') this.#listen(Buffer.from(after, 'latin1'));
@@ -208,6 +233,14 @@ export class PasswordDialogue {
       await Promise.race([kill.ended, late]);
     }
     this.#process.end();
+  }
+
+  /**
+   * The end of a text: at least `MAX_HEARD` characters of it, at most twice as many, for to cut it whenever a character comes would
+   * copy all of it each time. The password goes out first: half of it would not be found.
+   */
+  #ending(text: string): string {
+    return text.length > 2 * MAX_HEARD ? this.#hide(text).slice(-MAX_HEARD) : text;
   }
 
   /** What may be shown of what the host says: not the password, nor our own mark. */

@@ -17,9 +17,11 @@ import { firstWord } from './blocks.ts';
 import { metaText } from './meta.ts';
 import { part } from './part.ts';
 
-/** Longer lines are no records: what the program says is short. */
+/** Of a record, with its frame. What the program says is short: a list of unit names is the longest. */
 const MAX_LINE = 64 * 1024;
+/** Of one answer. */
 const MAX_RECORDS = 20_000;
+const MAX_ANSWER = 1024 * 1024;
 
 const PARTS = ['fleetmask.sh', 'units.sh', 'probe.sh', 'receipt.sh', 'switches.sh', 'apply.sh', 'undo.sh'] as const;
 
@@ -172,39 +174,75 @@ export interface HostRecord {
   readonly text: string;
 }
 
-/** Collects the records of one answer from a byte stream, whatever else the host prints around them. */
+/**
+ * Collects the records of one answer from a byte stream, whatever else the host prints before, between and beside them: a record
+ * begins with its frame, also where a start-up file of the account has left a line open. Linear in what arrives, however it is cut.
+ */
 export class Answer {
   readonly records: HostRecord[] = [];
   readonly #frame: string;
-  #buffer = '';
+  /** The line that has not ended yet; of one without a frame only what the frame may begin in. */
+  #line = '';
+  #bytes = 0;
 
   constructor(nonce: string, seq: number) {
     this.#frame = `@${nonce} ${seq} `;
+  }
+
+  /** Whether a record has come: what came before it was no answer. */
+  get begun(): boolean {
+    return this.#bytes > 0;
   }
 
   /**
    * Takes what arrived (latin1, so that a byte is a character and UTF-8 cut in two does no harm).
    * `done`: the answer is whole. `broken`: it will never be; the text says why.
    */
-  take(chunk: Buffer): { kind: 'more' } | { kind: 'done' } | { kind: 'broken'; why: string } {
-    this.#buffer += chunk.toString('latin1');
+  take(chunk: Buffer): Taken {
+    const text = chunk.toString('latin1');
     let from = 0;
-    for (let end = this.#buffer.indexOf('\n'); end >= 0; end = this.#buffer.indexOf('\n', from)) {
-      const line = this.#buffer.slice(from, end);
+    for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', from)) {
+      const line = this.#line + text.slice(from, end);
+      this.#line = '';
       from = end + 1;
-      if (!line.startsWith(this.#frame)) continue;
-      const [kind, text] = firstWord(line.slice(this.#frame.length));
-      if (kind === 'done') {
-        const count = this.records.length + 1;
-        return text === String(count)
-          ? { kind: 'done' }
-          : { kind: 'broken', why: `an answer of ${printable(text, 40)} records arrived with ${count}` };
-      }
-      if (this.records.length >= MAX_RECORDS) return { kind: 'broken', why: `more than ${MAX_RECORDS} records` };
-      this.records.push({ kind, text: Buffer.from(text, 'latin1').toString('utf8') });
+      const taken = this.#take(line);
+      if (taken.kind !== 'more') return taken;
     }
-    this.#buffer = this.#buffer.slice(from);
-    if (this.#buffer.length > MAX_LINE) return { kind: 'broken', why: `a line of over ${MAX_LINE} bytes` };
+    this.#line += text.slice(from);
+    if (this.#line.length <= MAX_LINE) return { kind: 'more' };
+    const at = this.#line.indexOf(this.#frame);
+    this.#line = this.#line.slice(at < 0 ? -this.#frame.length : at);
+    return this.#line.length <= MAX_LINE
+      ? { kind: 'more' }
+      : { kind: 'broken', why: `a record of over ${MAX_LINE} bytes` };
+  }
+
+  #take(line: string): Taken {
+    const at = line.indexOf(this.#frame);
+    if (at < 0) return { kind: 'more' };
+    const record = line.slice(at + this.#frame.length);
+    const [kind, text] = firstWord(record);
+    if (kind === 'done') {
+      const count = this.records.length + 1;
+      return text === String(count)
+        ? { kind: 'done' }
+        : { kind: 'broken', why: `an answer of ${printable(text, 40)} records arrived with ${count}` };
+    }
+    if (record.length > MAX_LINE) return { kind: 'broken', why: `a record of over ${MAX_LINE} bytes` };
+    this.#bytes += line.length - at;
+    if (this.records.length >= MAX_RECORDS) return { kind: 'broken', why: `more than ${MAX_RECORDS} records` };
+    if (this.#bytes > MAX_ANSWER) return { kind: 'broken', why: `an answer of over ${MAX_ANSWER} bytes` };
+    this.records.push({ kind: alone(kind), text: alone(text) });
     return { kind: 'more' };
   }
+}
+
+export type Taken =
+  | { readonly kind: 'more' }
+  | { readonly kind: 'done' }
+  | { readonly kind: 'broken'; readonly why: string };
+
+/** UTF-8 from its bytes, in memory of its own: a piece of a string keeps all of that string. */
+function alone(latin1: string): string {
+  return Buffer.from(latin1, 'latin1').toString('utf8');
 }

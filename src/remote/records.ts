@@ -15,7 +15,7 @@ import {
   type Systemd,
   type UnitFacts,
 } from '../model/index.ts';
-import { blocks, identifier, isPath, keyValue, texts, unitNames } from './blocks.ts';
+import { blocks, firstWord, identifier, isPath, keyValue, texts, unitNames } from './blocks.ts';
 import { dependenceFrom } from './dependence.ts';
 import { metaFrom } from './meta.ts';
 import type { HostRecord } from './protocol.ts';
@@ -84,8 +84,9 @@ function unquote(text: string): string {
 
 function privilegeFrom(kind: string | undefined, why: readonly string[]): Privilege {
   if (kind === 'root' || kind === 'sudo' || kind === 'doas' || kind === 'su') return { kind };
-  const hint = hintFor(why.join('\n'));
-  return { kind: 'none', why: printable(why.join(' ').trim() || 'not root'), ...(hint && { hint }) };
+  const said = why.join('\n');
+  const hint = hintFor(said);
+  return { kind: 'none', why: printable(said.trim().replaceAll('\n', ' ') || 'not root'), ...(hint && { hint }) };
 }
 
 function systemdFrom(kind: string | undefined, records: readonly HostRecord[]): Systemd {
@@ -130,10 +131,8 @@ function unitsFrom(records: readonly HostRecord[]): UnitFacts[] {
       triggers: unitNames(fields.get('Triggers')),
       accept: text('Accept') === 'yes',
       busName: /^[A-Za-z0-9._-]{1,255}$/.exec(text('BusName'))?.[0] ?? '',
-      programs: text('Program')
-        .split(' ')
-        .filter((path) => /^\/[A-Za-z0-9_./@:+-]+$/.test(path)),
-      fromBoot: /\bOn(?:Boot|Startup)USec=/.test(text('TimersMonotonic')),
+      programs: (fields.get('Program') ?? '').split(' ').filter((path) => /^\/[A-Za-z0-9_./@:+-]+$/.test(path)),
+      fromBoot: /\bOn(?:Boot|Startup)USec=/.test(fields.get('TimersMonotonic') ?? ''),
     };
   });
 }
@@ -186,22 +185,38 @@ function holderFrom([run = '-', meta = '-', since = '', seconds = '']: readonly 
 }
 
 function stepsFrom(records: readonly HostRecord[]): StepResult[] {
-  const steps: { name: string; status: number | 'untried'; said: string[] }[] = [];
+  const steps: { name: string; status: number | 'untried'; said: string[]; refusal: StepResult['refusal'] }[] = [];
   for (const { kind, text } of records) {
-    const [name = '', ...words] = text.split(' ');
+    const [name, rest] = firstWord(text);
     if (kind === 'step') {
-      const status = words[0] ?? '';
+      const [status] = firstWord(rest);
       steps.push({
         name: printable(name),
         status: /^\d{1,3}$/.test(status) ? Number(status) : 'untried',
         said: [],
+        refusal: null,
       });
     } else if (kind === 'said') {
       const step = steps.at(-1);
-      if (step !== undefined && step.said.length < 20) step.said.push(printable(words.join(' ')));
+      if (step === undefined) continue;
+      const said = text.slice(name.length + 1);
+      step.refusal ??= refusalIn(said);
+      if (step.said.length < MAX_SAID) step.said.push(printable(said));
     }
   }
   return steps;
+}
+
+/** Of what a step said, so many lines are shown. */
+const MAX_SAID = 20;
+
+/**
+ * `Failed to start X.service: Unit X.service is masked.`, `Unit is masked.` (219); `Operation refused, unit X.service may be …`.
+ * The blanks matter: no name of a unit has any, so none can be called by these words.
+ */
+function refusalIn(line: string): StepResult['refusal'] {
+  if (line.includes(' is masked')) return 'masked';
+  return line.includes('Operation refused') ? 'refuses-manual' : null;
 }
 
 function leftoversFrom(text: string): Leftovers[] {

@@ -7,13 +7,37 @@ import type { HostRecord } from './protocol.ts';
 export type Verdict = 'accepted' | 'refused' | 'unknown';
 
 interface Refusal {
-  /** Said in English, which LC_ALL=C asks for; matched anywhere in what came. */
-  readonly says: RegExp;
+  /** Said in English, which LC_ALL=C asks for: whether a line says it. */
+  readonly says: (line: string) => boolean;
+  /** A question waits at the end of what came; all else may be said anywhere. */
+  readonly where?: 'end';
   readonly message: string;
   readonly hint: string;
   /** Where the password had been sent; else `unknown`. */
   readonly proves?: 'accepted' | 'refused';
 }
+
+/** Words anywhere in a line. No pattern here may backtrack: what it is matched against is the host's to choose. */
+const has = (words: RegExp) => (line: string) => words.test(line);
+
+/** One after the other in a line: the first place of the first leaves most room for the second. */
+const inOrder = (first: RegExp, second: RegExp) => (line: string) => {
+  const match = first.exec(line);
+  return match !== null && second.test(line.slice(match.index + match[0].length));
+};
+
+const either =
+  (...says: readonly ((line: string) => boolean)[]) =>
+  (line: string) =>
+    says.some((each) => each(line));
+
+const asksFor = (words: RegExp) => (line: string) => /[:?] ?$/.test(line) && words.test(line);
+
+/** Of what a host says so much is matched, from its end: errors come last. */
+const MAX_SAID = 32 * 1024;
+
+/** A question at the end of a line, other than the one that is waited for: a one-time code, a new password. */
+export const isQuestion = asksFor(/(?:password|passphrase|passcode|code|token|otp|pin|response)\b/i);
 
 const UNLOCK =
   'Look at `faillock --user ACCOUNT` on the host; wait, or have it unlocked, before the password is tried again.';
@@ -23,75 +47,97 @@ const EXPIRED = 'Renew it on the host (passwd, chage), or log in as another acco
 /** The first that fits counts: what names a cause comes before the "try again" that follows it. */
 const REFUSALS: readonly Refusal[] = [
   {
-    says: /must have a tty|no tty present|run from a terminal|needs a terminal/i,
+    says: has(/must have a tty|no tty present|run from a terminal|needs a terminal/i),
     message: 'it wants a terminal (requiretty)',
     hint: 'Take requiretty away for this account (Defaults:ACCOUNT !requiretty), or log in as root.',
   },
   {
-    says: /password change required|(?:account|password)[^\n]* expired|expired[^\n]* (?:account|password)|required to change your password/i,
+    says: either(
+      has(/password change required|required to change your password/i),
+      inOrder(/account|password/i, / expired/i),
+      inOrder(/expired/i, / (?:account|password)/i),
+    ),
     message: 'the account or its password has expired',
     hint: EXPIRED,
   },
   {
-    says: /account validation failure|(?:account|user)[^\n]* (?:locked|disabled)|too many (?:failed|incorrect)/i,
+    says: either(
+      has(/account validation failure|too many (?:failed|incorrect)/i),
+      inOrder(/account|user/i, / (?:locked|disabled)/i),
+    ),
     message: 'the account is locked',
     hint: UNLOCK,
   },
   {
     // sudo asks for the password first and looks into sudoers then
-    says: /not in the sudoers file|is not allowed to (?:run sudo|execute)|may not run sudo|not permitted|afraid I can't do that/i,
+    says: has(
+      /not in the sudoers file|is not allowed to (?:run sudo|execute)|may not run sudo|not permitted|afraid I can't do that/i,
+    ),
     message: 'this account may not become root',
     hint: 'Allow it in sudoers (or doas.conf), or log in as an account that may (-u).',
     proves: 'accepted',
   },
   {
-    says: /try again|incorrect (?:password|authentication)|authentication (?:failure|failed)/i,
+    says: has(/try again|incorrect (?:password|authentication)|authentication (?:failure|failed)/i),
     message: 'the password is wrong',
     hint: 'Give the right one; it is not tried again, because repeated failures lock accounts (faillock looks like a wrong password too).',
     proves: 'refused',
   },
   {
-    says: /doas: auth/i,
+    says: has(/doas: auth/i),
     message: 'it asks for a password',
     hint: 'Allow this account `nopass` in doas.conf: without a terminal doas takes no password. Or use --become-method sudo.',
   },
   {
-    says: /password is required|authentication (?:is )?required|authorization required/i,
+    says: has(/password is required|authentication (?:is )?required|authorization required/i),
     message: 'it asks for a password',
     hint: 'Give the password with -K, allow this account NOPASSWD, or log in as root.',
   },
   {
-    says: /setuid|must be suid|no new privileges|effective uid is not 0|root privileges/i,
+    says: has(/setuid|must be suid|no new privileges|effective uid is not 0|root privileges/i),
     message: 'it cannot become root on this host',
     hint: 'Look at the mode of its file and at the options of its file system (nosuid), or log in as root.',
   },
   {
     // sudo-rs puts the name in quotes
-    says: /(?:sudo|doas): '?sh'?: command not found/i,
+    says: has(/(?:sudo|doas): '?sh'?: command not found/i),
     message: 'it does not find sh on the path that it sets',
     hint: 'Put /usr/bin and /bin into secure_path in sudoers, or log in as root.',
   },
   {
-    says: /(?:sudo|doas|su): (?:command )?not found/i,
+    says: has(/(?:sudo|doas|su): (?:command )?not found/i),
     message: 'it is not installed there',
     hint: 'Choose another with --become-method, or log in as root.',
   },
   {
-    says: /permission denied/i,
+    says: has(/permission denied/i),
     message: 'this account may not use it',
     hint: 'It may have to be in a group (wheel, sudo); or log in as root.',
   },
   {
-    says: /(?:code|token|otp|pin|passphrase|passcode|response)\b[^\n]*[:?] ?$/i,
+    says: asksFor(/(?:code|token|otp|pin|passphrase|passcode|response)\b/i),
+    where: 'end',
     message: 'it asks for more than a password',
     hint: 'Only a password is answered; exempt this account from the second factor, or log in as root.',
   },
   {
-    says: /password[^\n]*: ?$/i,
+    says: (line) => /password/i.test(line) && /: ?$/.test(line),
+    where: 'end',
     message: 'it asks in words of its own, and that is not answered',
     hint: 'Let sudo show its own prompt (Defaults passprompt_override), or log in as root.',
   },
 ];
+
+/** The row of the table for what came, and the line that says it; else the last line: lectures and greetings come first. */
+function recognised(said: string): { readonly known: Refusal | undefined; readonly line: string } {
+  const lines = said.slice(-MAX_SAID).split(/[\r\n]/);
+  const end = lines.at(-1) ?? '';
+  for (const known of REFUSALS) {
+    const line = known.where === 'end' ? (known.says(end) ? end : undefined) : lines.find(known.says);
+    if (line !== undefined) return { known, line: line.trim() };
+  }
+  return { known: undefined, line: lines.findLast((line) => line.trim() !== '')?.trim() ?? '' };
+}
 
 /** What a method said, as a fault; `told`: whether it had the password when it said so. `known`: whether it is in the table. */
 export function refusalOf(
@@ -99,8 +145,8 @@ export function refusalOf(
   said: string,
   told: 'told' | 'untold',
 ): { readonly fault: Fault; readonly verdict: Verdict; readonly known: 'yes' | 'no' } {
-  const known = REFUSALS.find(({ says }) => says.test(said));
-  const quote = printable(lineWith(said, known?.says), 200);
+  const { known, line } = recognised(said);
+  const quote = printable(line, 200);
   const quoted = quote === '' ? '' : ` (${quote})`;
   if (known === undefined) {
     const message = `${method} did not let us through${quoted}`;
@@ -120,7 +166,7 @@ export function refusalOf(
 
 /** The hint for what a method said; undefined where it says nothing that is known. */
 export function hintFor(said: string): string | undefined {
-  return REFUSALS.find(({ says }) => says.test(said))?.hint;
+  return recognised(said).known?.hint;
 }
 
 /** sudo's NOEXEC lets the program run, and nothing that it starts: the shell says 126 of each. Null: it is not so. */
@@ -139,23 +185,27 @@ export function barredFrom(
   );
 }
 
-/** The line that matched, else the last one: lectures and greetings come first. */
-function lineWith(said: string, pattern: RegExp | undefined): string {
-  const lines = said.split(/[\r\n]+/).map((line) => line.trim());
-  const spoken = lines.filter((line) => line !== '');
-  return spoken.find((line) => pattern?.test(line)) ?? spoken.at(-1) ?? '';
-}
-
-/** Why a process ended before it had said what was expected. `heard`: what it had said on stdout. */
+/** Why a process ended before it had said what was expected. `heard`: what it had said on stdout, its beginning. */
 export function endedEarly(kind: 'no-shell' | 'lost', ended: Ended, heard: string): Fault {
-  if (ended.how === 'flooded') return fault('bad-reply', `the host sent more than ${ended.bytes} bytes`);
+  if (ended.how === 'flooded') {
+    const before = kind === 'no-shell' ? ' before it answered' : '';
+    return fault(
+      'bad-reply',
+      `the host sent more than ${ended.bytes} bytes${before}`,
+      before === '' ? undefined : NOISY,
+    );
+  }
   if (ended.how === 'lost') return fault('lost', ended.why);
   const how = ended.how === 'exited' ? `exit status ${ended.code}` : `signal ${printable(ended.signal, 40)}`;
-  const said = printable(firstWords(ended.stderr) || firstWords(heard), 200);
-  const hint = /password has expired|change your password/i.test(said) ? EXPIRED : undefined;
-  return fault(kind, `the remote program ended early (${how})${said === '' ? '' : `: ${said}`}`, hint);
+  const said = firstWords(ended.stderr) || firstWords(heard);
+  const hint = /password has expired|change your password/i.test(`${ended.stderr}\n${heard}`) ? EXPIRED : undefined;
+  const shown = printable(said, 200);
+  return fault(kind, `the remote program ended early (${how})${shown === '' ? '' : `: ${shown}`}`, hint);
 }
 
+const NOISY =
+  'If a start-up file of this account prints that, make it silent for sessions without a terminal; else treat the host with suspicion.';
+
 function firstWords(text: string): string {
-  return text.trim().split('\n')[0]?.trim() ?? '';
+  return text.trim().split('\n', 1)[0]?.trim() ?? '';
 }

@@ -144,6 +144,9 @@ function read<T>(reply: Reply<HostRecord[]>, from: (records: readonly HostRecord
   return reply.kind === 'fault' ? reply : { kind: 'answer', value: from(reply.value) };
 }
 
+/** Of what came before an answer so much is kept. */
+const HEARD = 4 * 1024;
+
 /** One remote process that is asked one thing after the other. */
 class Channel {
   #process!: RemoteProcess;
@@ -162,7 +165,7 @@ class Channel {
   }
 
   hear(chunk: Buffer): void {
-    if (!this.#answered && this.#heard.length < 400) this.#heard += chunk.toString('latin1');
+    if (!this.#answered && this.#heard.length < HEARD) this.#heard += chunk.toString('latin1', 0, HEARD);
     this.#listen(chunk);
   }
 

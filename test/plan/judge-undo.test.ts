@@ -61,7 +61,7 @@ describe('a host is not put back', () => {
   });
 
   it('while systemd has not read that the mask is gone, though it never read the mask either', () => {
-    const steps: Evidence['steps'] = [{ name: 'reload', status: 1, said: ['Access denied'] }];
+    const steps: Evidence['steps'] = [{ name: 'reload', status: 1, said: ['Access denied'], refusal: null }];
     const unread = { ...evidence('active'), steps };
     expect(judgeUndo(CHANGE, prior('active'), unread)?.message).toBe('systemd could not reload: Access denied');
   });

@@ -93,6 +93,25 @@ describe('by sudo, a shell of root is had', () => {
       'sudo',
     ],
     [
+      'a host whose start-up files leave lines open',
+      { login: `printf '\\033[0m'; printf 'warning: ' >&2; eval "$COMMAND"`, sudo: AGAIN },
+      1,
+      'sudo',
+    ],
+    [
+      'a host where we are root and start-up files leave a line open',
+      { uid: 0, login: `printf '\\033[0m'; eval "$COMMAND"` },
+      0,
+      'root',
+    ],
+    [
+      'a host whose start-up files print 600 KB on each output',
+      { login: 'head -c 600000 /dev/zero | tr "\\0" x | tee /dev/stderr; eval "$COMMAND"', sudo: AGAIN },
+      1,
+      'sudo',
+    ],
+    ['a host that tells each command', { login: 'set -x; eval "$COMMAND"', sudo: AGAIN }, 1, 'sudo'],
+    [
       'a host that repeats the command before it asks nothing',
       { login: 'echo "$COMMAND" >&2; echo "$COMMAND"; eval "$COMMAND"' },
       0,
@@ -122,6 +141,16 @@ describe('by su, a shell of root is had', () => {
   it('on a host that asks, of a login shell that says "password:" before', async () => {
     const host = hostWith({ su: asks, login: 'printf "Your password: never tell it" >&2; eval "$COMMAND"' });
     expect(await open(host, { method: 'su', password: lender() })).toEqual({ fault: null, privilege: 'su' });
+    expect(told()).toEqual([PASSWORD]);
+  });
+
+  // su starts the shell of root, and bash then reads root's .bashrc as in the session that it came from
+  it('on a host where the start-up files of root leave lines open', async () => {
+    const noisy = asks.replace('exec sh', "printf '\\033[0m'; printf 'warning: disk' >&2; exec sh");
+    expect(await open(hostWith({ su: noisy }), { method: 'su', password: lender() })).toEqual({
+      fault: null,
+      privilege: 'su',
+    });
     expect(told()).toEqual([PASSWORD]);
   });
 

@@ -59,13 +59,38 @@ describe('an answer', () => {
   });
 
   it('does not hear what has another nonce, another number, or no frame', () => {
-    const noise = `@ffff 1 os ID=evil\n@${NONCE} 2 os ID=evil\nos ID=evil\n @${NONCE} 1 os ID=evil\n`;
+    const noise = `@ffff 1 os ID=evil\n@${NONCE} 2 os ID=evil\nos ID=evil\n@ ${NONCE} 1 os ID=evil\n`;
     expect(feed(noise + whole).records).toEqual(feed(whole).records);
   });
 
-  it('with an endless line or endless records is broken before memory is', () => {
-    expect(feed('x'.repeat(70_000)).state.kind).toBe('broken');
+  it('with an endless record or endless records is broken before memory is', () => {
+    for (const size of [1, 1_000, 64 * 1024, Number.POSITIVE_INFINITY]) {
+      expect(feed(`@${NONCE} 1 os ${'x'.repeat(66_000)}`, size).state.kind).toBe('broken');
+      expect(feed(`\x1b[0m@${NONCE} 1 os ${'x'.repeat(66_000)}\n`, size).state.kind).toBe('broken');
+    }
     expect(feed(`@${NONCE} 1 os a\n`.repeat(20_001)).state.kind).toBe('broken');
+    expect(feed(`@${NONCE} 1 os ${'x'.repeat(60_000)}\n`.repeat(20)).state.kind).toBe('broken');
+  });
+
+  it('begins where its frame does, whatever a start-up file has left on the line, and however much', () => {
+    const expected = feed(whole);
+    for (const before of [
+      '\x1b[0m',
+      'Welcome!\r',
+      '\0\0',
+      '@',
+      `@${NONCE}`,
+      `@${NONCE} 0 `,
+      `@${NONCE} 1`,
+      'x'.repeat(300_000),
+    ]) {
+      for (const size of [1, 7, 4096, 65_537, Number.POSITIVE_INFINITY]) {
+        if (size * 50_000 < before.length) continue;
+        expect(feed(before + whole, size), `${before.slice(0, 40)} by ${size}`).toEqual(expected);
+      }
+    }
+    // a program of the start-up file that runs on
+    expect(feed(whole.replaceAll('@', 'beep@'))).toEqual(expected);
   });
 
   it('of random bytes never throws', () => {

@@ -201,10 +201,31 @@ describe('evidence', () => {
       ),
     );
     expect(steps).toEqual([
-      { name: 'stop', status: 0, said: [] },
-      { name: 'try:a.service', status: 1, said: ['Unit a.service is masked.'] },
-      { name: 'try:b.service', status: 'untried', said: [] },
+      { name: 'stop', status: 0, said: [], refusal: null },
+      { name: 'try:a.service', status: 1, said: ['Unit a.service is masked.'], refusal: 'masked' },
+      { name: 'try:b.service', status: 'untried', said: [], refusal: null },
     ]);
+  });
+
+  const refusals = (said: string) => evidenceFrom(records(`step try:x 1\n${said}`)).steps.map(({ refusal }) => refusal);
+
+  it('reads why systemd refused from all that was said, however long the name and whatever came before', () => {
+    for (const length of [10, 240, 255]) {
+      const unit = `${'u'.repeat(length - '.service'.length)}.service`;
+      expect(refusals(`said try:x Failed to start ${unit}: Unit ${unit} is masked.`)).toEqual(['masked']);
+      expect(refusals(`said try:x Failed to stop ${unit}: Operation refused, unit ${unit} may be requested`)).toEqual([
+        'refuses-manual',
+      ]);
+    }
+    const warnings = 'said try:x ERROR: ld.so: object from /etc/ld.so.preload cannot be preloaded: ignored.\n'.repeat(
+      50,
+    );
+    expect(refusals(`${warnings}said try:x Failed to start a.service: Unit a.service is masked.`)).toEqual(['masked']);
+  });
+
+  it('takes no unit for masked because of its name', () => {
+    expect(refusals('said try:x Failed to start masked.service: Unit masked.service not found.')).toEqual([null]);
+    expect(refusals('said try:x Failed to stop refused.service: Unit refused.service not loaded.')).toEqual([null]);
   });
 
   it('tells a refusal, leftovers, foreign links and a missing receipt', () => {

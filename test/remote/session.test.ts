@@ -1,5 +1,8 @@
 /** Opening a session on machines that are not what one hopes: each is told apart, and none is believed. */
 import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openSession } from '../../src/remote/session.ts';
 import { localHost } from './local.ts';
@@ -47,6 +50,41 @@ const REFUSED: readonly (readonly [what: string, script: string, kind: string, m
     /7 records arrived with 2/,
   ],
 ];
+
+/** What start-up files of an account say on every session. */
+const NOISY: readonly (readonly [what: string, profile: string])[] = [
+  ['a colour, and no end of the line', "printf '\\033[0m'"],
+  ['a greeting without an end of the line, on both outputs', 'printf "Welcome: "; printf "Password: " >&2'],
+  ['a line of MS-DOS', "printf 'Welcome\\r'"],
+  ['NUL bytes', "printf '\\0\\0'"],
+  ['what looks like a record', "printf '@0123456789abcdef01234567 0 os ID=x @'"],
+  ['700 KB in lines, and 300 KB in one', 'yes 123456789 | head -c 700000; head -c 300000 /dev/zero | tr "\\0" x'],
+  ['600 KB of errors', 'head -c 600000 /dev/zero | tr "\\0" x >&2'],
+  ['each command, by set -x', 'set -x; true'],
+  ['each command, by set -x for all shells', 'set -x; export SHELLOPTS'],
+  ['something more later on', '{ sleep 0.2; printf late; printf late >&2; } &'],
+  ['all errors on stdout', 'exec 2>&1; printf warning'],
+];
+
+describe('a session is opened although start-up files print', () => {
+  for (const shell of ['bash', 'sh']) {
+    it.each(NOISY)(`%s (${shell})`, async (_what, profile) => {
+      const home = mkdtempSync(join(tmpdir(), 'fleetmask-home-'));
+      writeFileSync(join(home, '.bashrc'), profile);
+      // as sshd starts it: bash reads .bashrc then
+      const env = { PATH: process.env.PATH, HOME: home, SSH_CLIENT: '192.0.2.1 1 22', COMMAND: '' };
+      const host = localHost((command) =>
+        shell === 'bash'
+          ? spawn('bash', ['-c', command], { env })
+          : spawn('sh', ['-c', '. "$HOME/.bashrc"; eval "$COMMAND"'], { env: { ...env, COMMAND: command } }),
+      );
+      const reply = await openSession(host, 'never', [], AbortSignal.timeout(60_000));
+      rmSync(home, { recursive: true });
+      expect(reply).toMatchObject({ kind: 'answer', value: { facts: { os: { id: expect.stringMatching(/./) } } } });
+      if (reply.kind === 'answer') reply.value.end();
+    });
+  }
+});
 
 describe('a session is not opened on', () => {
   for (const [what, script, kind, message] of REFUSED) {

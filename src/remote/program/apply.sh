@@ -133,7 +133,7 @@ try_starts() {
     esac
     case $status:$said in
       0:*) look ;;
-      *masked*) ;;
+      *' is masked'*) ;;
       *) look ;;
     esac
   done
