@@ -1,5 +1,5 @@
 /** Inventory and flags → the hosts of a run and how to reach them. */
-import { expandNodeRange, type Inventory, loadInventory, matchNames, selectHosts } from '../inventory/index.ts';
+import { expandNodeRange, type Inventory, loadInventory, matchNames, usableHosts } from '../inventory/index.ts';
 import { type Host, type HostSecrets, SECRETS, UsageError } from '../model/index.ts';
 import type { JournalHost } from '../run/journal.ts';
 import { runWithin } from '../transport/program.ts';
@@ -65,10 +65,7 @@ export function selectedNames(io: Io, inventory: Inventory, { limit, nodes }: Se
 /** The selected hosts with everything that is needed to reach them. */
 export async function targetsOf(io: Io, flags: SelectionFlags & WayInFlags): Promise<JournalHost[]> {
   const inventory = await inventoryOf(io, flags);
-  const names = new Set(selectedNames(io, inventory, flags));
-  const pattern = flags.nodes === undefined ? flags.limit : [...names].join(',');
-  // a group may have the name of a host of -w
-  const hosts = selectHosts(inventory, pattern, { cwd: io.cwd }).filter(({ name }) => names.has(name));
+  const { hosts } = usableHosts(inventory, selectedNames(io, inventory, flags), { limit: flags.limit });
   const ways = openWays(io, flags, inventory);
   const targets = await Promise.all(
     hosts.map(async (host) => ({

@@ -66,13 +66,22 @@ export function openWays(io: Io, flags: SshFlags, inventory: Inventory): Ways {
     const overrides: Overrides = {
       ...(user !== undefined && { user }),
       ...(port !== undefined && { port }),
-      options: [...keyOption(key), ...proxyOptions(connection), ...policy(flags)],
+      options: [...keyOption(key), ...proxyOptions(connection), ...policy(flags), ...(connection.sshOptions ?? [])],
     };
-    return configOf(connection.sshConfigFile).resolve(connection.address ?? name, overrides);
+    const resolved = configOf(connection.sshConfigFile).resolve(connection.address ?? name, overrides);
+    if (connection.sshOptions === undefined) return resolved;
+    return resolved.catch((error: unknown) => {
+      // a mistake in an option has no other place than the host that has it
+      if (!(error instanceof UsageError)) throw error;
+      throw new UsageError(`${name}: its SSH arguments or ssh_config: ${error.message}`, error.hint);
+    });
   };
 
   /** A bastion: what the hop says, then the inventory, then ssh_config. -u and --port are meant for the hosts behind it. */
   const hopSettings = (hop: Jump, file: string | undefined): Promise<Resolved> => {
+    const unusable = inventory.unusable.get(hop.host);
+    if (unusable !== undefined)
+      throw new UsageError(`the jump host ${hop.host}: ${unusable.error.message}`, unusable.error.hint);
     const listed = inventory.hosts.get(hop.host)?.connection ?? {};
     const user = hop.user ?? listed.user;
     const port = hop.port ?? listed.port;
@@ -131,7 +140,10 @@ export function openWays(io: Io, flags: SshFlags, inventory: Inventory): Ways {
       const named = connection.privateKeyFile ?? flags['private-key'];
       for (const text of notFollowed(resolved, flags['host-key-checking'])) note(host.name, text);
       return {
-        ...baseTarget(io, flags, host.name, { resolved, ready, file: connection.sshConfigFile }),
+        ...baseTarget(io, flags, host.name, {
+          ...{ resolved, ready, file: connection.sshConfigFile },
+          options: connection.sshOptions,
+        }),
         ...(named !== undefined && { requiredKeyFile: ready.identityFiles[0]! }),
         ...(proxy && { proxy }),
       };
@@ -188,10 +200,12 @@ interface Settled {
   readonly resolved: Resolved;
   readonly ready: Ready;
   readonly file: string | undefined;
+  /** What the inventory's SSH arguments say, as after `-o`. */
+  readonly options?: readonly string[] | undefined;
 }
 
 /** A target without its way there. */
-function baseTarget(io: Io, flags: SshFlags, name: string, { resolved, ready, file }: Settled): Target {
+function baseTarget(io: Io, flags: SshFlags, name: string, { resolved, ready, file, options }: Settled): Target {
   const byKey = resolved.all.get('pubkeyauthentication')?.[0] !== 'false';
   const environment = io.env.SSH_AUTH_SOCK || undefined;
   // new keys go to the first, which must not become the one of all users
@@ -230,6 +244,7 @@ function baseTarget(io: Io, flags: SshFlags, name: string, { resolved, ready, fi
     ssh: {
       destination: resolved.host,
       ...(config !== undefined && { config: config === 'none' ? config : absolute(io, config) }),
+      ...(options !== undefined && { options }),
     },
     ...(bySsh.length > 0 && { needsSsh: bySsh }),
     ...(unsupported.length > 0 && { notFollowed: unsupported }),

@@ -1,6 +1,6 @@
 import { printable } from '../model/index.ts';
 import { mistake, type Origin, quoted } from './mistake.ts';
-import { requireGroupName, requireHostName } from './names.ts';
+import { requireGroupName, requireListable } from './names.ts';
 import { MAX_HOSTS } from './range.ts';
 
 /** A variable and where it was said. */
@@ -24,6 +24,10 @@ export interface HostNode {
   readonly name: string;
   readonly groups: Set<GroupNode>;
   readonly settings: Settings;
+  /** Where it was first named. */
+  readonly origin: Origin;
+  /** The file of that place, absolute; undefined where that is no file. */
+  readonly file: string | undefined;
 }
 
 /**
@@ -35,6 +39,8 @@ export class Graph {
   readonly hosts = new Map<string, HostNode>();
   /** What was read but not followed, for the operator: each as `file:line: …`. */
   readonly notes = new Set<string>();
+  /** The file that is being read, absolute; undefined where it is no file. */
+  file: string | undefined;
   /** Variables of a host that landed in the group of the same name. */
   private readonly diverted: { host: HostNode; group: GroupNode; variable: string; origin: Origin }[] = [];
 
@@ -75,10 +81,10 @@ export class Graph {
   }
 
   private newHost(name: string, origin: Origin, port: number | undefined): HostNode {
-    requireHostName(name, origin);
+    requireListable(name, origin);
     if (this.hosts.size >= MAX_HOSTS)
       throw mistake(origin, `this is more than ${MAX_HOSTS} hosts`, 'Look for a mistyped range.');
-    const host: HostNode = { name, groups: new Set(), settings: new Map() };
+    const host: HostNode = { name, groups: new Set(), settings: new Map(), origin, file: this.file };
     if (port !== undefined) host.settings.set('ansible_port', { value: port, origin });
     this.hosts.set(name, host);
     return host;

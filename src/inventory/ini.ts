@@ -73,6 +73,12 @@ class IniReader {
     if (split.kind === 'broken')
       throw mistake(origin, `${split.why} in this host line`, 'Quote the value, or escape it with a backslash.');
     const [pattern = '', ...assignments] = split.words;
+    if (pattern === '---' || pattern.endsWith(':'))
+      throw mistake(
+        origin,
+        `${quoted(pattern)} is not a host name`,
+        'This looks like YAML: name the file .yaml or .yml.',
+      );
     const variables = assignments.map((word) => assignment(word, origin));
     const { names, port } = parseHostPattern(pattern, origin);
     for (const name of names) {

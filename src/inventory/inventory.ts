@@ -1,15 +1,17 @@
-import type { Host, UsageError } from '../model/index.ts';
+import type { Host } from '../model/index.ts';
 import { type AdjacentVariables, openAdjacent } from './adjacent.ts';
-import { type ConnectionResult, readConnection } from './connection.ts';
+import { type ConnectionResult, readConnection, type Unusable } from './connection.ts';
 import { depths, type Graph, type GroupNode, groupHosts, groupsOf, type HostNode, type Settings } from './graph.ts';
+import { hostNameMistake } from './names.ts';
+import { type Environment, openScopes } from './scope.ts';
 
 export interface Inventory {
-  /** Every host, in the order of first mention. To act on hosts, take them from `selectHosts`. */
+  /** Every host, in the order of first mention. To act on hosts, take them from `usableHosts`. */
   readonly hosts: ReadonlyMap<string, Host>;
   /** Every group, `all` and `ungrouped` included, in the order of first mention. */
   readonly groups: ReadonlyMap<string, Group>;
-  /** Hosts that can be listed but not connected to, and why; `selectHosts` throws that. */
-  readonly unusable: ReadonlyMap<string, UsageError>;
+  /** Hosts that can be listed but not connected to, and why. */
+  readonly unusable: ReadonlyMap<string, Unusable>;
   /** What was read and not followed, one printable line each; worth showing on stderr. */
   readonly notes: readonly string[];
 }
@@ -28,23 +30,34 @@ export interface Group {
 /**
  * Turns what the sources said into an inventory: merges the variables of every host by Ansible's precedence
  * and takes the connection settings out. `directories` are those whose group_vars and host_vars count, in order.
- * Throws a UsageError for a variables file that cannot be read and for a connection setting that cannot be right.
+ * Throws a UsageError for a variables file that cannot be read. Names and connection settings that cannot be right make
+ * their host unusable, and nobody else.
  */
-export function assemble(graph: Graph, directories: readonly string[]): Inventory {
+export function assemble(graph: Graph, directories: readonly string[], env: Environment = {}): Inventory {
   graph.settle();
   const merge = new Precedence(graph, openAdjacent(directories, graph));
   const hosts = new Map<string, Host>();
-  const unusable = new Map<string, UsageError>();
+  const unusable = new Map<string, Unusable>();
+  const all = new Map<string, { node: HostNode; groups: ReadonlySet<GroupNode>; settings: Settings }>();
   for (const node of graph.hosts.values()) {
     const groups = groupsOf(node);
-    const settings = merge.settings(node, groups);
-    const result = readConnection(settings);
-    if (result.kind === 'unusable') unusable.set(node.name, result.error);
+    all.set(node.name, { node, groups, settings: merge.settings(node, groups) });
+  }
+  const scopes = openScopes(graph, all, env);
+  for (const { node, groups, settings } of all.values()) {
+    const result = connectionOf(node, settings, scopes);
+    if (result.kind === 'unusable') unusable.set(node.name, { why: result.why, error: result.error });
     else for (const { setting, message } of result.notes) graph.note(setting.origin, message);
     hosts.set(node.name, host(node, groups, settings, result));
   }
   const groups = new Map([...graph.groups.values()].map((node) => [node.name, group(node)]));
   return { hosts, groups, unusable, notes: [...graph.notes] };
+}
+
+function connectionOf(node: HostNode, settings: Settings, scopes: ReturnType<typeof openScopes>): ConnectionResult {
+  const error = hostNameMistake(node.name, node.origin);
+  if (error !== undefined) return { kind: 'unusable', why: 'mistake', error };
+  return readConnection(settings, scopes.of(node.name)!);
 }
 
 function host(node: HostNode, groups: Iterable<GroupNode>, settings: Settings, result: ConnectionResult): Host {

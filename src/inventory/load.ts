@@ -34,5 +34,5 @@ export async function loadInventory(sources: readonly string[], options: LoadOpt
         'Name at least one host.',
       );
   }
-  return assemble(graph, [...directories, options.cwd]);
+  return assemble(graph, [...directories, options.cwd], options.env);
 }

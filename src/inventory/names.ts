@@ -1,4 +1,5 @@
 import { isIPv6 } from 'node:net';
+import type { UsageError } from '../model/index.ts';
 import { mistake, type Origin, quoted } from './mistake.ts';
 
 /** Letters, digits, `.`, `-`, `_`; begins with none that an option, a path or a dotfile would begin with. */
@@ -19,16 +20,22 @@ export function isHostName(text: string): boolean {
 }
 
 /**
- * Throws a UsageError unless `name` is safe as an inventory name. Ansible takes `-oProxyCommand=id`, `h;id` and
- * `$(id)` as names; here they never get near a connection.
+ * Why `name` cannot be the name of a host that is connected to; nothing where it can. Ansible takes `-oProxyCommand=id`,
+ * `h;id` and `$(id)` as names; here they never get near a connection.
  */
-export function requireHostName(name: string, origin: Origin): void {
-  if (isHostName(name)) return;
-  throw mistake(origin, `${quoted(name)} is not a host name${reason(name)}`, hint(name));
+export function hostNameMistake(name: string, origin: Origin): UsageError | undefined {
+  if (isHostName(name)) return undefined;
+  return mistake(origin, `${quoted(name)} is not a host name${reason(name)}`, hint(name));
+}
+
+/** Throws a UsageError unless `name` can be listed as a host's: not empty, nothing invisible in it. */
+export function requireListable(name: string, origin: Origin): void {
+  if (name === '' || UNPRINTABLE.test(name)) throw hostNameMistake(name, origin);
 }
 
 function reason(name: string): string {
   if (name === '') return ': it is empty';
+  if (UNPRINTABLE.test(name)) return ': it has control or invisible characters';
   if (name.length > MAX_LENGTH) return `: it is longer than ${MAX_LENGTH} characters`;
   if (name.startsWith('-')) return ': it would be taken for an option';
   if (name.includes(':')) return ': it has a ":" but is neither HOST:PORT nor an IPv6 address';
@@ -36,13 +43,12 @@ function reason(name: string): string {
 }
 
 function hint(name: string): string {
-  if (name === '---') return 'This looks like YAML: name the file .yaml or .yml.';
   if (/^\w+=/.test(name)) return 'A variable follows the host on its line, or stands in a section [GROUP:vars].';
   if (name.includes('@')) return 'Write the host alone, and the account as ansible_user.';
   if (name.includes('['))
     return 'A range is [1:9], [01:20:2] or [a:f]; an IPv6 address has brackets only before :PORT.';
   if (name.includes(':')) return 'An IPv6 address with a port is written [ADDRESS]:PORT.';
-  if (name.includes('{{')) return 'Templates are not evaluated; write the name out.';
+  if (name.includes('{{')) return 'Templates in names are not evaluated; write the name out.';
   return 'A host name has letters, digits, ".", "-" and "_", and begins with a letter, a digit or "_".';
 }
 

@@ -1,7 +1,14 @@
 import { printable } from '../model/index.ts';
 
-/** Up to three of `names` that someone who wrote `wanted` may have meant, best first, as a sentence; or undefined. */
-export function didYouMean(wanted: string, names: Iterable<string>): string | undefined {
+/**
+ * Up to three of `names` that someone who wrote `wanted` may have meant, best first, as a sentence; or undefined.
+ * `written`: how a name has to be typed.
+ */
+export function didYouMean(
+  wanted: string,
+  names: Iterable<string>,
+  written: (name: string) => string = (name) => name,
+): string | undefined {
   const scored: { name: string; distance: number }[] = [];
   const limit = Math.max(1, Math.min(3, Math.floor(wanted.length / 3)));
   for (const name of names) {
@@ -10,7 +17,7 @@ export function didYouMean(wanted: string, names: Iterable<string>): string | un
     if (distance <= limit) scored.push({ name, distance });
   }
   scored.sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1));
-  const best = scored.slice(0, 3).map(({ name }) => printable(name, 80));
+  const best = scored.slice(0, 3).map(({ name }) => printable(written(name), 80));
   return best.length === 0 ? undefined : `Did you mean ${best.join(' or ')}?`;
 }
 

@@ -1,5 +1,5 @@
 import { mistake, type Origin, quoted } from './mistake.ts';
-import { requireHostName } from './names.ts';
+import { hostNameMistake } from './names.ts';
 import { MAX_HOSTS } from './range.ts';
 
 const ORIGIN: Origin = { file: '-w', line: undefined };
@@ -14,7 +14,8 @@ export function expandNodeRange(text: string): string[] {
   const names = new Set<string>();
   for (const part of topLevel(text)) {
     for (const name of expandPart(part)) {
-      requireHostName(name, ORIGIN);
+      const wrong = hostNameMistake(name, ORIGIN);
+      if (wrong !== undefined) throw wrong;
       names.add(name);
     }
     if (names.size > MAX_HOSTS) throw tooMany(text);

@@ -40,6 +40,7 @@ const DOCUMENT_EXTENSIONS = new Set(['.yaml', '.yml', '.json']);
 export async function readSource(source: string, graph: Graph, options: SourceOptions): Promise<string | undefined> {
   const origin = { file: source, line: undefined };
   if (source === '-') {
+    graph.file = undefined;
     if (options.stdin === undefined)
       throw mistake({ file: 'stdin', line: undefined }, 'there is no standard input here');
     readText(await options.stdin(), 'stdin', '', graph);
@@ -53,6 +54,7 @@ export async function readSource(source: string, graph: Graph, options: SourceOp
     );
   const path = isAbsolute(source) ? source : join(options.cwd, source);
   const stats = statsOf(path);
+  graph.file = undefined;
   if (stats === undefined) {
     if (!source.includes(','))
       throw mistake(
@@ -67,6 +69,7 @@ export async function readSource(source: string, graph: Graph, options: SourceOp
     readDirectory(path, source, graph);
     return path;
   }
+  graph.file = path;
   if (isProgram(path, source)) await readExecutable(path, source, graph, options);
   else readFile(path, source, graph);
   return dirname(path);
@@ -116,7 +119,10 @@ function readDirectory(path: string, shown: string, graph: Graph): void {
         'this is a program, and is not run from a directory',
         `Name it: -i ${innerShown} (or make it not executable, if it is data).`,
       );
-    else readFile(inner, innerShown, graph);
+    else {
+      graph.file = inner;
+      readFile(inner, innerShown, graph);
+    }
   }
 }
 

@@ -28,6 +28,8 @@ export interface InventoryConnection {
   readonly proxyJump?: string;
   readonly proxyCommand?: string;
   readonly sshConfigFile?: string;
+  /** What else the ssh arguments configure, as after ssh's `-o`. */
+  readonly sshOptions?: readonly string[];
 }
 
 /**
@@ -78,8 +80,8 @@ export interface Target {
   readonly bindAddress?: string;
   /** The way there; absent: directly. */
   readonly proxy?: WayThere;
-  /** How ssh itself would be called: by which name, and with which file instead of the usual ones (or `none`). */
-  readonly ssh?: { readonly destination: string; readonly config?: string };
+  /** How ssh itself would be called: by which name, with which file instead of the usual ones (or `none`), and what `-o` says. */
+  readonly ssh?: { readonly destination: string; readonly config?: string; readonly options?: readonly string[] };
   /** What ssh_config asks for here that only ssh itself does, one phrase each. */
   readonly needsSsh?: readonly string[];
   /** What ssh_config asks for here that is not done, one phrase each: it may be why a login fails. */

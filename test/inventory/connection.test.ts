@@ -1,15 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { selectHosts } from '../../src/inventory/index.ts';
-import { complaint, emptyDirectory, read } from './reading.ts';
+import { complaint, read, select } from './reading.ts';
 
 async function connection(line: string) {
   const inventory = await read(`h1 ${line}\n`);
-  return selectHosts(inventory, undefined, { cwd: emptyDirectory })[0]?.connection;
+  return select(inventory)[0]?.connection;
 }
 
 async function refusal(text: string, pattern?: string) {
   const inventory = await read(text);
-  return complaint(() => selectHosts(inventory, pattern, { cwd: emptyDirectory }));
+  return complaint(() => select(inventory, pattern));
 }
 
 describe('connection variables', () => {
@@ -30,6 +29,7 @@ describe('connection variables', () => {
     ['ansible_become=false', { become: false }],
     ['ansible_connection=ssh', {}],
     ['ansible_connection=ansible.builtin.ssh ansible_host=x', { address: 'x' }],
+    ['ansible_connection=ansible.netcommon.libssh', {}],
     ['ansible_ssh_common_args="-J b1,b2 -F cfg"', { proxyJump: 'b1,b2', sshConfigFile: 'cfg' }],
     ['ansible_ssh_common_args="-Jb1"', { proxyJump: 'b1' }],
     ['ansible_ssh_extra_args="-o ProxyJump=b1"', { proxyJump: 'b1' }],
@@ -54,30 +54,44 @@ describe('connection variables', () => {
       /^stdin:2: ansible_connection is "local"; only ssh is supported \(host localhost\)/,
     );
     const inventory = await read(text);
-    expect(selectHosts(inventory, 'all:!localhost', { cwd: emptyDirectory }).map(({ name }) => name)).toEqual(['h1']);
+    expect(select(inventory, 'all:!localhost').map(({ name }) => name)).toEqual(['h1']);
   });
 
   it.each([
-    ['h1 ansible_host="{{ x }}"', /^stdin:1: ansible_host is a template/],
-    ['h1\n[all:vars]\nansible_user={% if x %}a{% endif %}', /^stdin:3: ansible_user is a template/],
+    [
+      'h1 ansible_host="{{ x }}"',
+      /^stdin:1: ansible_host is the template "\{\{ x \}\}", which uses x, which is not set/,
+    ],
+    ['h1\n[all:vars]\nansible_user={% if x %}a{% endif %}', /^stdin:3: ansible_user is the template .* uses \{% …/],
     ['h1 ansible_user="$ANSIBLE_VAULT;1.1"', /^stdin:1: ansible_user is encrypted/],
     [
       'all:\n  hosts:\n    h1:\n      ansible_port: !vault |\n        $ANSIBLE_VAULT;1.1\n',
       /^stdin:4: ansible_port is encrypted/,
     ],
     ['h1 ansible_become_method=runas', /^stdin:1: ansible_become_method is not supported/],
-    ['h1 ansible_ssh_common_args="-o HostName=evil"', /^stdin:1: ansible_ssh_common_args is not supported/],
-    ['h1 ansible_ssh_common_args="-l root"', /"-l"/],
+    ['h1 ansible_ssh_common_args="-o Include=evil"', /^stdin:1: ansible_ssh_common_args is not supported/],
+    ['h1 ansible_ssh_common_args="-L 80:a:80"', /"-L"/],
     ['h1 ansible_ssh_common_args="-J"', /has no value/],
   ])('%j makes the host unusable', async (text, message) => {
     expect(await refusal(text)).toMatch(message);
   });
 
-  it('ssh arguments that only tune OpenSSH are left out, with a note and its line', async () => {
-    const inventory = await read('h1\n[all:vars]\nansible_ssh_common_args=-o StrictHostKeyChecking=no -C -J b\n');
+  it.each([
+    ['-o HostName=b -o "User jo" -oPort=2222', ['HostName=b', 'User jo', 'Port=2222']],
+    ['-i "~/my key" -l jo -p 23 -4', ['IdentityFile="~/my key"', 'User=jo', 'Port=23', 'AddressFamily=inet']],
+    ['-o IdentitiesOnly=yes -o HostKeyAlgorithms=+ssh-rsa', ['IdentitiesOnly=yes', 'HostKeyAlgorithms=+ssh-rsa']],
+    ['-o StrictHostKeyChecking=accept-new', ['StrictHostKeyChecking=accept-new']],
+    ['-o UserKnownHostsFile=/srv/known', ['UserKnownHostsFile=/srv/known']],
+  ])('the ssh arguments %s are options of ssh', async (args, sshOptions) => {
+    expect(await connection(`ansible_ssh_common_args='${args}'`)).toEqual({ sshOptions });
+  });
+
+  it('ssh arguments that would weaken the check of host keys are left out, with a note and its line', async () => {
+    const lax = '-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -C -J b';
+    const inventory = await read(`h1\n[all:vars]\nansible_ssh_common_args=${lax}\n`);
     expect(inventory.hosts.get('h1')?.connection).toEqual({ proxyJump: 'b' });
     expect(inventory.notes).toEqual([
-      'stdin:3: ansible_ssh_common_args: -o StrictHostKeyChecking=no -C is not followed',
+      'stdin:3: ansible_ssh_common_args: -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -C is not followed',
     ]);
   });
 

@@ -15,6 +15,7 @@ import {
   patterns,
 } from './cases.ts';
 import { askInventories, askPatterns, python, type Verdict } from './oracle.ts';
+import { select } from './reading.ts';
 
 const corpus = casesIn('corpus');
 const stricter = casesIn('stricter');
@@ -70,10 +71,13 @@ describe('what Ansible takes and fleetmask does not', () => {
   it.each(stricter)(
     '$name is rejected, with its place, a reason and a line in the table of the manual',
     async (inventory) => {
-      const error = await load(inventory).then(
-        () => undefined,
-        (thrown: unknown) => thrown,
-      );
+      // names and connection settings are judged when their host is selected
+      const error = await load(inventory)
+        .then((loaded) => select(loaded))
+        .then(
+          () => undefined,
+          (thrown: unknown) => thrown,
+        );
       expect(error).toBeInstanceOf(UsageError);
       expect({ message: (error as UsageError).message, hint: (error as UsageError).hint }).toMatchSnapshot();
       expect(readme).toContain(`\`${inventory.name}\``);

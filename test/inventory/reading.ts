@@ -1,8 +1,8 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Inventory, loadInventory } from '../../src/inventory/index.ts';
-import { UsageError } from '../../src/model/index.ts';
+import { type Inventory, loadInventory, matchNames, usableHosts } from '../../src/inventory/index.ts';
+import { type Host, UsageError } from '../../src/model/index.ts';
 
 /** An empty directory: no group_vars beside what is read from standard input. */
 export const emptyDirectory = mkdtempSync(join(tmpdir(), 'fleetmask-inventory-'));
@@ -28,4 +28,10 @@ export async function complaint(call: () => unknown): Promise<string> {
     throw error;
   }
   throw new Error('nothing was thrown');
+}
+
+/** The hosts that a limit selects, ready to be connected to. */
+export function select(inventory: Inventory, limit?: string, skipUnsupported = false): readonly Host[] {
+  return usableHosts(inventory, matchNames(inventory, limit, { cwd: emptyDirectory }), { limit, skipUnsupported })
+    .hosts;
 }

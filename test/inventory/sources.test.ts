@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { loadInventory, renderAnsibleList, selectHosts, toAnsibleList, toGraph } from '../../src/inventory/index.ts';
-import { complaint, emptyDirectory, file, read } from './reading.ts';
+import { loadInventory, renderAnsibleList, toAnsibleList, toGraph } from '../../src/inventory/index.ts';
+import { complaint, emptyDirectory, file, read, select } from './reading.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -11,7 +11,7 @@ describe('sources', () => {
     const [ini, yaml] = await Promise.all(
       ['example.ini', 'example.yaml'].map((name) => loadInventory([`inventory/${name}`], { cwd: root })),
     );
-    const hosts = (inventory: typeof ini) => selectHosts(inventory!, 'prod', { cwd: root });
+    const hosts = (inventory: typeof ini) => select(inventory!, 'prod');
     expect(hosts(ini).length).toBe(10);
     const essence = (inventory: typeof ini) =>
       hosts(inventory).map(({ name, groups, connection }) => ({ name, groups, connection }));
@@ -48,7 +48,7 @@ describe('sources', () => {
     ['[a]\nx\n[a:vars]\nansible_group_priority=high\n', /^stdin:4: ansible_group_priority is not a number/],
     ['a: &x\n  hosts: *x\n', /^stdin:\d: an alias contains itself/],
   ])('%j is refused with its line', async (text, message) => {
-    expect(await complaint(() => read(text))).toMatch(message);
+    expect(await complaint(async () => select(await read(text)))).toMatch(message);
   });
 
   it('a mistake in a variables file has that file and the line', async () => {
@@ -56,7 +56,7 @@ describe('sources', () => {
     const vars = join(dirname(path), 'group_vars/web.yml');
     mkdirSync(dirname(vars));
     writeFileSync(vars, 'a: 1\nansible_port: x\n');
-    expect(await complaint(() => loadInventory([path], { cwd: emptyDirectory }))).toMatch(
+    expect(await complaint(async () => select(await loadInventory([path], { cwd: emptyDirectory })))).toMatch(
       /group_vars\/web\.yml:2: ansible_port is not a port: "x"/,
     );
   });
@@ -83,6 +83,6 @@ describe('sources', () => {
 
   it('a hundred thousand hosts are read and selected within seconds', async () => {
     const inventory = await read('[web]\nweb[1:50000]\n[db]\ndb[1:50000] a=1\n[all:vars]\nx=1\n');
-    expect(selectHosts(inventory, 'w*:!web7', { cwd: emptyDirectory }).length).toBe(49_999);
+    expect(select(inventory, 'w*:!web7').length).toBe(49_999);
   });
 });

@@ -68,7 +68,7 @@ async function oneHost(io: Io, name: string | undefined, flags: SelectionFlags &
   const host: Host | undefined = loaded.hosts.get(name);
   if (host === undefined) throw new UsageError(`the inventory has no host ${JSON.stringify(name)}`);
   const unusable = loaded.unusable.get(name);
-  if (unusable !== undefined) io.stderr.write(`note: ${unusable.message}\n`);
+  if (unusable !== undefined) io.stderr.write(`note: ${unusable.error.message}\n`);
   return {
     host: name,
     groups: host.groups,

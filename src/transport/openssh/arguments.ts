@@ -71,6 +71,8 @@ function common(target: Target, settings: SshSettings): string[] {
       ...NEVER,
       ...(isAtLeast(settings.version, [8, 7]) ? [['ForkAfterAuthentication', 'no'] as const] : []),
     ]),
+    // after ours, for the first one wins
+    ...(ssh?.options ?? []).flatMap((option) => ['-o', option]),
     '--',
     ssh?.destination ?? target.address,
   ];
