@@ -131,7 +131,9 @@ describe('a password of the inventory', () => {
     const template = inventory({ a4: sudo('{{ vault_sudo }}'), a5: sudo('$ANSIBLE_VAULT;1.1;AES256 6162') });
     const run = await mask(template, '--become-password-file', files.write('secret', SUDO.a4));
     expect(run.report.totals, run.stdout).toEqual({ masked: 2 });
-    expect(run.stderr).toMatch(/hosts\.yaml:1: ansible_become_password is a template that cannot be evaluated and is not read; give .* with -K/);
+    expect(run.stderr).toMatch(
+      /hosts\.yaml:1: ansible_become_password is a template that cannot be evaluated and is not read; give .* with -K/,
+    );
     expect(run.stderr).toMatch(/is encrypted with ansible-vault and is not read/);
     expect(run.stderr).not.toMatch(/vault_sudo|6162/);
     for (const value of [true, ['a'], 'two\nlines', '']) {
