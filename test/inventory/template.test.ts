@@ -51,7 +51,6 @@ const NOT_EVALUATED = [
 ] as const;
 
 function yaml(templates: readonly string[]): string {
-  const hosts = templates.map((text, i) => `    - ${i}`).length;
   const bomb = Array.from({ length: 20 }, (_, i) => `    bomb${i}: "{{ bomb${i + 1} }}{{ bomb${i + 1} }}"`).join('\n');
   return `all:
   vars:
@@ -62,7 +61,7 @@ function yaml(templates: readonly string[]): string {
     self_reference: "{{ self_reference }}"
 ${bomb}
     bomb20: x
-    templates: ${JSON.stringify(templates.slice(0, hosts))}
+    templates: ${JSON.stringify(templates)}
   children:
     web:
       hosts:
