@@ -1,47 +1,80 @@
 /** The only file that touches the process: arguments, environment, terminal, signals and exit status. */
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { homedir, hostname, userInfo } from 'node:os';
+import { isatty } from 'node:tty';
 import { controllerOf, lifeOf } from './cli/controller.ts';
+import { EXIT } from './cli/exit.ts';
 import { fleetmask } from './cli/index.ts';
 import type { Io } from './cli/io.ts';
+import { outputOf } from './cli/output-stream.ts';
+import { UsageError } from './model/index.ts';
 
 export async function main(): Promise<void> {
-  // A reader that went away (`| head`) is no error of ours.
-  process.stdout.on('error', ignoreBrokenPipe);
-  process.stderr.on('error', ignoreBrokenPipe);
-  process.exitCode = await fleetmask(realIo(), version());
+  // A terminal that vanished must not end a run. Its next write fails, which is known then.
+  process.on('SIGHUP', () => {});
+  const terminals = [0, 1, 2].filter((fd) => isatty(fd));
+  process.on('exit', () => leave(terminals));
+  const stdout = outputOf(process.stdout, 1);
+  const stderr = outputOf(process.stderr, 2);
+  try {
+    process.exitCode = await fleetmask(realIo(stdout, stderr), version());
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    stderr.write(`fleetmask: ${error.message}\nhint: ${error.hint}\n`);
+    process.exitCode = EXIT.usage;
+  }
 }
 
-function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
+/** Node.js restores the terminals that it found at its start when it ends, and crashes where one has vanished since. */
+function leave(terminals: readonly number[]): void {
+  for (const fd of terminals) {
+    try {
+      closeSync(fd);
+      openSync('/dev/null', 'r+'); // takes the number that has just become free
+    } catch {}
+  }
 }
 
 function version(): string {
   return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version;
 }
 
-function realIo(): Io {
-  const { username: user, uid } = userInfo();
+/** Throws UsageError where this machine does not tell who we are. */
+function account(): { readonly user: string; readonly uid: number; readonly home: string } {
+  try {
+    const { username: user, uid } = userInfo();
+    return { user, uid, home: homedir() };
+  } catch {
+    throw new UsageError(
+      `no user exists for uid ${process.getuid?.()}: there is no passwd entry`,
+      'Add one, or run fleetmask as a user who has one: the name is recorded with every change.',
+    );
+  }
+}
+
+function realIo(stdout: Io['stdout'], stderr: Io['stderr']): Io {
+  const { user, uid, home } = account();
   const controller = controllerOf(process.pid, hostname());
   return {
     args: process.argv.slice(2),
     env: process.env,
     cwd: process.cwd(),
-    home: homedir(),
+    home,
     user,
     uid,
     machine: hostname(),
     controller,
     lifeOf: (other) => lifeOf(other, controller, answersSignals),
     actor: `${process.env.SUDO_USER || user}@${hostname()}`,
-    stdout: outputOf(process.stdout),
-    stderr: outputOf(process.stderr),
+    stdout,
+    stderr,
+    recorded: () => {},
     readStdin: async () => {
       const chunks: Buffer[] = [];
       for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
       return Buffer.concat(chunks).toString('utf8');
     },
-    prompt,
+    prompt: async (question, answer) => (stderr.lost === null ? prompt(question, answer) : undefined),
     now: () => performance.now(),
     date: () => new Date(),
     onInterrupt: (handler) => {
@@ -66,16 +99,6 @@ function answersSignals(pid: number): boolean {
   }
 }
 
-function outputOf(stream: NodeJS.WriteStream): Io['stdout'] {
-  return {
-    write: (text) => void stream.write(text),
-    isTTY: stream.isTTY === true,
-    get columns() {
-      return stream.isTTY ? stream.columns : undefined;
-    },
-  };
-}
-
 /** Asks on stderr, so that stdout stays the results alone, and reads one line from the terminal. */
 async function prompt(question: string, answer: 'shown' | 'hidden'): Promise<string | null | undefined> {
   const { stdin, stderr } = process;
@@ -96,6 +119,8 @@ async function prompt(question: string, answer: 'shown' | 'hidden'): Promise<str
       reader.close();
     });
     reader.once('SIGINT', () => reader.close());
+    // the terminal has vanished
+    stdin.once('error', () => reader.close());
     reader.once('close', () => resolve(null));
   });
   // what was hidden, or broken off, left the cursor where it was

@@ -17,7 +17,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   run: ['model', 'plan', 'remote', 'transport/transport.ts'],
   demo: ['model'],
   cli: ['model', 'inventory', 'plan', 'report', 'transport', 'remote', 'run', 'demo'],
-  'main.ts': ['cli'],
+  'main.ts': ['cli', 'model'],
 };
 
 /** Who alone may use a package. */

@@ -41,6 +41,8 @@ export async function typed(args: readonly string[], home: string, world: Partia
     write: (text) => {
       said[name] += text;
     },
+    lost: null,
+    settled: async () => {},
     isTTY: false,
     columns: undefined,
   });
@@ -58,6 +60,7 @@ export async function typed(args: readonly string[], home: string, world: Partia
     lifeOf: () => 'gone',
     stdout: output('stdout'),
     stderr: output('stderr'),
+    recorded: () => {},
     readStdin: async () => '',
     prompt: async () => undefined,
     now: () => performance.now(),

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JournalHost } from '../run/journal.ts';
 import type { Clock, Crew } from '../run/visit.ts';
+import { assertCapacity, capacity } from './capacity.ts';
 import type { Io } from './io.ts';
 import { duration, wholeNumber } from './options.ts';
 import type { PasswordFlags } from './passwords.ts';
@@ -53,6 +54,8 @@ export async function crewOf(
     onWarning: on.warning,
   };
   const overOpenSsh = await hostsOverOpenSsh(flags, hosts, means);
+  const byProgram = hosts.filter((host) => overOpenSsh.has(host.host) || host.proxy?.kind === 'command').length;
+  assertCapacity({ hosts: hosts.length, forks: flags.forks, byProgram }, capacity());
   // Only keys that somebody named must work; those of ssh_config and the default ones are tried if they are there.
   const named = (hosts: readonly JournalHost[]) => [
     ...new Set(hosts.flatMap(({ requiredKeyFile: file }) => file ?? [])),

@@ -42,6 +42,7 @@ export async function forgetHosts(io: Io, named: string, flags: ForgetFlags): Pr
   }
   await agreeTo(io, describeForgetting(id, names), flags.yes);
   const reports = await onRecord(() => forget(io, id, names, flags['take-over'] ?? false));
+  io.recorded(id);
   const { waves: _, ...earlier } = start.run;
   const at = io.date().toISOString();
   const run: RunInfo = { ...earlier, command: 'recover', actor: io.actor, startedAt: at };

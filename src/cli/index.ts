@@ -22,6 +22,7 @@ import { watch } from './commands/watch.ts';
 import { answer } from './completion.ts';
 import { EXIT } from './exit.ts';
 import { BrokenOff, type Io } from './io.ts';
+import { afterOutput } from './lost-output.ts';
 import { KNOWN } from './options.ts';
 import { colored } from './screen.ts';
 import { settingsOf } from './settings.ts';
@@ -48,6 +49,16 @@ const COMMANDS: readonly Command[] = [
 
 /** Runs the command that `io.args` names and returns the exit code; never throws. */
 export async function fleetmask(io: Io, version: string): Promise<number> {
+  let run: string | null = null;
+  const recorded = (id: string): void => {
+    run = id;
+    io.recorded(id);
+  };
+  const exitCode = await codeOf({ ...io, recorded }, version, () => run);
+  return afterOutput(io, exitCode, run);
+}
+
+async function codeOf(io: Io, version: string, recorded: () => string | null): Promise<number> {
   const err = colored(io.stderr, io, {});
   try {
     return await dispatch(io, version);
@@ -56,6 +67,15 @@ export async function fleetmask(io: Io, version: string): Promise<number> {
       printError(err, error);
       return error instanceof BrokenOff ? EXIT.interrupted : EXIT.usage;
     }
+    if (recorded() === null && isSystemError(error)) {
+      printError(err, {
+        message: `${error.message}; nothing was touched`,
+        ...((error.code === 'EMFILE' || error.code === 'ENFILE') && {
+          hint: 'Raise the limit of open files: ulimit -n 1024.',
+        }),
+      });
+      return EXIT.usage;
+    }
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     printError(err, {
       message: `a bug, sorry: ${text}`,
@@ -63,6 +83,11 @@ export async function fleetmask(io: Io, version: string): Promise<number> {
     });
     return EXIT.bug;
   }
+}
+
+/** Something that this machine refused (a file, a descriptor, a directory), not a mistake in the program. */
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error && 'errno' in error;
 }
 
 async function dispatch(io: Io, version: string): Promise<number> {

@@ -18,6 +18,8 @@ export interface Io {
   lifeOf(other: Controller): Life;
   readonly stdout: Output;
   readonly stderr: Output;
+  /** Called when a run is on disk: its results can be had again from there. */
+  recorded(run: string): void;
   /** All of stdin, for `-i -`. */
   readStdin(): Promise<string>;
   /**
@@ -35,7 +37,12 @@ export interface Io {
 }
 
 export interface Output {
+  /** Never throws. */
   write(text: string): void;
+  /** Why some of it could not be written (an error code such as ENOSPC); null while all was. */
+  readonly lost: string | null;
+  /** Resolves when all was handed to the system, or is lost. */
+  settled(): Promise<void>;
   readonly isTTY: boolean;
   readonly columns: number | undefined;
 }

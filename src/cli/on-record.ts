@@ -35,6 +35,7 @@ export async function visitOnRecord(io: Io, visit: VisitOnRecord): Promise<numbe
       prepare: async () => {
         await consent(io, run, hosts, flags.yes);
         journal = await onRecord(() => visit.open());
+        io.recorded(run.id);
       },
       work: (host, crew, stopped) => visit.work(host, job(), crew, stopped),
       undo: whenSpent && ((crew) => ({ whenSpent, ...undoOf(job(), journal!, run.actor, crew) })),

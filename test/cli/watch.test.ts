@@ -64,7 +64,13 @@ describe('watch', () => {
     const lines: string[] = [];
     const bob = operator({
       env: { FLEETMASK_STATE_DIR: alice.stateDir },
-      stdout: { write: (text) => void lines.push(text), isTTY: false, columns: undefined },
+      stdout: {
+        write: (text) => void lines.push(text),
+        isTTY: false,
+        lost: null,
+        settled: async () => {},
+        columns: undefined,
+      },
       onInterrupt: (handler) => {
         press = handler;
         return () => {};

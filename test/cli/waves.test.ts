@@ -102,7 +102,13 @@ describe('a run in waves', () => {
 
   it('tells of each wave on a terminal, and in the stream of events anywhere', async () => {
     const said: string[] = [];
-    const terminal = { isTTY: true, columns: 100, write: (text: string) => void said.push(text) };
+    const terminal = {
+      isTTY: true,
+      lost: null,
+      settled: async () => {},
+      columns: 100,
+      write: (text: string) => void said.push(text),
+    };
     await person({ stderr: terminal, env: { NO_COLOR: '1' } }).run(
       'mask',
       'cron',
@@ -187,6 +193,8 @@ describe('--rollback fleet', () => {
     const alice = person({
       stderr: {
         isTTY: true,
+        lost: null,
+        settled: async () => {},
         columns: 100,
         write: (text) => {
           said += text;
@@ -308,6 +316,8 @@ describe('an interrupt', () => {
       },
       stdout: {
         isTTY: false,
+        lost: null,
+        settled: async () => {},
         columns: undefined,
         write: (text) => {
           stdout += text;
@@ -363,7 +373,13 @@ describe('an interrupt', () => {
         press = handler;
         return () => {};
       },
-      stderr: { isTTY: false, columns: undefined, write: (text) => void said.push(text) },
+      stderr: {
+        isTTY: false,
+        lost: null,
+        settled: async () => {},
+        columns: undefined,
+        write: (text) => void said.push(text),
+      },
       // the real one ends the process
       abort: ((code: number) => stop(code)) as never,
     });

@@ -67,7 +67,11 @@ export const watch = command({
         stop: stop.signal,
         read: (host) => status(host, queries, crew),
         reassert: flags.reassert ? (host) => reassert(io, host, { ask, of, upheld }, crew) : undefined,
-        publish: (event) => shown.publish(event),
+        publish: (event) => {
+          shown.publish(event);
+          // a watch that only reads has nobody left to read for
+          if (io.stdout.lost !== null && !flags.reassert) stop.abort();
+        },
       });
       const reports = watched.map(({ report }, i) => report ?? notStarted(hosts[i]!, interrupted()));
       const stranded = reports.some(({ outcome }) => outcome === 'stranded');
@@ -147,6 +151,7 @@ async function reassert(io: Io, host: JournalHost, { ask, of, upheld }: Upholdin
   const start = { type: 'run', schema: 'fleetmask.journal/1', run, ask, hosts: [host] } as const;
   const opened = { type: 'opened', at: startedAt, actor, command: 'watch', by: io.controller } as const;
   const journal = ledger(await createJournal(stateDir(io), start, opened), [start, opened]);
+  io.recorded(run.id);
   try {
     const job = {
       run: run.id,
