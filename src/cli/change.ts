@@ -1,5 +1,5 @@
 /** mask, unmask, plan and apply: one flow with different ends. */
-import { type Ask, UsageError } from '../model/index.ts';
+import { type Ask, type HostReport, UsageError } from '../model/index.ts';
 import { parseQuery } from '../plan/resolve.ts';
 import { budget, type Limits } from '../run/budget.ts';
 import { createJournal, type JournalHost } from '../run/journal.ts';
@@ -19,7 +19,7 @@ import { openPlanFile } from './plan-file.ts';
 import { newRun, type RunFlags, stateDir, visitFleet } from './run.ts';
 import type { OutputFlags } from './screen.ts';
 import { type SwitchFlags, switchOf, termsOf } from './switch.ts';
-import { type SelectionFlags, targetsOf, type WayInFlags } from './targets.ts';
+import { type SelectionFlags, selectionOf, type WayInFlags } from './targets.ts';
 
 /** How a run goes through its hosts. */
 export interface CourseFlags extends RunFlags, SwitchFlags, LockoutFlags {
@@ -87,7 +87,7 @@ function limitsOf(flags: CourseFlags): Limits {
 export async function dryRun(io: Io, verb: Ask['verb'], flags: ChangeFlags, out?: string): Promise<number> {
   const ask = askOf(verb, flags);
   const queries = ask.units.map(parseQuery);
-  const hosts = await targetsOf(io, flags);
+  const { hosts, unsupported } = await selectionOf(io, flags);
   const run = newRun(io, 'plan', ask.units, flags);
   const file = out === undefined ? undefined : openPlanFile(io, out);
   const planned = new Map<string, Planned>();
@@ -95,6 +95,7 @@ export async function dryRun(io: Io, verb: Ask['verb'], flags: ChangeFlags, out?
     return await visitFleet(io, {
       run,
       hosts,
+      unsupported,
       flags,
       work: (host, crew) => plan(host, ask, queries, crew, (found) => planned.set(host.host, found)),
       finish: async (reports) => {
@@ -118,7 +119,7 @@ export async function carryOut(io: Io, verb: Ask['verb'], flags: ChangeFlags): P
       'Say -l PATTERN, or -l all for every host of the inventory; or -w with names.',
     );
   }
-  return change(io, { ask, hosts: await targetsOf(io, flags), course, flags });
+  return change(io, { ask, ...(await selectionOf(io, flags)), course, flags });
 }
 
 /** How the hosts get their turn, and what ends it. */
@@ -138,6 +139,7 @@ export function courseOf(io: Io, flags: CourseFlags): Course {
 export interface ChangeOfFleet {
   readonly ask: Ask;
   readonly hosts: readonly JournalHost[];
+  readonly unsupported?: readonly HostReport[];
   readonly course: Course;
   /** By host, where a saved plan is carried out. */
   readonly saved?: ReadonlyMap<string, Planned>;
@@ -145,7 +147,10 @@ export interface ChangeOfFleet {
 }
 
 /** Does what is asked to every host, on record. */
-export async function change(io: Io, { ask, hosts, course, saved, flags }: ChangeOfFleet): Promise<number> {
+export async function change(
+  io: Io,
+  { ask, hosts, unsupported, course, saved, flags }: ChangeOfFleet,
+): Promise<number> {
   assertWayBack(ask, flags);
   const queries = ask.units.map(parseQuery);
   const machines = new Map<string, string>();
@@ -158,6 +163,7 @@ export async function change(io: Io, { ask, hosts, course, saved, flags }: Chang
   const exitCode = await visitOnRecord(io, {
     run,
     hosts,
+    unsupported,
     flags,
     budget: budget(course.limits, hosts.length),
     whenSpent: flags.rollback === 'fleet' ? 'put-back' : 'keep',

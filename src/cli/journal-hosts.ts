@@ -4,7 +4,7 @@ import { type Host, type Target, UsageError } from '../model/index.ts';
 import type { JournalHost } from '../run/journal.ts';
 import { becomeAgain } from './become.ts';
 import type { Io } from './io.ts';
-import { type SelectionFlags, selectedNames, targetsOf, type WayInFlags } from './targets.ts';
+import { type SelectionFlags, selectedNames, targetsNamed, type WayInFlags } from './targets.ts';
 import { wayAgain, wayByConfig } from './way-again.ts';
 import { openWays } from './ways.ts';
 
@@ -17,7 +17,7 @@ export async function journalHosts(
   recorded: readonly JournalHost[],
   flags: SelectionFlags & WayInFlags,
   wanted: (host: string) => boolean = () => true,
-): Promise<JournalHost[]> {
+): Promise<readonly JournalHost[]> {
   const known = new Map(recorded.map((host) => [host.host, host]));
   const names =
     flags.limit === undefined && flags.nodes === undefined
@@ -33,12 +33,7 @@ export async function journalHosts(
     for (const note of ways.notes()) io.stderr.write(`note: ${note}\n`);
     return reached;
   }
-  const now = new Map(
-    (await targetsOf(io, { ...flags, limit: undefined, nodes: undefined })).map((host) => [host.host, host]),
-  );
-  const missing = chosen.find((name) => !now.has(name));
-  if (missing !== undefined) throw new UsageError(`the inventory has no host ${missing}, which is on record`);
-  return chosen.map((name) => now.get(name)!);
+  return targetsNamed(io, { ...flags, limit: undefined, nodes: undefined }, chosen);
 }
 
 /** The hosts as an inventory of their own, for patterns. */

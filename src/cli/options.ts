@@ -29,6 +29,16 @@ export const selection = {
   },
 } as const satisfies Record<string, Options>;
 
+/** For commands that report on every selected host. */
+export const skipping = {
+  'skip-unsupported': {
+    type: 'boolean',
+    group: SELECTION,
+    describe:
+      'report hosts that are not reached by SSH, or through a template that is not evaluated, and go on without them',
+  },
+} as const satisfies Record<string, Options>;
+
 export const connection = {
   user: { alias: 'u', type: 'string', requiresArg: true, group: CONNECTION, describe: 'user to log in as' },
   port: { type: 'number', requiresArg: true, group: CONNECTION, describe: 'port [of ssh_config, else 22]' },

@@ -16,6 +16,8 @@ import { type OutputFlags, screens } from './screen.ts';
 export interface Visit {
   readonly run: RunInfo;
   readonly hosts: readonly JournalHost[];
+  /** Hosts that are reported, and neither visited nor a fault. */
+  readonly unsupported?: readonly HostReport[] | undefined;
   readonly flags: CrewFlags & OutputFlags;
   readonly expected?: 'masked' | 'unmasked';
   /** Called once, when everything is ready and nothing was connected to yet. */
@@ -57,7 +59,9 @@ export async function visitFleet(io: Io, visit: Visit): Promise<number> {
   });
   const undo = visit.undo?.(crew);
   try {
-    shown.publish({ type: 'run-started', run, hosts: hosts.map(({ host }) => host) });
+    const unsupported = visit.unsupported ?? [];
+    shown.publish({ type: 'run-started', run, hosts: [...unsupported, ...hosts].map(({ host }) => host) });
+    for (const report of unsupported) shown.publish({ type: 'host-settled', report });
     const reports = await campaign({
       hosts,
       waves: run.waves,
@@ -95,8 +99,8 @@ export async function visitFleet(io: Io, visit: Visit): Promise<number> {
       report: {
         schema: 'fleetmask.report/1',
         run: { ...run, finishedAt },
-        hosts: reports,
-        totals: totalsOf(reports),
+        hosts: [...reports, ...unsupported],
+        totals: totalsOf([...reports, ...unsupported]),
         exitCode,
         ...(awaiting(reports) && { confirm: `fleetmask confirm ${run.id}` }),
       },

@@ -1,6 +1,7 @@
 /** Inventory and flags → the hosts of a run and how to reach them. */
 import { expandNodeRange, type Inventory, loadInventory, matchNames, usableHosts } from '../inventory/index.ts';
-import { type Host, type HostSecrets, SECRETS, UsageError } from '../model/index.ts';
+import { fault, type Host, type HostReport, type HostSecrets, SECRETS, UsageError } from '../model/index.ts';
+import { untouched } from '../run/fleet.ts';
 import type { JournalHost } from '../run/journal.ts';
 import { runWithin } from '../transport/program.ts';
 import { type BecomeFlags, becomeOf } from './become.ts';
@@ -11,6 +12,7 @@ export interface SelectionFlags {
   readonly inventory?: readonly string[] | undefined;
   readonly limit?: string | undefined;
   readonly nodes?: string | undefined;
+  readonly 'skip-unsupported'?: boolean | undefined;
 }
 
 export interface WayInFlags extends SshFlags, BecomeFlags {}
@@ -62,10 +64,54 @@ export function selectedNames(io: Io, inventory: Inventory, { limit, nodes }: Se
   return selected;
 }
 
-/** The selected hosts with everything that is needed to reach them. */
-export async function targetsOf(io: Io, flags: SelectionFlags & WayInFlags): Promise<JournalHost[]> {
+export interface Selection {
+  /** With everything that is needed to reach them. */
+  readonly hosts: readonly JournalHost[];
+  /** With --skip-unsupported: hosts that are no SSH hosts, or have a template that is not evaluated. They are reported, and no fault. */
+  readonly unsupported: readonly HostReport[];
+}
+
+/** The hosts that -i, -l and -w select. Throws UsageError where one of them cannot be connected to, and where none is left. */
+export async function selectionOf(io: Io, flags: SelectionFlags & WayInFlags): Promise<Selection> {
   const inventory = await inventoryOf(io, flags);
-  const { hosts } = usableHosts(inventory, selectedNames(io, inventory, flags), { limit: flags.limit });
+  const skipUnsupported = flags['skip-unsupported'] ?? false;
+  const { hosts, unsupported } = usableHosts(inventory, selectedNames(io, inventory, flags), {
+    limit: flags.limit,
+    skipUnsupported,
+  });
+  const reports = [...unsupported].map(([name, { why, error }]) =>
+    untouched(
+      { host: name, address: name, port: 22 },
+      'refused',
+      fault(why === 'template' ? why : 'not-ssh', error.message),
+    ),
+  );
+  return { hosts: await targetsFrom(io, flags, inventory, hosts), unsupported: reports };
+}
+
+/** The same for a command that has nothing to report of others. */
+export async function targetsOf(io: Io, flags: SelectionFlags & WayInFlags): Promise<readonly JournalHost[]> {
+  return (await selectionOf(io, { ...flags, 'skip-unsupported': false })).hosts;
+}
+
+/** Hosts of an inventory by their names, which are judged alone. Throws UsageError for a name that it does not have. */
+export async function targetsNamed(
+  io: Io,
+  flags: SelectionFlags & WayInFlags,
+  names: readonly string[],
+): Promise<readonly JournalHost[]> {
+  const inventory = await inventoryOf(io, flags);
+  const missing = names.find((name) => !inventory.hosts.has(name));
+  if (missing !== undefined) throw new UsageError(`the inventory has no host ${missing}, which is on record`);
+  return targetsFrom(io, flags, inventory, usableHosts(inventory, names, { limit: flags.limit }).hosts);
+}
+
+async function targetsFrom(
+  io: Io,
+  flags: WayInFlags,
+  inventory: Inventory,
+  hosts: readonly Host[],
+): Promise<JournalHost[]> {
   const ways = openWays(io, flags, inventory);
   const targets = await Promise.all(
     hosts.map(async (host) => ({

@@ -32,6 +32,8 @@ export function usableHosts(inventory: Inventory, names: readonly string[], opti
     else if (options.skipUnsupported && unusable.why !== 'mistake') unsupported.set(name, unusable);
     else refused.set(name, unusable);
   }
+  // a run over nobody must not look like one that went well
+  if (hosts.length === 0) for (const [name, unusable] of unsupported) refused.set(name, unusable);
   if (refused.size > 0) throw refusal(inventory, names, refused, options.limit);
   return { hosts, unsupported };
 }

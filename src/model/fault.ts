@@ -9,6 +9,8 @@ const HINTS = {
   'timed-out': 'Raise --timeout or --host-timeout, or look at the load of the host.',
   auth: 'Check -u, --private-key and the agent; the message says what was tried and what was skipped.',
   'host-key': 'Verify the fingerprint out of band, then add it to known_hosts (or use --host-key-checking accept-new).',
+  'not-ssh': 'Only hosts that are reached by SSH can be masked; leave it out of -l to have it reported no more.',
+  template: 'Write the value out in the inventory.',
   'no-shell':
     'The account must be able to run `sh`: check its login shell, its start-up files, ForceCommand, and command= in authorized_keys.',
   'no-privilege': 'Log in as root (-u root), give the sudo password with -K, or allow `sudo -n` for this account.',

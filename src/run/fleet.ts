@@ -44,18 +44,17 @@ export function interrupted(): Fault {
   return fault('cancelled', 'the run was interrupted before this host began');
 }
 
-export function notStarted({ host, address, port }: JournalHost, why: Fault): HostReport {
-  return {
-    host,
-    address,
-    port,
-    outcome: 'not-started',
-    seconds: 0,
-    os: null,
-    systemd: null,
-    units: [],
-    fault: why,
-  };
+export function notStarted(host: JournalHost, why: Fault): HostReport {
+  return untouched(host, 'not-started', why);
+}
+
+/** A host that was not connected to. */
+export function untouched(
+  { host, address, port }: Pick<HostReport, 'host' | 'address' | 'port'>,
+  outcome: 'not-started' | 'refused',
+  why: Fault,
+): HostReport {
+  return { host, address, port, outcome, seconds: 0, os: null, systemd: null, units: [], fault: why };
 }
 
 /** How many hosts ended how. */

@@ -7,9 +7,9 @@ import type { Description, Transport } from '../../transport/transport.ts';
 import { command } from '../command.ts';
 import { crewOf } from '../crew.ts';
 import { EXIT } from '../exit.ts';
-import { connection, listing, selection } from '../options.ts';
+import { connection, listing, selection, skipping } from '../options.ts';
 import { screens } from '../screen.ts';
-import { targetsOf } from '../targets.ts';
+import { selectionOf } from '../targets.ts';
 
 export const doctor = command({
   name: 'doctor',
@@ -19,9 +19,9 @@ export const doctor = command({
     ['fleetmask doctor -i hosts.yaml -l all', 'exit 0: every host is ready; 4: some are not'],
     ['fleetmask doctor -i hosts.yaml -l all -v', 'each host by itself, with address and key'],
   ],
-  options: { ...selection, ...connection, ...listing },
+  options: { ...selection, ...skipping, ...connection, ...listing },
   run: async (io, flags) => {
-    const hosts = await targetsOf(io, flags);
+    const { hosts, unsupported } = await selectionOf(io, flags);
     const shown = screens(io, { ...flags, output: 'table' });
     /** When each host's probe was sent, by our clock. */
     const asked = new Map<string, number>();
@@ -52,7 +52,7 @@ export const doctor = command({
       );
       await shown.end();
       const users = new Map(hosts.map((host) => [host.host, host.user]));
-      const rows = reports.map((report) =>
+      const rows = [...reports, ...unsupported].map((report) =>
         rowOf(report, users.get(report.host) ?? '', described.get(report.host), found.get(report.host)),
       );
       if (flags.output === 'table') shown.out.write(doctorTable(rows, shown.out, { verbose: flags.verbose ?? false }));
@@ -60,7 +60,7 @@ export const doctor = command({
         const document = rows.map((row) => ({ ...row, troubles: troublesOf(row) }));
         shown.out.write(`${visibleJson({ schema: 'fleetmask.doctor/1', hosts: document }, 2)}\n`);
       }
-      return rows.every((row) => row.fault === null) ? EXIT.ok : EXIT.untouched;
+      return reports.every((report) => report.fault === null) ? EXIT.ok : EXIT.untouched;
     } finally {
       transport.close();
     }

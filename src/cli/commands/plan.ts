@@ -1,7 +1,7 @@
 import { UsageError } from '../../model/index.ts';
 import { dryRun } from '../change.ts';
 import { command } from '../command.ts';
-import { connection, masking, output, selection } from '../options.ts';
+import { connection, masking, output, selection, skipping } from '../options.ts';
 
 export const plan = command({
   name: 'plan',
@@ -19,6 +19,7 @@ export const plan = command({
     verb: { type: 'string', hidden: true },
     out: { type: 'string', requiresArg: true, describe: 'file to keep the plan in, for `fleetmask apply`' },
     ...selection,
+    ...skipping,
     ...masking,
     ...connection,
     ...output,

@@ -1,9 +1,9 @@
 import { parseQuery } from '../../plan/resolve.ts';
 import { status as read } from '../../run/settle.ts';
 import { command, units } from '../command.ts';
-import { connection, output, selection } from '../options.ts';
+import { connection, output, selection, skipping } from '../options.ts';
 import { newRun, visitFleet } from '../run.ts';
-import { targetsOf } from '../targets.ts';
+import { selectionOf } from '../targets.ts';
 
 export const status = command({
   name: 'status',
@@ -15,6 +15,7 @@ export const status = command({
   ],
   options: {
     ...selection,
+    ...skipping,
     expect: {
       choices: ['masked', 'unmasked'] as const,
       default: 'masked' as const,
@@ -27,11 +28,12 @@ export const status = command({
   run: async (io, flags) => {
     const asked = [...new Set(flags.units ?? [])];
     const queries = asked.map(parseQuery);
-    const hosts = await targetsOf(io, flags);
+    const { hosts, unsupported } = await selectionOf(io, flags);
     const run = { ...newRun(io, 'status', asked, {}), expected: flags.expect };
     return visitFleet(io, {
       run,
       hosts,
+      unsupported,
       flags,
       expected: flags.expect,
       work: (host, crew) => read(host, queries, crew),

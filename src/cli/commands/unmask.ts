@@ -1,6 +1,6 @@
 import { carryOut } from '../change.ts';
 import { command, units } from '../command.ts';
-import { change, connection, consent, masking, output, selection } from '../options.ts';
+import { change, connection, consent, masking, output, selection, skipping } from '../options.ts';
 
 export const unmask = command({
   name: 'unmask',
@@ -12,6 +12,7 @@ export const unmask = command({
   ],
   options: {
     ...selection,
+    ...skipping,
     runtime: { ...masking.runtime, describe: 'only the masks in /run' },
     'with-triggers': { ...masking['with-triggers'], hidden: true },
     ...change,

@@ -102,7 +102,10 @@ interface SubjectFlags extends SelectionFlags, WayInFlags {
 }
 
 /** What is to hold, and where: as a run left it, or units masked on the hosts of an inventory. */
-async function subjectOf(io: Io, flags: SubjectFlags): Promise<{ ask: Ask; hosts: JournalHost[]; of: string | null }> {
+async function subjectOf(
+  io: Io,
+  flags: SubjectFlags,
+): Promise<{ ask: Ask; hosts: readonly JournalHost[]; of: string | null }> {
   const named = [...new Set(flags.units ?? [])];
   if (named.length > 0 === (flags.run !== undefined)) {
     throw new UsageError('watch what? Name units, or a run with --run', 'fleetmask watch cron -i hosts.yaml');
