@@ -3,7 +3,7 @@ import type { MapNode, Node } from './document.ts';
 import type { Graph } from './graph.ts';
 import { readJson } from './json.ts';
 import { readListing, setHostVariables } from './listing.ts';
-import { mistake } from './mistake.ts';
+import { mistake, type Origin } from './mistake.ts';
 import { decode } from './text.ts';
 
 /** How a program ended, and what it printed. */
@@ -60,6 +60,46 @@ export async function readExecutable(
     if (printed.toString().trim() === '') continue;
     setHostVariables(name, mapping(printed, `${shown} --host ${name}`), graph);
   }
+}
+
+/** Clouds answer slowly. */
+const PLUGIN_TIMEOUT_MS = 120_000;
+
+/**
+ * Reads all sources through an installed ansible-inventory, because one of them (at `plugin`) configures an inventory plugin.
+ * Throws a UsageError where it is not installed, fails, or leaves a source out.
+ */
+export async function readThroughAnsible(
+  sources: readonly string[],
+  plugin: Origin,
+  graph: Graph,
+  options: ExecutableOptions,
+): Promise<void> {
+  const { run, cwd, env = {}, timeoutMs = PLUGIN_TIMEOUT_MS, signal } = options;
+  const args = [...sources.flatMap((source) => ['-i', source]), '--list'];
+  const call = `ansible-inventory ${args.join(' ')}`;
+  const hint = `Run it where Ansible and the plugin are: ${call} > inventory.json`;
+  if (sources.includes('-')) {
+    throw mistake(
+      plugin,
+      'this configures an inventory plugin, which cannot be read together with standard input',
+      hint,
+    );
+  }
+  // otherwise a source that a plugin cannot read is a warning, and its hosts are missing
+  const strict = { ...env, ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED: '1' };
+  const limits = { cwd, env: strict, timeoutMs, maxBytes: MAX_BYTES, signal };
+  const ended = run === undefined ? undefined : await run('ansible-inventory', args, limits);
+  if (ended === undefined || ended.is === 'not-run') {
+    throw mistake(
+      plugin,
+      'this configures an inventory plugin, and there is no ansible-inventory here to read it',
+      hint,
+    );
+  }
+  if (ended.is !== 'ended' || ended.code !== 0) throw failure(ended, call, timeoutMs);
+  readListing(mapping(ended.stdout, call), graph);
+  graph.note(plugin, 'configures an inventory plugin: all sources were read through ansible-inventory');
 }
 
 function mapping(printed: Buffer, file: string): MapNode {

@@ -35,7 +35,7 @@ const DOCUMENT_EXTENSIONS = new Set(['.yaml', '.yml', '.json']);
 /**
  * Reads one source (`-i`) into the graph: a file, a directory, an executable, `h1,h2,`, or `-` for stdin.
  * Returns the directory whose group_vars and host_vars count for it, if it has one.
- * Throws a UsageError for a source that is not there, cannot be read, or says nothing.
+ * Throws a UsageError for a source that is not there, cannot be read, or says nothing, and PluginConfigured.
  */
 export async function readSource(source: string, graph: Graph, options: SourceOptions): Promise<string | undefined> {
   const origin = { file: source, line: undefined };
@@ -121,8 +121,31 @@ function readDirectory(path: string, shown: string, graph: Graph): void {
       );
     else {
       graph.file = inner;
-      readFile(inner, innerShown, graph);
+      readWithin(inner, innerShown, graph);
     }
+  }
+}
+
+/** A file that configures an inventory plugin of Ansible: only Ansible can read it, together with all other sources. */
+export class PluginConfigured extends Error {
+  readonly origin: Origin;
+  constructor(origin: Origin) {
+    super('an inventory plugin');
+    this.origin = origin;
+  }
+}
+
+/** A file of a directory, which runs nothing. */
+function readWithin(path: string, shown: string, graph: Graph): void {
+  try {
+    readFile(path, shown, graph);
+  } catch (error) {
+    if (!(error instanceof PluginConfigured)) throw error;
+    throw mistake(
+      error.origin,
+      'this configures an inventory plugin, and is not run from a directory',
+      'Name each file of the directory with -i: then ansible-inventory reads all of them.',
+    );
   }
 }
 
@@ -156,12 +179,7 @@ function readText(text: string, file: string, extension: string, graph: Graph): 
       'Begin with "all:", then "hosts:" and "children:".',
     );
   const plugin = root.entries.find((entry) => entry.key === 'plugin');
-  if (plugin !== undefined)
-    throw mistake(
-      plugin.origin,
-      'this configures an inventory plugin, and plugins are not run',
-      `Run it: ansible-inventory -i ${file} --list > inventory.json`,
-    );
+  if (plugin !== undefined) throw new PluginConfigured(plugin.origin);
   if (isListing(root)) readListing(root, graph);
   else readGroups(root, graph);
 }

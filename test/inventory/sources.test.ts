@@ -42,7 +42,7 @@ describe('sources', () => {
     ['---\nweb:\n  hosts: [a]\n', /^stdin:3: hosts of the group "web" is a list, not a mapping \| Write each as a key/],
     ['---\nall:\n  hosts:\n    a: {x: 1\n', /^stdin:\d+: not YAML/],
     ['$ANSIBLE_VAULT;1.1;AES256\n61\n', /^stdin:1: this inventory is encrypted/],
-    ['plugin: aws_ec2\n', /^stdin:1: this configures an inventory plugin/],
+    ['plugin: aws_ec2\n', /^stdin:1: this configures an inventory plugin, which cannot be read together with standard/],
     ['', /^stdin: this inventory names no host/],
     ['[a:children]\nb\n[b:children]\na\n', /^stdin:\d: .* it contains it/],
     ['[a]\nx\n[a:vars]\nansible_group_priority=high\n', /^stdin:4: ansible_group_priority is not a number/],
