@@ -1,6 +1,6 @@
 /** The hosts of an earlier run or of a plan, and how to reach them now. */
 import type { Inventory } from '../inventory/index.ts';
-import { type Host, type Target, UsageError } from '../model/index.ts';
+import type { Host, Target } from '../model/index.ts';
 import type { JournalHost } from '../run/journal.ts';
 import { becomeAgain } from './become.ts';
 import type { Io } from './io.ts';
