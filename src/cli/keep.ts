@@ -5,7 +5,7 @@ import { reopenJournal } from '../run/claim.ts';
 import { type JournalHost, readJournal } from '../run/journal.ts';
 import { type KeepAsk, keepHost } from '../run/keep.ts';
 import { ledger } from '../run/ledger.ts';
-import { type HostState, type RunState, stateOfRun } from '../run/run-state.ts';
+import { askOf, type HostState, type RunState, stateOfRun } from '../run/run-state.ts';
 import type { CrewFlags } from './crew.ts';
 import { EXIT } from './exit.ts';
 import type { Io } from './io.ts';
@@ -54,7 +54,7 @@ export async function keepRun(io: Io, keep: KeepAsk, flags: KeepFlags): Promise<
       if (state.toPutBack.has(host.host)) return left(host, known?.report ?? null, 'the run was to put this host back');
       if (known?.kind !== 'changed') return nothingToKeep(host);
       const changed = { intent: known.intent, report: known.report, lastSeq: state.lastSeq.get(host.host) ?? 1 };
-      return keepHost(host, changed, { ...job, ask: start.ask, keep }, crew);
+      return keepHost(host, changed, { ...job, ask: askOf(known.intent, state), keep }, crew);
     },
   });
 }

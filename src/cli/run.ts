@@ -1,7 +1,7 @@
 /** From flags to exit code: what all commands that visit a fleet have in common. */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { type Command, type Fault, type HostReport, type RunInfo, UsageError } from '../model/index.ts';
+import { type Command, type Fault, type HostReport, type RunInfo, runIdOf, UsageError } from '../model/index.ts';
 import { describeAsk, describeOffer, sayKept, sayStopped } from '../report/index.ts';
 import { type Budget, UNLIMITED } from '../run/budget.ts';
 import { campaign, type FleetUndo } from '../run/campaign.ts';
@@ -127,8 +127,7 @@ export interface RunFlags {
 export function newRun(io: Io, command: Command, units: readonly string[], flags: RunFlags): RunInfo {
   const startedAt = io.date().toISOString();
   return {
-    // sorts by time; the random part keeps runs of one millisecond apart
-    id: `${startedAt.slice(0, 23).replace(/[-:.]/g, '').replace('T', '-')}-${randomBytes(3).toString('hex')}`,
+    id: runIdOf(startedAt, randomBytes(3)),
     command,
     units,
     now: flags.now ?? false,

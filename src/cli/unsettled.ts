@@ -1,5 +1,5 @@
 /** What an operator should know before the next command: an earlier run left hosts in doubt. */
-import { listRuns } from '../run/journal.ts';
+import { lastRun } from '../run/journal.ts';
 import { unsettledRuns } from '../run/unsettled.ts';
 import type { Io } from './io.ts';
 import { stateDir } from './run.ts';
@@ -21,7 +21,7 @@ const MOST = 3;
 export function tellUnsettled(io: Io, command: string, about: unknown): void {
   if (!TELLING.has(command)) return;
   const found = unsettledRuns(stateDir(io), (by) => io.lifeOf(by));
-  const named = about === 'last' ? listRuns(stateDir(io)).at(-1) : about;
+  const named = about === 'last' ? lastRun(stateDir(io)) : about;
   const others = found.filter(({ run }) => !(typeof named === 'string' && run.startsWith(named)));
   for (const { run, inDoubt, interrupted } of others.slice(0, MOST)) {
     const how = interrupted ? 'was interrupted, with' : 'left';

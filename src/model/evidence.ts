@@ -22,7 +22,8 @@ export type Refusal =
 
 /** The run that is at work on the host. */
 export interface LockHolder {
-  readonly run: string;
+  /** Null where the host does not tell. */
+  readonly run: string | null;
   /** As in receipts. */
   readonly meta: Readonly<Record<string, string>>;
   /** Seconds since 1970, and since then, both by the host's clock; null where it cannot tell. */

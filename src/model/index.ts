@@ -7,6 +7,7 @@ export * from './plan.ts';
 export * from './printable.ts';
 export * from './receipt.ts';
 export * from './report.ts';
+export * from './run-id.ts';
 export * from './secret.ts';
 export * from './switch.ts';
 export * from './unit.ts';

@@ -1,5 +1,5 @@
 import type { Evidence } from './evidence.ts';
-import type { Change, Prior } from './plan.ts';
+import type { Ask, Change, Prior } from './plan.ts';
 
 /**
  * What a run left on a host before it changed it: all that undoing needs. As the host tells it: parsed and bounded, and no more
@@ -17,6 +17,15 @@ export interface Receipt {
   readonly holds: readonly string[];
   /** What the host answered when the change had ended; null when it has not, or only the receipts of all runs were asked for. */
   readonly result: Evidence | null;
+}
+
+/** What one host's receipt says of its run: true of that host at most. Null where it does not say. */
+export interface Account {
+  readonly ask: Ask;
+  readonly actor: string | null;
+  readonly startedAt: string | null;
+  readonly reason: string | null;
+  readonly ticket: string | null;
 }
 
 /** Whose mask holds a unit, as reports tell it. Null where the receipt does not say. */

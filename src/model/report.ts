@@ -97,6 +97,8 @@ export interface RunInfo {
   readonly confirmWithin?: number;
   /** As it was asked for; absent: never. */
   readonly expiresAt?: string;
+  /** No journal of it was at hand: this tells who recovered it, and each host what its own receipt says. Absent: begun here. */
+  readonly from?: 'receipts';
   /** `status` only: the state that is as asked. */
   readonly expected?: 'masked' | 'unmasked';
 }

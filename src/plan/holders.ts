@@ -59,12 +59,12 @@ export function sayLock({ run, meta, since, seconds }: LockHolder): string {
 }
 
 /** `run X of alice@bastion (mask cron, OPS-7: CVE-2025-1)` */
-export function sayRun({ run, meta }: Pick<Receipt, 'run' | 'meta'>): string {
+export function sayRun({ run, meta }: Pick<LockHolder, 'run' | 'meta'>): string {
   const deed = [meta.command, meta.units].filter(Boolean).join(' ');
   const why = [meta.ticket, meta.reason].filter(Boolean).join(': ');
   const about = [deed, why].filter((part) => part !== '').join(', ');
   return [
-    `run ${run}`,
+    run === null ? 'another run' : `run ${run}`,
     ...(meta.actor === undefined ? [] : [`of ${meta.actor}`]),
     ...(about === '' ? [] : [`(${about})`]),
   ].join(' ');

@@ -18,6 +18,7 @@ import {
   type UnitPlan,
   type UnitReport,
 } from '../model/index.ts';
+import { contradiction } from './accounts.ts';
 import { inEffect } from './aftermath.ts';
 import { judge, unread } from './judge.ts';
 
@@ -43,6 +44,7 @@ export type Finding =
 
 /** Judges what the host answered when it was changed and what it tells now: both must be as asked. */
 export function find(deed: Deed, receipt: Receipt | undefined, facts: Facts): Finding {
+  const other = receipt === undefined ? null : contradiction(deed.change, receipt);
   const refuted = (why: Fault, units: readonly UnitReport[] = unread(deed.units)): Finding => ({
     kind: 'refuted',
     units,
@@ -54,6 +56,7 @@ export function find(deed: Deed, receipt: Receipt | undefined, facts: Facts): Fi
     const what = held === null ? 'nothing of it is in effect here' : `the host has no receipt of it, and ${held}`;
     return refuted(fault('interrupted', `the run was interrupted, and ${what}`));
   }
+  if (other !== null) return refuted(fault('bad-reply', other));
   if (result === null) return refuted(fault('interrupted', 'the run was interrupted while it changed this host'));
   const then = judge(deed.ask, deed, result);
   if (then.fault) return refuted(then.fault, then.units);
@@ -131,22 +134,4 @@ export function unitsFrom({ change, prior }: Pick<Deed, 'change' | 'prior'>, ask
       ...{ triggers: [], steps: [], notes: [] },
     };
   });
-}
-
-/** What the run asked of this host, as its receipt tells. */
-export function askFrom({ meta, change }: Receipt): Ask {
-  const masks = change.links.length + change.displaces.length > 0 || change.attempts.length > 0;
-  return {
-    verb:
-      meta.command === 'unmask' || (meta.command !== 'mask' && !masks && change.removes.length > 0) ? 'unmask' : 'mask',
-    units: (meta.units ?? '').split(' ').filter((unit) => unit !== ''),
-    now: meta.now === 'yes' || change.stops.length + change.groups.length > 0,
-    runtime: change.where === 'run',
-    allowAbsent: true,
-    killLeftovers: change.killLeftovers,
-    startProbe: change.attempts.length > 0,
-    withTriggers: false,
-    allowLockout: false,
-    localUnits: change.displaces.length > 0 ? 'displace' : 'refuse',
-  };
 }

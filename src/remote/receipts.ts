@@ -1,9 +1,25 @@
 /** Records of receipts → receipts. A receipt holds the request that made it, word for word, and what became of its links. */
-import { type Change, isUnitName, type Prior, type PriorState, type Receipt, type UnitState } from '../model/index.ts';
+import {
+  type Change,
+  isRunId,
+  isUnitName,
+  type Prior,
+  type PriorState,
+  type Receipt,
+  type UnitState,
+} from '../model/index.ts';
 import { firstWord, identifier, isPath } from './blocks.ts';
 import { metaFrom } from './meta.ts';
 import type { HostRecord } from './protocol.ts';
 import { evidenceFrom } from './records.ts';
+
+/** What tells of a run begins with its id. */
+const OF_RUNS = new Set(['log', 'fence', 'told', 'holds', 'switch', 'ended']);
+
+/** Without what tells of a run whose id is none of ours: a host may call anything a run, and ids go into commands and names of files. */
+export function ofOurRuns(records: readonly HostRecord[]): HostRecord[] {
+  return records.filter(({ kind, text }) => !OF_RUNS.has(kind) || isRunId(firstWord(text)[0]));
+}
 
 /** `log RUN LINE`, `fence RUN SEQ`, `told RUN KIND TEXT`, `holds RUN PATH`. A receipt whose request is not whole is left out: it began nothing. */
 export function receiptsFrom(records: readonly HostRecord[]): Receipt[] {

@@ -3,6 +3,7 @@ import {
   type Evidence,
   type Facts,
   type Hit,
+  isRunId,
   type Leftovers,
   type LockHolder,
   type Os,
@@ -177,7 +178,7 @@ function refusalFrom([first, ...rest]: readonly string[]): Refusal | null {
 /** `RUN META SINCE SECONDS`; what the holder had not yet written is `-`. */
 function holderFrom([run = '-', meta = '-', since = '', seconds = '']: readonly string[]): LockHolder {
   return {
-    run: printable(run, 80),
+    run: isRunId(run) ? run : null,
     meta: metaFrom(meta),
     since: secondsFrom(since),
     seconds: Math.max(0, secondsFrom(seconds) ?? 0),

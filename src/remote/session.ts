@@ -29,7 +29,7 @@ import {
   type Verb,
   type Wish,
 } from './protocol.ts';
-import { receiptsFrom } from './receipts.ts';
+import { ofOurRuns, receiptsFrom } from './receipts.ts';
 import { evidenceFrom, factsFrom } from './records.ts';
 import { barredFrom, endedEarly } from './refusals.ts';
 import { arming, endsFrom, keepWords, switchesFrom } from './switch.ts';
@@ -104,8 +104,9 @@ export async function openSession(
   const opening = `${firstLine(escalation)}${program(wishes)}\n${firstRequest(nonce, SEQ.probe, names, wishes)}`;
   const probed = await channel.ask(opening, new Answer(nonce, SEQ.probe), deadline);
   if (probed.kind === 'fault') return probed;
-  const facts = factsFrom(probed.value);
-  const barred = barredFrom(probed.value, facts);
+  const records = ofOurRuns(probed.value);
+  const facts = factsFrom(records);
+  const barred = barredFrom(records, facts);
   if (barred !== null) {
     channel.end();
     return { kind: 'fault', fault: barred };
@@ -116,9 +117,9 @@ export async function openSession(
   return {
     kind: 'answer',
     value: {
-      facts: { ...facts, receipts: receiptsFrom(probed.value) },
-      switches: switchesFrom(probed.value),
-      ends: endsFrom(probed.value),
+      facts: { ...facts, receipts: receiptsFrom(records) },
+      switches: switchesFrom(records),
+      ends: endsFrom(records),
       async apply({ change, prior, order }, context, deadline) {
         const armed = order && arming(order, context.run, change.where, program());
         const words = [...applyWords(change, prior, context), ...(armed?.words ?? [])];

@@ -2,6 +2,7 @@ export { toCsv } from './csv.ts';
 export { type DoctorOptions, type DoctorRow, doctorTable, type Trouble, troublesOf } from './doctor.ts';
 export { documentSink } from './document-sink.ts';
 export { type HostCard, hostCard } from './host-card.ts';
+export { nameHosts } from './hosts.ts';
 export { toHtml } from './html.ts';
 export { evidenceJson, jsonSink, ndjsonSink, visibleJson } from './json-sinks.ts';
 export { toJunit } from './junit.ts';

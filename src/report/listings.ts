@@ -104,6 +104,7 @@ export function runDetails(record: RunRecord, screen: Screen, options: ResultOpt
   const facts: [string, string | null][] = [
     ['run', run.id],
     ['command', commandLine(run)],
+    ['known by', run.from === 'receipts' ? 'receipts on its hosts: what each says is true of that host at most' : null],
     ['by', run.actor],
     ['reason', run.reason],
     ['ticket', run.ticket],

@@ -34,11 +34,13 @@ export function describeAsk(
   hosts: readonly string[],
 ): string {
   const where = countHosts(hosts.length);
+  // a run that is known from receipts names none: each host has its own
+  const units = run.units.length === 0 ? '' : ` (${listed(run.units)})`;
   if (run.command === 'rollback') {
-    return safe(`Put ${where} back as before run ${run.id} (${listed(run.units)}): ${ends(hosts)}? [y/N] `);
+    return safe(`Put ${where} back as before run ${run.id}${units}: ${ends(hosts)}? [y/N] `);
   }
   if (run.command === 'recover') {
-    return safe(`Settle ${where} of run ${run.id} (${listed(run.units)}): ${ends(hosts)}? [y/N] `);
+    return safe(`Settle ${where} of run ${run.id}${units}: ${ends(hosts)}? [y/N] `);
   }
   const stop = run.now ? ` (and stop ${run.units.length === 1 ? 'it' : 'them'})` : '';
   const until = run.runtime ? ' until the next boot' : '';

@@ -6,7 +6,7 @@ import { interrupted, notStarted } from './fleet.ts';
 import type { JournalHost } from './journal.ts';
 import type { Doubt } from './recover.ts';
 import { putBackFor } from './rollback.ts';
-import type { RunState } from './run-state.ts';
+import { askOf, type RunState } from './run-state.ts';
 
 /** Null where nothing is: the host was never changed, or is settled. `aim`: what is to become of a change that is whole. */
 export function doubtOn(host: string, state: RunState, aim: Doubt['aim']): Doubt | null {
@@ -16,11 +16,12 @@ export function doubtOn(host: string, state: RunState, aim: Doubt['aim']): Doubt
   const { change, prior, units } = known.intent;
   // who was being put back is put back
   const goesBack = begunBack || (known.kind === 'in-doubt' && known.last === 'undo');
+  const ask = askOf(known.intent, state);
   return {
-    ask: state.start.ask,
+    ask,
     change,
     prior,
-    units: units ?? unitsFrom({ change, prior }, state.start.ask.units),
+    units: units ?? unitsFrom({ change, prior }, ask.units),
     lastSeq: state.lastSeq.get(host) ?? SEQ.apply,
     aim: goesBack ? 'put-back' : aim,
     ...(state.wayBack !== null && { why: putBackFor(state.wayBack) }),

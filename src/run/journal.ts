@@ -17,6 +17,7 @@ import {
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  type Account,
   type Ask,
   type Change,
   type HostReport,
@@ -33,6 +34,7 @@ import type { Closed, Opened } from './claim.ts';
 import type { Forget } from './forget.ts';
 import { journalOn, recordsOf } from './journal-file.ts';
 import type { Keep, Keeping } from './keep-record.ts';
+import { inOrder, recordOrigin } from './run-order.ts';
 
 /** What a journal begins with. */
 export interface RunStart {
@@ -57,6 +59,8 @@ export type JournalRecord =
       readonly prior: Prior;
       /** Of an apply: what it means for each unit; absent in journals of 0.1. */
       readonly units?: readonly UnitPlan[];
+      /** Where it comes from a receipt: what that says of the run. For this host alone. */
+      readonly told?: Account;
     }
   | { readonly type: 'settled'; readonly at: string; readonly report: HostReport }
   | Keep
@@ -110,6 +114,7 @@ export async function createJournal(stateDir: string, start: RunStart, ...more: 
   const journal = journalOn(await open(fresh, 'ax', 0o600));
   try {
     await Promise.all([start, ...more].map((record) => journal.commit(record)));
+    recordOrigin(stateDir, start.run.id, start.run.from === 'receipts' ? 'found' : 'begun');
     renameSync(fresh, file);
     const dir = openSync(dirOf(stateDir), 'r');
     fsyncSync(dir);
@@ -139,13 +144,24 @@ export function setAside(stateDir: string, run: string): string {
   }
 }
 
-/** The newest run last. */
+/** In the order in which they came to this controller, the newest last. */
 export function listRuns(stateDir: string): string[] {
+  return runsHere(stateDir).map(({ run }) => run);
+}
+
+/** The run that this controller began last: `last`. A run that hosts alone have told of must be named. */
+export function lastRun(stateDir: string): string | undefined {
+  return runsHere(stateDir).findLast(({ origin }) => origin === 'begun')?.run;
+}
+
+function runsHere(stateDir: string): ReturnType<typeof inOrder> {
+  const dir = dirOf(stateDir);
   try {
-    return readdirSync(dirOf(stateDir))
-      .filter((name) => name.endsWith(SUFFIX))
-      .map((name) => name.slice(0, -SUFFIX.length))
-      .sort();
+    const files = readdirSync(dir).filter((name) => name.endsWith(SUFFIX));
+    return inOrder(
+      stateDir,
+      files.map((name) => name.slice(0, -SUFFIX.length)),
+    );
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
@@ -161,9 +177,17 @@ export function readJournal(stateDir: string, run: string): JournalRecord[] {
   return recordsOf(readFileSync(file, 'utf8'), file);
 }
 
-function findRun(stateDir: string, run: string): string {
-  const runs = listRuns(stateDir);
-  const found = run === 'last' ? runs.slice(-1) : runs.filter((id) => id === run || id.startsWith(run));
+/** The whole id. Throws UsageError where no run here, or more than one, is meant. */
+export function findRun(stateDir: string, run: string): string {
+  if (run === 'last') {
+    const last = lastRun(stateDir);
+    if (last !== undefined) return last;
+    throw new UsageError(
+      'this controller has begun no run: there is no last one',
+      'fleetmask runs list shows the runs that are known here; name one of them.',
+    );
+  }
+  const found = listRuns(stateDir).filter((id) => id === run || id.startsWith(run));
   const exact = found.find((id) => id === run) ?? (found.length === 1 ? found[0] : undefined);
   if (exact !== undefined) return exact;
   throw new UsageError(

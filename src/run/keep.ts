@@ -56,7 +56,9 @@ export async function keepHost(host: JournalHost, changed: Changed, job: KeepJob
   const { intent, report: before } = changed;
   const wishes = [...(crew.wishes ?? []), `receipts=${job.run}`, 'clock=yes'] as const;
   const asking = { ...crew, wishes };
-  const names = [...new Set([...namesToProbe(job.ask.units.map(parseQuery)), ...namesOf(intent)])];
+  // what a receipt says was asked may be no name of a unit
+  const asked = intent.told === undefined ? namesToProbe(job.ask.units.map(parseQuery)) : [];
+  const names = [...new Set([...asked, ...namesOf(intent)])];
   const visited = await visit(host, asking, names, async (session, _, until) => {
     const { facts } = session;
     const units = readLater(before.units, facts.units);

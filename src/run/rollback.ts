@@ -1,5 +1,14 @@
 /** Puts back what a run did to a host, from what its journal recorded and the receipt on the host. */
-import { type Change, type Fault, fault, type HostReport, isRunning, type UnitReport } from '../model/index.ts';
+import {
+  type Change,
+  type Fault,
+  fault,
+  type HostReport,
+  isRunning,
+  type Receipt,
+  type UnitReport,
+} from '../model/index.ts';
+import { contradiction } from '../plan/accounts.ts';
 import { readLater, unread } from '../plan/judge.ts';
 import { standsOn } from '../plan/succession.ts';
 import { SEQ } from '../remote/session.ts';
@@ -67,11 +76,21 @@ async function undoOn(
     const undone = await undoHost(host, job, crew, { change, prior, halts }, session, lastSeq + 1);
     if (undone.fault?.kind === 'locked') return { outcome: 'refused', units: before, fault: undone.fault };
     const read = readLater(before, undone.evidence?.units ?? []);
-    const units = read.map((unit): UnitReport => ({ ...unit, startProbe: 'skipped' }));
+    const notes = notesOn(
+      session.facts.receipts.find(({ run }) => run === job.run),
+      change,
+    );
+    const units = read.map((unit): UnitReport => ({ ...unit, startProbe: 'skipped', notes }));
     return undone.fault === null
       ? { outcome: 'restored', units, fault: null }
       : { outcome: 'stranded', units, fault: undone.fault };
   });
+}
+
+/** That a host's receipt is not of what this run asked is for a person to see; what is on record here was put back. */
+function notesOn(receipt: Receipt | undefined, change: Change): string[] {
+  const problem = receipt === undefined ? null : contradiction(change, receipt);
+  return problem === null ? [] : [problem];
 }
 
 /** Why a host goes back on which nothing is wrong. `spent`: what was too much for its run. */

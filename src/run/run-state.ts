@@ -1,5 +1,5 @@
 /** What the records of a run say of each of its hosts now. */
-import { type HostReport, type Outcome, UsageError } from '../model/index.ts';
+import { type Ask, type HostReport, type Outcome, UsageError } from '../model/index.ts';
 import { budget } from './budget.ts';
 import type { JournalRecord, RunStart } from './journal.ts';
 import { DamagedJournal } from './journal-file.ts';
@@ -28,6 +28,8 @@ export interface RunState {
   readonly finished: Extract<JournalRecord, { type: 'finished' }> | null;
   /** By host name, in the run's order. */
   readonly hosts: ReadonlyMap<string, HostState>;
+  /** What was asked of each host for which there is a record of it, whatever became of that. */
+  readonly applied: ReadonlyMap<string, Intent>;
   /** The highest sequence number sent to a host. */
   readonly lastSeq: ReadonlyMap<string, number>;
   /** Whether what was last begun on this run has come to its end. */
@@ -112,7 +114,12 @@ export function stateOfRun(records: readonly JournalRecord[]): RunState {
   }
   const wayBack = start.fleetRollback ? budget(start.fleetRollback, start.hosts.length)(forward) : null;
   if (wayBack !== null) for (const [host, { kind }] of hosts) if (isDone(kind)) toPutBack.add(host);
-  return { start: { ...start, hosts: known }, finished, hosts, lastSeq, ended, toPutBack, wayBack };
+  return { start: { ...start, hosts: known }, finished, hosts, applied, lastSeq, ended, toPutBack, wayBack };
+}
+
+/** What was asked of a host: of the whole run, or where its journal was lost, of this host by its own receipt. */
+export function askOf({ told }: Intent, { start }: RunState): Ask {
+  return told?.ask ?? start.ask;
 }
 
 /** Something of the run is in effect there, or may be. */

@@ -131,7 +131,7 @@ describe('a second run', () => {
     const host = fleet.hosts.find(({ name }) => name === 'el-app1')!;
     const state = join(host.dir, 'run/fleetmask');
     mkdirSync(state, { recursive: true });
-    const script = `exec 9>>"$0/lock"; flock 9; echo "$$ r-7 actor=alice%40bastion&command=mask&units=cron&ticket=OPS-7" >"$0/lock"; echo held; read -r _`;
+    const script = `exec 9>>"$0/lock"; flock 9; echo "$$ 20261122-031500123-a1b2c3 actor=alice%40bastion&command=mask&units=cron&ticket=OPS-7" >"$0/lock"; echo held; read -r _`;
     const holder = spawn('sh', ['-c', script, state], { stdio: ['pipe', 'pipe', 'inherit'] });
     await once(holder.stdout, 'data');
     const run = await mask(bob, '--now');
@@ -140,7 +140,7 @@ describe('a second run', () => {
       fault: {
         kind: 'locked',
         message: expect.stringMatching(
-          /^run r-7 of alice@bastion \(mask cron, OPS-7\) has been at work on this host since \d\d:\d\d:\d\dZ \(\d+ s\)$/,
+          /^run 20261122-031500123-a1b2c3 of alice@bastion \(mask cron, OPS-7\) has been at work on this host since \d\d:\d\d:\d\dZ \(\d+ s\)$/,
         ),
       },
     });

@@ -341,7 +341,9 @@ describe('where the journal is lost', () => {
   beforeEach(() => {
     bob = operator({ actor: 'bob@laptop' });
     return async () => {
-      if (existsSync(bob.stateDir)) await bob.run('rollback', 'last', '-y', ...known());
+      for (const file of existsSync(bob.stateDir) ? readdirSync(join(bob.stateDir, 'runs')) : []) {
+        await bob.run('rollback', file.replace('.ndjson', ''), '-y', ...known());
+      }
       bob.dispose();
     };
   });
@@ -373,19 +375,19 @@ describe('where the journal is lost', () => {
     expect(run.on('el-app1').units).toMatchObject([
       { asked: 'cron', unit: 'crond.service', before: { active: 'active' } },
     ]);
-    const back = await bob.run('rollback', 'last', '-y', ...known(), '-o', 'json');
+    const back = await bob.run('rollback', report.run.id, '-y', ...known(), '-o', 'json');
     expect(back.report.totals).toEqual({ restored: 3 });
     expect(await dumps()).toEqual(before);
   });
 
   it('a run is put back with --undo, some hosts first and the others later', async () => {
     const { report } = await mask();
-    const one = await fromHosts(bob, 'last', '-l', 'el-app1', '--undo', '-y', '-o', 'json');
+    const one = await fromHosts(bob, report.run.id, '-l', 'el-app1', '--undo', '-y', '-o', 'json');
     expect([one.code, one.report.totals]).toEqual([5, { 'rolled-back': 1 }]);
     const rest = await fromHosts(bob, report.run.id, '-l', 'all', '--undo', '-y', '-o', 'json');
     expect([rest.code, rest.report.totals]).toEqual([5, { 'rolled-back': 2 }]);
     expect(await dumps()).toEqual(before);
-    const gone = await fromHosts(bob, 'last', '-l', 'all', '-y');
+    const gone = await fromHosts(bob, report.run.id, '-l', 'all', '-y');
     expect(gone).toMatchObject({ code: 2, stderr: expect.stringContaining('no host holds a receipt') });
   });
 

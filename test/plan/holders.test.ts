@@ -50,5 +50,6 @@ describe('a lock', () => {
 
   it('of which little is known is told with that', () => {
     expect(sayLock({ run: 'r-1', meta: {}, since: null, seconds: 0 })).toBe('run r-1 has been at work on this host');
+    expect(sayLock({ run: null, meta: {}, since: null, seconds: 0 })).toBe('another run has been at work on this host');
   });
 });

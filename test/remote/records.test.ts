@@ -229,11 +229,14 @@ describe('evidence', () => {
   });
 
   it('tells a refusal, leftovers, foreign links and a missing receipt', () => {
-    expect(evidenceFrom(records('refused locked r-1 actor=al%20ice 1700000000 61')).refused).toEqual({
+    expect(
+      evidenceFrom(records('refused locked 20261122-031500123-a1b2c3 actor=al%20ice 1700000000 61')).refused,
+    ).toEqual({
       kind: 'locked',
-      text: 'r-1 actor=al%20ice 1700000000 61',
-      holder: { run: 'r-1', meta: { actor: 'al ice' }, since: 1_700_000_000, seconds: 61 },
+      text: '20261122-031500123-a1b2c3 actor=al%20ice 1700000000 61',
+      holder: { run: '20261122-031500123-a1b2c3', meta: { actor: 'al ice' }, since: 1_700_000_000, seconds: 61 },
     });
+    expect(evidenceFrom(records('refused locked zzzzzz;rm - 1 1')).refused).toMatchObject({ holder: { run: null } });
     expect(evidenceFrom(records('left 3 1 /system.slice/a.service')).left).toEqual([
       { all: 3, own: 1, group: '/system.slice/a.service' },
     ]);

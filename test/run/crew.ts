@@ -1,5 +1,7 @@
 /** What is at work on one host of the embedded fleet. */
+
 import type { Fleet } from '../../src/demo/fleet.ts';
+import { runIdOf } from '../../src/model/index.ts';
 import type { JournalHost } from '../../src/run/journal.ts';
 import type { Clock } from '../../src/run/visit.ts';
 import { keyRing } from '../../src/transport/identities/identities.ts';
@@ -38,4 +40,9 @@ export function impatient(): Clock {
       skipped += ms;
     },
   };
+}
+
+/** Of the so-manieth run of a test. */
+export function runIdNumbered(number: number): string {
+  return runIdOf('2026-11-22T03:15:00.123Z', Uint8Array.of(0, number >> 8, number & 255));
 }

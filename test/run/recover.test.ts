@@ -16,7 +16,7 @@ import type { Transport } from '../../src/transport/transport.ts';
 import { MASK } from '../ask.ts';
 import { dump } from '../demo/dump.ts';
 import { demoFleet } from '../embedded.ts';
-import { impatient, targetOn, transportTo } from './crew.ts';
+import { impatient, runIdNumbered, targetOn, transportTo } from './crew.ts';
 import { faulty } from './faulty.ts';
 import { type Moment, Mortal } from './mortal.ts';
 
@@ -53,7 +53,7 @@ const crewOf = (transport: Transport, hostTimeout = 60_000) => ({
   ...{ transport, clock: impatient(), hostTimeout },
   progress: () => {},
 });
-const idOf = () => `run-${run}`;
+const idOf = () => runIdNumbered(run);
 const stateNow = () => stateOfRun(readJournal(stateDir, idOf()));
 
 /** A run of one host whose controller dies at that moment. Returns what it would have reported, had it lived. */

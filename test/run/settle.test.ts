@@ -16,7 +16,7 @@ import type { Crew } from '../../src/run/visit.ts';
 import type { Transport } from '../../src/transport/transport.ts';
 import { MASK } from '../ask.ts';
 import { demoFleet } from '../embedded.ts';
-import { impatient, targetOn, transportTo } from './crew.ts';
+import { impatient, runIdNumbered, targetOn, transportTo } from './crew.ts';
 import { faulty, type Script } from './faulty.ts';
 
 let fleet: Fleet;
@@ -54,7 +54,7 @@ async function through(
     machines?: Job['machines'];
   } = {},
 ) {
-  const id = `run-${run}`;
+  const id = runIdNumbered(run);
   const info = {
     id,
     command: 'mask',
@@ -232,7 +232,7 @@ describe('a host', () => {
 /** Another run is at work on the host, until its input ends. */
 async function holdLock() {
   const lock = join(root(), 'run/fleetmask/lock');
-  const script = 'exec 9>>"$0"; flock 9; echo "$$ r-7 actor=alice" >"$0"; echo held; read -r _';
+  const script = 'exec 9>>"$0"; flock 9; echo "$$ 20261122-031500123-a1b2c3 actor=alice" >"$0"; echo held; read -r _';
   const holder = spawn('sh', ['-c', script, lock], { stdio: ['pipe', 'pipe', 'inherit'] });
   await once(holder.stdout, 'data');
   return holder;
@@ -290,7 +290,7 @@ describe('an undo', () => {
     holder?.kill();
     expect(lost).toMatchObject({
       outcome: 'stranded',
-      fault: { kind: 'lost', message: expect.stringContaining('run r-7') },
+      fault: { kind: 'lost', message: expect.stringContaining('run 20261122-031500123-a1b2c3') },
     });
     expect((await restore(result)).outcome).toBe('restored');
   });
@@ -342,7 +342,7 @@ describe('the journal', () => {
     const result = await through({
       request: (_number, text) => {
         const kind = /^\w+ \d+ (apply|undo) /.exec(text)?.[1];
-        if (kind) onDisk.push(...readJournal(state, `run-${run}`).map((record) => record.type));
+        if (kind) onDisk.push(...readJournal(state, runIdNumbered(run)).map((record) => record.type));
         return 'pass';
       },
     });

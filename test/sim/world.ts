@@ -20,7 +20,7 @@ export interface Place {
   readonly troubles: readonly Trouble[];
 }
 
-export const RUN_ID = 'sim-1';
+export const RUN_ID = '20261122-031500123-a1b2c3';
 const WORLD: Life = { alive: true };
 
 export class World {
@@ -164,7 +164,7 @@ export class World {
         break;
       case 'locked':
         if (machine.lock.holder !== null) break;
-        machine.lock = { holder: 'another run', pid: 1, run: 'other-run', meta: 'actor=somebody' };
+        machine.lock = { holder: 'another run', pid: 1, run: '20261122-031500123-d4e5f6', meta: 'actor=somebody' };
         machine.after(trouble.ms, () => {
           if (machine.lock.holder === 'another run') machine.lock.holder = null;
         });

@@ -119,6 +119,12 @@ async function subjectOf(
     return { ask, hosts: await targetsOf(io, flags), of: null };
   }
   const state = stateOfRun(readJournal(stateDir(io), flags.run));
+  if (state.start.run.from === 'receipts') {
+    throw new UsageError(
+      `run ${state.start.run.id} is known from the receipts of its hosts alone: what it asked for is each host's own word`,
+      'Name the units: fleetmask watch UNIT… -i INVENTORY -l PATTERN.',
+    );
+  }
   const held = (host: string) => {
     const known = state.hosts.get(host);
     return known?.kind === 'changed' || known?.report?.outcome === 'unchanged';
