@@ -13,6 +13,7 @@ export interface CrewFlags extends PasswordFlags, TransportFlags {
   readonly 'private-key'?: string | undefined;
   readonly timeout?: string | undefined;
   readonly 'host-timeout': string;
+  readonly 'rollback-timeout'?: string | undefined;
   readonly 'host-key-checking'?: 'strict' | 'accept-new' | 'off' | undefined;
   readonly 'known-hosts'?: readonly string[] | undefined;
   readonly forks: number;
@@ -31,6 +32,7 @@ export async function crewOf(
   wholeNumber('forks', flags.forks, 1, 10_000);
   const connectTimeoutMs = duration('timeout', flags.timeout ?? '15s');
   const hostTimeout = duration('host-timeout', flags['host-timeout']);
+  const rollbackTimeout = duration('rollback-timeout', flags['rollback-timeout'] ?? '150s');
   // loaded here, so that help and usage errors do not wait for the SSH library
   const [{ hostsOverOpenSsh, transportFor }, { keyRing }, { passwordsOf }] = await Promise.all([
     import('./transports.ts'),
@@ -67,6 +69,7 @@ export async function crewOf(
     transport,
     clock: clockOf(io),
     hostTimeout,
+    rollbackTimeout,
     ...passwords,
     progress: on.progress,
   };

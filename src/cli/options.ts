@@ -116,7 +116,15 @@ export const connection = {
     requiresArg: true,
     default: '3m',
     group: CONNECTION,
-    describe: 'for everything on one host; putting it back has 150 s besides',
+    describe: 'time limit per host, up to its verdict; a rollback has --rollback-timeout besides',
+  },
+  'rollback-timeout': {
+    type: 'string',
+    requiresArg: true,
+    default: '150s',
+    group: CONNECTION,
+    describe:
+      'time limit for rolling back one host, which is called again while it does not answer; a unit that stops longer has its TimeoutStopSec, up to 10m',
   },
   'host-key-checking': {
     choices: ['strict', 'accept-new', 'off'] as const,

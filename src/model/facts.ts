@@ -74,6 +74,8 @@ export interface UnitFacts {
   readonly accept: boolean;
   /** A timer that counts from the boot: when it is started later than that it elapses at once. */
   readonly fromBoot: boolean;
+  /** Milliseconds that its stop may take before systemd kills it (TimeoutStopSec=); absent where there is no limit. */
+  readonly stopLimit?: number;
   /** The D-Bus name that it takes; empty where it takes none, or that was not asked. */
   readonly busName: string;
   /** What ExecStart= runs; empty where that was not asked. */

@@ -21,6 +21,7 @@ import { dependenceFrom } from './dependence.ts';
 import { metaFrom } from './meta.ts';
 import type { HostRecord } from './protocol.ts';
 import { hintFor } from './refusals.ts';
+import { millisecondsFrom } from './timespan.ts';
 
 /** All but the receipts, which receipts.ts reads. */
 export function factsFrom(records: readonly HostRecord[]): Omit<Facts, 'receipts'> {
@@ -112,6 +113,7 @@ function unitsFrom(records: readonly HostRecord[]): UnitFacts[] {
   return blocks(records, 'unit').map((fields) => {
     const text = (key: string) => printable(fields.get(key) ?? '', 4096);
     const id = text('Id');
+    const stopLimit = millisecondsFrom(text('TimeoutStopUSec') || text('TimeoutUSec'));
     return {
       id,
       names: [...new Set([id, ...unitNames(fields.get('Names'))])],
@@ -133,6 +135,7 @@ function unitsFrom(records: readonly HostRecord[]): UnitFacts[] {
       accept: text('Accept') === 'yes',
       busName: /^[A-Za-z0-9._-]{1,255}$/.exec(text('BusName'))?.[0] ?? '',
       programs: (fields.get('Program') ?? '').split(' ').filter((path) => /^\/[A-Za-z0-9_./@:+-]+$/.test(path)),
+      ...(stopLimit !== null && { stopLimit }),
       fromBoot: /\bOn(?:Boot|Startup)USec=/.test(fields.get('TimersMonotonic') ?? ''),
     };
   });

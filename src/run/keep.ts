@@ -22,7 +22,7 @@ import type { JournalHost } from './journal.ts';
 import type { Intent } from './run-state.ts';
 import { endOf, hostTime, ourTime, timesLeft } from './switch.ts';
 import { contextOf, otherMachine, record, type UndoJob } from './undo.ts';
-import { type Crew, call, type Ending, visit } from './visit.ts';
+import { CALL_MS, type Crew, callUntil, type Ending, visit } from './visit.ts';
 
 /** What is asked of every changed host of a run. */
 export interface KeepAsk {
@@ -59,7 +59,7 @@ export async function keepHost(host: JournalHost, changed: Changed, job: KeepJob
   // what a receipt says was asked may be no name of a unit
   const asked = intent.told === undefined ? namesToProbe(job.ask.units.map(parseQuery)) : [];
   const names = [...new Set([...asked, ...namesOf(intent)])];
-  const visited = await visit(host, asking, names, async (session, _, until) => {
+  const decide = async (session: Session, _: AbortSignal, until: number): Promise<Ending> => {
     const { facts } = session;
     const units = readLater(before.units, facts.units);
     const other = otherMachine(intent.prior, facts);
@@ -72,7 +72,8 @@ export async function keepHost(host: JournalHost, changed: Changed, job: KeepJob
       return withoutReceipt(before, intent, evidenceOf(facts), endOf(session, job.run), facts, job, crew);
     const broken = brokenBy(before, intent, evidenceOf(facts), job);
     return keep(host, changed, job, asking, session, until, broken);
-  });
+  };
+  const visited = await visit(host, asking, names, decide, CALL_MS);
   const report = leftAlone(visited) ? { ...visited, ...promised(before, visited) } : visited;
   await record(job.journal, { type: 'settled', at: crew.clock.date(), report });
   return report;
@@ -98,11 +99,10 @@ async function keep(
     const deadline = crew.clock.deadline(until - crew.clock.now());
     let close = () => {};
     if (session === null) {
-      const opened = await call(host, crew, [], deadline);
+      const opened = await callUntil(host, crew, [], deadline, Math.min(until, crew.clock.now() + CALL_MS));
       if (opened.kind === 'fault') {
         problem = opened.fault;
-        await crew.clock.sleep(500);
-        continue;
+        break;
       }
       ({ session } = opened.value);
       close = () => opened.value.connection.close();

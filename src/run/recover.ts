@@ -11,8 +11,8 @@ import type { Session } from '../remote/session.ts';
 import { notStarted } from './fleet.ts';
 import type { JournalHost } from './journal.ts';
 import { timesNow } from './switch.ts';
-import { notPutBack, otherMachine, record, type UndoJob, undoHost } from './undo.ts';
-import { type Crew, type Ending, visit } from './visit.ts';
+import { notPutBack, otherMachine, record, stopLimitOf, type UndoJob, undoHost } from './undo.ts';
+import { CALL_MS, type Crew, type Ending, visit } from './visit.ts';
 
 /** A host in doubt. */
 export interface Doubt extends Deed {
@@ -33,10 +33,16 @@ export interface Doubt extends Deed {
 export async function recoverHost(host: JournalHost, doubt: Doubt, job: UndoJob, crew: Crew): Promise<HostReport> {
   let met: Facts | undefined;
   const wishes = [...(crew.wishes ?? []), `receipts=${job.run}`, 'clock=yes'] as const;
-  const visited = await visit(host, { ...crew, wishes }, namesOf(doubt), async (session) => {
-    met = session.facts;
-    return settled(host, doubt, job, crew, session);
-  });
+  const visited = await visit(
+    host,
+    { ...crew, wishes },
+    namesOf(doubt),
+    async (session) => {
+      met = session.facts;
+      return settled(host, doubt, job, crew, session);
+    },
+    CALL_MS,
+  );
   const report = met === undefined ? outOfReach(visited, doubt) : visited;
   await record(job.journal, { type: 'settled', at: crew.clock.date(), report });
   return report;
@@ -90,7 +96,7 @@ async function settled(host: JournalHost, doubt: Doubt, job: UndoJob, crew: Crew
     host,
     job,
     crew,
-    { change, ...wayBack(doubt, receipt, doubt.wanting ?? false, facts) },
+    { change, stopLimit: stopLimitOf(change, facts.units), ...wayBack(doubt, receipt, doubt.wanting ?? false, facts) },
     session,
     firstSeq,
   );

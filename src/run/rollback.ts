@@ -11,11 +11,11 @@ import {
 import { contradiction } from '../plan/accounts.ts';
 import { readLater, unread } from '../plan/judge.ts';
 import { standsOn } from '../plan/succession.ts';
-import { SEQ } from '../remote/session.ts';
+import { SEQ, type Session } from '../remote/session.ts';
 import type { JournalHost } from './journal.ts';
 import type { Intent, RunState } from './run-state.ts';
 import { notPutBack, otherMachine, record, type UndoJob, undoHost } from './undo.ts';
-import { type Crew, type Ending, visit } from './visit.ts';
+import { CALL_MS, type Crew, type Ending, ROLLBACK_MS, visit } from './visit.ts';
 
 /** What there is to undo on a host. */
 export interface Undoable {
@@ -44,7 +44,7 @@ export async function rollBackHost(
   job: UndoJob,
   crew: Crew,
 ): Promise<HostReport> {
-  const report = stillChanged(await undoOn(host, undoable, job, crew));
+  const report = stillChanged(await undoOn(host, undoable, job, crew, CALL_MS));
   await record(job.journal, { type: 'settled', at: crew.clock.date(), report });
   return report;
 }
@@ -61,10 +61,11 @@ async function undoOn(
   { intent, units: before, lastSeq }: Undoable,
   job: UndoJob,
   crew: Crew,
+  patience: number,
 ): Promise<HostReport> {
   const { change, prior } = intent;
   const asking = { ...crew, wishes: [...(crew.wishes ?? []), 'receipts=all' as const] };
-  return visit(host, asking, [], async (session) => {
+  const putBack = async (session: Session): Promise<Ending> => {
     const obstacle = otherMachine(prior, session.facts) ?? standsOn(job.run, intent, session.facts.receipts);
     if (obstacle !== null) return { outcome: 'refused', units: before, fault: obstacle };
     const { privilege } = session.facts;
@@ -84,7 +85,8 @@ async function undoOn(
     return undone.fault === null
       ? { outcome: 'restored', units, fault: null }
       : { outcome: 'stranded', units, fault: undone.fault };
-  });
+  };
+  return visit(host, asking, [], putBack, patience);
 }
 
 /** That a host's receipt is not of what this run asked is for a person to see; what is on record here was put back. */
@@ -111,7 +113,9 @@ export async function putBackWithFleet(
   job: UndoJob,
   crew: Crew,
 ): Promise<HostReport> {
-  const undone = await undoOn(host, undoable, job, crew);
+  const patience = crew.rollbackTimeout ?? ROLLBACK_MS;
+  const asking = { ...crew, hostTimeout: Math.max(crew.hostTimeout, patience) };
+  const undone = await undoOn(host, undoable, job, asking, patience);
   const report = { ...forward, ...endingOf(forward, undone, why), seconds: round(forward.seconds + undone.seconds) };
   await record(job.journal, { type: 'settled', at: crew.clock.date(), report });
   return report;

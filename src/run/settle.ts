@@ -31,7 +31,7 @@ import {
   unarmed,
   untilOf,
 } from './switch.ts';
-import { contextOf, intend, notPutBack, record, type UndoJob, undoHost } from './undo.ts';
+import { contextOf, intend, notPutBack, record, stopLimitOf, type UndoJob, undoHost } from './undo.ts';
 import { type Crew, type Ending, visit } from './visit.ts';
 
 /** A run that changes hosts. */
@@ -165,7 +165,9 @@ async function judged(
   reply: Reply<Evidence>,
   deadline: AbortSignal,
 ): Promise<Ending> {
-  if (reply.kind === 'fault') return putBack(host, job, crew, plan, null, reply.fault, unread(plan.units), []);
+  const back = (from: Session | null, cause: Fault, units: readonly UnitReport[], halts: readonly string[] = []) =>
+    putBack(host, job, crew, plan, from, cause, units, halts, stopLimitOf(plan.change, session.facts.units));
+  if (reply.kind === 'fault') return back(null, reply.fault, unread(plan.units));
   const evidence = reply.value;
   const verdict = judge(job.ask, plan, evidence);
   if (verdict.fault === null) {
@@ -173,8 +175,8 @@ async function judged(
     const read = crew.clock.date();
     const units = noteSkew(verdict.units, session.facts, crew.clock);
     if (job.switch?.confirmWithin == null) return { outcome, units, fault: null, ...times(job.switch, read) };
-    const reached = await reachAnew(host, job.run, crew, deadline);
-    if (reached.kind === 'fault') return putBack(host, job, crew, plan, session, reached.fault, verdict.units, []);
+    const reached = await reachAnew(host, job.run, job.switch.confirmWithin, crew, deadline);
+    if (reached.kind === 'fault') return back(session, reached.fault, verdict.units);
     const { confirmBy } = reached;
     return { outcome, units, fault: null, ...times(job.switch, read), ...(confirmBy && { confirmBy }) };
   }
@@ -183,7 +185,7 @@ async function judged(
     .filter((state) => state.load !== '' && !isRunning(state.active))
     .map((state) => state.id)
     .filter((id) => evidence.units.some((unit) => unit.id === id && isRunning(unit.active)));
-  return putBack(host, job, crew, plan, session, verdict.fault, verdict.units, halts);
+  return back(session, verdict.fault, verdict.units, halts);
 }
 
 /** After a fault: rolled-back when the host reads as it was, else stranded, with what is left. */
@@ -196,13 +198,14 @@ async function putBack(
   cause: Fault,
   units: readonly UnitReport[],
   halts: readonly string[],
+  stopLimit: number,
 ): Promise<Ending> {
   if (job.rollback === 'none') return { outcome: 'stranded', units, fault: cause };
   const undone = await undoHost(
     host,
     job,
     crew,
-    { change: plan.change, prior: plan.prior, halts },
+    { change: plan.change, prior: plan.prior, halts, stopLimit },
     session,
     SEQ.firstUndo,
   );

@@ -12,7 +12,7 @@ import {
 } from '../model/index.ts';
 import type { Session } from '../remote/session.ts';
 import type { JournalHost } from './journal.ts';
-import { type Clock, type Crew, call, type Ending } from './visit.ts';
+import { type Clock, type Crew, callUntil, type Ending } from './visit.ts';
 
 /** What is asked of every host of a run. At least one of the two is there. */
 export interface SwitchAsk {
@@ -127,12 +127,23 @@ export type Reached =
   | { readonly kind: 'reached'; readonly confirmBy: string | null }
   | { readonly kind: 'fault'; readonly fault: Fault };
 
+/** A restart of sshd passes in this time; who is locked out is not to wait longer. */
+const ANEW_MS = 15_000;
+
 /**
- * Connects anew, over TCP and all, and looks for the armed switch. Faults: `cut-off` where the host cannot be reached or used
+ * Connects anew, over TCP and all, and looks for the armed switch. A host that does not answer is called again, for no more than
+ * a third of the time that it has for a confirmation (`confirmWithin`, seconds). Faults: `cut-off` where the host cannot be reached or used
  * any more; `unconfirmed` where it has put itself back already; `not-armed` where it tells of no switch.
  */
-export async function reachAnew(host: JournalHost, run: string, crew: Crew, deadline: AbortSignal): Promise<Reached> {
-  const opened = await call(host, { ...crew, wishes: [`receipts=${run}`] }, [], deadline);
+export async function reachAnew(
+  host: JournalHost,
+  run: string,
+  confirmWithin: number,
+  crew: Crew,
+  deadline: AbortSignal,
+): Promise<Reached> {
+  const giveUp = crew.clock.now() + Math.min(ANEW_MS, (confirmWithin * 1000) / 3);
+  const opened = await callUntil(host, { ...crew, wishes: [`receipts=${run}`] }, [], deadline, giveUp);
   if (opened.kind === 'fault') {
     const message = `a new connection after the change failed: ${opened.fault.message}`;
     return { kind: 'fault', fault: fault('cut-off', message) };

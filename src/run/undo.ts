@@ -6,6 +6,7 @@ import {
   type Fault,
   fault,
   type Prior,
+  type UnitFacts,
   type UnitPlan,
 } from '../model/index.ts';
 import { judgeUndo } from '../plan/judge.ts';
@@ -13,12 +14,12 @@ import type { RequestContext } from '../remote/protocol.ts';
 import type { Reply, Session, UndoRequest } from '../remote/session.ts';
 import type { Connection } from '../transport/transport.ts';
 import type { Journal, JournalHost, JournalRecord } from './journal.ts';
-import { type Crew, call } from './visit.ts';
+import { type Crew, call, FIRST_PAUSE_MS, pauseAfter, ROLLBACK_MS } from './visit.ts';
 
-/** For a unit that takes its 90 s to stop before it can be started again. */
-const UNDO_MS = 150_000;
-/** How long a lost host is called before it is given up. */
-const RECALL_MS = 30_000;
+/** What a request has at least, also where the host was reached late: for its answer, after what its units take to stop. */
+const LEAST_MS = 30_000;
+/** A unit that stops is started again only when it has stopped, so its own time limit counts, up to this: a host must not hold up a run. */
+const LONGEST_STOP_MS = 600_000;
 /** What the host keeps of its time for answering after a stop that took too long. */
 const ANSWER_MARGIN_MS = 5_000;
 
@@ -26,6 +27,13 @@ export interface Undo {
   readonly change: Change;
   readonly prior: Prior;
   readonly halts: readonly string[];
+  /** Milliseconds that the stop of a unit may take by its own settings; absent: not known, or not asked. */
+  readonly stopLimit?: number;
+}
+
+/** The longest that one of these units may take to stop by its own settings, as the host told, in ms. */
+export function stopLimitOf({ stops }: Change, units: readonly UnitFacts[]): number {
+  return Math.max(0, ...units.filter(({ id }) => stops.includes(id)).map(({ stopLimit }) => stopLimit ?? 0));
 }
 
 /** The run that is being undone. */
@@ -37,6 +45,7 @@ export interface UndoJob {
 
 /**
  * Undoes what a run did to a host, over the session there is, or over a new connection when there is none or it breaks.
+ * A host that does not answer is called again for as long as its time lasts.
  * The intent of each request is on disk before it is sent; each has a higher number than the one before.
  */
 export async function undoHost(
@@ -47,28 +56,42 @@ export async function undoHost(
   session: Session | null,
   firstSeq: number,
 ): Promise<{ fault: Fault | null; evidence: Evidence | null }> {
-  const until = crew.clock.now() + UNDO_MS;
-  const recall = crew.clock.now() + RECALL_MS;
+  const { stopLimit = 0, ...request } = undo;
+  const patience = crew.rollbackTimeout ?? ROLLBACK_MS;
+  const least = stopLimit === 0 ? LEAST_MS : Math.min(stopLimit, LONGEST_STOP_MS) + LEAST_MS;
+  const until = crew.clock.now() + patience;
   let current = session;
-  let pause = 500;
+  let pause = FIRST_PAUSE_MS;
   let problem = fault('lost', 'the host could not be reached again');
   let unanswered = false;
   for (let seq = firstSeq; ; ) {
-    const deadline = crew.clock.deadline(until - crew.clock.now());
+    const left = until - crew.clock.now();
     let connection: Connection | null = null;
+    let obstacle = problem;
     if (current === null) {
-      const opened = await call(host, crew, [], deadline);
+      const opened = await call(host, crew, [], crew.clock.deadline(left));
       const other = opened.kind === 'answer' ? otherMachine(undo.prior, opened.value.session.facts) : null;
       if (opened.kind === 'fault') {
-        problem = fault('lost', `the host could not be reached again: ${opened.fault.message}`);
+        obstacle = opened.fault;
+        const seconds = Math.round(patience / 1000);
+        problem = fault('lost', `the host could not be reached again within ${seconds} s: ${obstacle.message}`);
       } else if (other !== null) {
         opened.value.connection.close();
-        problem = other;
+        problem = obstacle = other;
       } else ({ session: current, connection } = opened.value);
     }
     if (current !== null) {
-      const context = contextOf(job, until - crew.clock.now());
-      const { reply, seq: sent } = await sendUndo(host, job, crew, { seq, ...undo }, current, context, deadline);
+      const ms = Math.max(until - crew.clock.now(), least);
+      const deadline = crew.clock.deadline(ms);
+      const { reply, seq: sent } = await sendUndo(
+        host,
+        job,
+        crew,
+        { seq, ...request },
+        current,
+        contextOf(job, ms),
+        deadline,
+      );
       if (connection) connection.close();
       if (reply.kind === 'fault') {
         problem = reply.fault;
@@ -80,12 +103,13 @@ export async function undoHost(
         const unknown = `whether it was put back is not known: ${lacking.message}`;
         problem = unanswered ? fault('lost', unknown, lacking.hint) : lacking;
       }
+      obstacle = problem;
       if (connection || reply.kind === 'fault') current = null;
       seq = sent + 1;
     }
-    if (crew.clock.now() + pause > recall) return { fault: problem, evidence: null };
+    if (crew.clock.now() + pause > until) return { fault: problem, evidence: null };
     await crew.clock.sleep(pause);
-    pause *= 2;
+    pause = pauseAfter(pause, obstacle);
   }
 }
 

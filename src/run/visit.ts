@@ -24,8 +24,10 @@ export interface Crew {
   becomePassword?(host: JournalHost): HostPassword | undefined;
   /** What this host may be told, and repeat. */
   secretsFor?(host: JournalHost): readonly Secret[];
-  /** Milliseconds for everything on one host up to the verdict; putting it back gets UNDO_MS besides. */
+  /** Milliseconds for everything on one host up to the verdict. */
   readonly hostTimeout: number;
+  /** Milliseconds for rolling one host back after that, calls to a lost host included; absent: ROLLBACK_MS. */
+  readonly rollbackTimeout?: number;
   /** What the probe of each host is asked besides; absent: nothing. */
   readonly wishes?: readonly Wish[];
   progress(host: string, step: Step): void;
@@ -52,15 +54,21 @@ export interface Ending {
   readonly switchOf?: string;
 }
 
+/** Long enough for a unit that takes its 90 s to stop before it can be started again, and for a host that boots. */
+export const ROLLBACK_MS = 150_000;
+/** How long a host that does not answer is called again where a person asked for it, and can ask again: a boot passes in it. */
+export const CALL_MS = 60_000;
+
 /**
  * Connects, probes, and hands over to `then`; whatever went wrong before the hand-over is an outcome of an untouched host.
- * The connection is closed when this settles.
+ * The connection is closed when this settles. `patience`: milliseconds for which a host that does not answer is called again.
  */
 export async function visit(
   host: JournalHost,
   crew: Crew,
   names: readonly string[],
   then: (session: Session, deadline: AbortSignal, until: number) => Promise<Ending>,
+  patience = 0,
 ): Promise<HostReport> {
   const started = crew.clock.now();
   const until = started + crew.hostTimeout;
@@ -79,7 +87,7 @@ export async function visit(
     ...(ending.expiresAt && { expiresAt: ending.expiresAt }),
     ...(ending.switchOf && { switchOf: ending.switchOf }),
   });
-  const opened = await call(host, crew, names, deadline);
+  const opened = await callUntil(host, crew, names, deadline, started + Math.min(patience, crew.hostTimeout));
   if (opened.kind === 'fault') return report(untouched(opened.fault), null);
   const { session, connection } = opened.value;
   try {
@@ -118,6 +126,37 @@ export async function call(
     kind: 'fault',
     fault: kind === 'lost' ? fault('unreachable', `lost while probing: ${message}`) : opened.fault,
   };
+}
+
+/** Calls until the host answers, refuses, or `giveUp` has come, by the clock. */
+export async function callUntil(
+  host: JournalHost,
+  crew: Crew,
+  names: readonly string[],
+  deadline: AbortSignal,
+  giveUp: number,
+): ReturnType<typeof call> {
+  for (let pause = FIRST_PAUSE_MS; ; ) {
+    const opened = await call(host, crew, names, deadline);
+    const over = opened.kind === 'answer' || !mayPass(opened.fault) || crew.clock.now() + pause > giveUp;
+    if (over) return opened;
+    await crew.clock.sleep(pause);
+    pause = pauseAfter(pause, opened.fault);
+  }
+}
+
+export const FIRST_PAUSE_MS = 500;
+/** A host that is up again is not to wait: what is left of its time is for its rollback. */
+const LONGEST_PAUSE_MS = 5_000;
+
+/** Pauses double; up to a limit where waiting may help, and without one where the host refused us, or accounts would be locked. */
+export function pauseAfter(pause: number, problem: Fault): number {
+  return mayPass(problem) ? Math.min(2 * pause, LONGEST_PAUSE_MS) : 2 * pause;
+}
+
+/** What ends with a restart of sshd, a boot, a crowd of logins, a fault of the network, or the work of another run. */
+function mayPass({ kind }: Fault): boolean {
+  return kind === 'unreachable' || kind === 'timed-out' || kind === 'lost' || kind === 'locked';
 }
 
 /** doas takes no password without a terminal. */

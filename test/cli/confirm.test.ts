@@ -128,7 +128,8 @@ describe('--confirm-within', () => {
   it('of a host that cannot be reached says when it comes back, and asks it again next time', async () => {
     const alice = person();
     await alice.run('mask', 'cron', '--now', '-y', '--confirm-within', '5m', ...fleetwide());
-    const astray = await alice.run('confirm', 'last', '-l', 'el-app1', '--port', '1', ...ways());
+    const away = ['-l', 'el-app1', '--port', '1', '--host-timeout', '2s'];
+    const astray = await alice.run('confirm', 'last', ...away, ...ways());
     expect(astray.code).toBe(4);
     expect(astray.on('el-app1').fault?.message).toMatch(/unless that changes it puts itself back at 20/);
     const confirmed = await alice.run('confirm', 'last', ...ways());

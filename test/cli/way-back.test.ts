@@ -39,7 +39,7 @@ describe.skipIf(noSshd !== undefined)('rollback with -F', () => {
     const mistaken = await alice.run('rollback', 'last', '-y', '-F', broken, ...way);
     expect(mistaken).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(/broken:2/) });
     const elsewhere = files.write('elsewhere', `Host 127.0.0.1\n  Port ${await freePort()}\n`);
-    const lost = await alice.run('rollback', 'last', '-y', '-F', elsewhere, ...way);
+    const lost = await alice.run('rollback', 'last', '-y', '-F', elsewhere, '--host-timeout', '2s', ...way);
     expect(lost.report.totals).toEqual({ unreachable: 1 });
     expect(lost.report.hosts[0]?.fault?.hint).toMatch('It is as the run left it');
     const nobody = files.write('nobody', 'Host 127.0.0.1\n  IdentityFile /no/such/key\n  IdentitiesOnly yes\n');

@@ -311,7 +311,7 @@ const RECORDS: readonly Case[] = [
 
 /**
  * The host behaves until it has been told to change something, and again when it is to put that back: one that never does
- * costs the 150 s that undo has, and is tested with a clock of its own in test/run.
+ * costs the 150 s that a rollback has, and is tested with a clock of its own in test/run.
  */
 const afterwards = (tamper: Extract<Misbehaviour, { tamper: unknown }>['tamper']): Misbehaviour => {
   let done = false;

@@ -88,7 +88,7 @@ Host *
   const mask = (...way: string[]) =>
     operator.run(['mask', 'guarded', '--now', '-y', '-l', 'all', '-o', 'json', ...way]);
   /** Nothing but the journal says how they are reached. */
-  const rollback = (run: string) => operator.run(['rollback', run, '-y', '-o', 'json']);
+  const rollback = (run: string, ...more: string[]) => operator.run(['rollback', run, '-y', '-o', 'json', ...more]);
   const dumped = () => Promise.all(hosts.map((host) => dumps(host, [UNIT])));
   const changed = async (before: readonly Dumps[]) =>
     (await Promise.all(hosts.map((host, i) => changes(host, before[i]!)))).flat();
@@ -165,7 +165,7 @@ Host *
     await Promise.all(hosts.map((host) => sh(host, waiting('guarded'))));
     const before = await dumped();
     const all = hosts.map(inner);
-    const running = mask('-i', `${all.join(',')},`, '-F', config);
+    const running = mask('-i', `${all.join(',')},`, '-F', config, '--rollback-timeout', '15s');
     await Promise.all(hosts.map((host) => stopping(host, UNIT)));
     await sh(gate, 'systemctl stop ssh; pkill -KILL -u op sshd');
     await letGo(...hosts);
@@ -175,7 +175,7 @@ Host *
     // they finished what they had begun: the report must not call them put back
     for (const host of hosts) expect(await hold(host, UNIT)).toBe(HELD);
 
-    const away = await rollback(run.report.run.id);
+    const away = await rollback(run.report.run.id, '--host-timeout', '4s');
     expect(kinds(away)).toEqual(each(all, 'unreachable: unreachable'));
     for (const { fault } of away.report.hosts) expect(fault?.message).toMatch(/The jump host gate cannot be used/);
     await sh(gate, 'systemctl start ssh');

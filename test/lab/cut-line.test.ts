@@ -106,7 +106,7 @@ describeLab('a line that is cut', (lab) => {
       ['down', 1.5],
     ] as const;
     for (const [i, relay] of relays.entries()) relay.cutAfter(cuts[i]![0], cutAt(i, cuts[i]![0], cuts[i]![1]), true);
-    const run = await mask();
+    const run = await mask('--rollback-timeout', '15s');
     await expectTruth(run, (i) => cuts[i]!.join(' '), ['stranded']);
     for (const relay of relays) relay.mend();
     const recovered = await recover();

@@ -195,7 +195,7 @@ describeLab('a change that must be confirmed', (lab) => {
     await everywhere((host, i) => putItselfBack(host, before[i]!));
   });
 
-  it('is put back at once where the host cannot be reached anew', async () => {
+  it('is put back where the host cannot be reached anew', async () => {
     const gate = 'ExecStop=/bin/systemctl stop ssh.service\nExecStartPost=/bin/systemctl start ssh.service';
     await sh(debian12, enabled('gate', gate));
     const before = await dumps(debian12, ['gate.service']);

@@ -121,7 +121,7 @@ describeLab('a run', (lab) => {
   it('whose host loses its power calls it stranded, and puts it back when it has booted again', async () => {
     await Promise.all([sh(arch, waiting('powerless')), sh(debian12, waiting('powerless'))]);
     const before = await dumps(arch, ['powerless.service']);
-    const running = operator.do('mask powerless --now', [arch, debian12]);
+    const running = operator.do('mask powerless --now --rollback-timeout 15s', [arch, debian12]);
     await Promise.all([stopping(arch, 'powerless.service'), letGo(debian12)]);
     await arch.powerCut();
     const run = await running;

@@ -94,6 +94,12 @@ describeLab('in the middle of a change', (lab) => {
     await expectTruth(await faulted('stop', frozen, { end }), ['rolled-back: lost']);
   });
 
+  it('the session is lost and sshd is down for 25 s: the host is called until it answers, and put back', async () => {
+    const down = () => inside((host) => `systemctl stop ${sshd(host)}; ${loseSession()}`);
+    const end = () => sleep(25_000).then(() => inside((host) => `systemctl start ${sshd(host)}`));
+    await expectTruth(await faulted('stop', down, { end }), ['rolled-back: lost']);
+  });
+
   it('the session freezes: it is given up in time, and the host is called again and put back', async () => {
     const frozen = () => inside(() => "pkill -STOP -f '^sshd(-session)?: root@notty'");
     const run = await faulted('stop', frozen, { flags: ' --host-timeout 10' });

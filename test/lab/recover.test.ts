@@ -149,7 +149,7 @@ describeLab('a run whose controller is killed', (lab) => {
     child.kill('SIGKILL');
     await ended;
     await host.powerCut();
-    const away = await recover('--timeout', '2s');
+    const away = await recover('--timeout', '2s', '--host-timeout', '4s');
     expect([away.exitCode, away.on(host).outcome], away.said).toEqual([6, 'stranded']);
     await host.boot();
     expect(await property(host, 'dark.service', 'LoadState')).toBe('masked');

@@ -72,7 +72,10 @@ describeLab('a fleet in waves', (lab) => {
 
   it('of which one has lost its power by then is put back but for that one, which is stranded until it has booted', async () => {
     const before = await given('faltering', stubborn);
-    const running = operator.do('mask faltering --now --waves 1,100% --rollback fleet --host-timeout 20', hosts);
+    const running = operator.do(
+      'mask faltering --now --waves 1,100% --rollback fleet --host-timeout 20 --rollback-timeout 20',
+      hosts,
+    );
     await stopping(stubborn, 'faltering.service');
     expect(await hold(canary, 'faltering.service')).toBe(HELD);
     await canary.powerCut();

@@ -62,6 +62,19 @@ describe('facts', () => {
     });
   });
 
+  it.each([
+    ['TimeoutStopUSec=1min 30s', 90_000],
+    ['TimeoutStopUSec=500ms', 500],
+    ['TimeoutStopUSec=1h 2min 5.25s', 3_725_250],
+    ['TimeoutUSec=3min', 180_000],
+    ['TimeoutStopUSec=infinity', undefined],
+    ['TimeoutStopUSec=-1s', undefined],
+    [`TimeoutStopUSec=${'9s '.repeat(9000)}`, undefined],
+  ])('tell how long the stop of a unit may take: %.60s', (line, ms) => {
+    const { units } = factsFrom(records(`unit Id=slow.service\nunit ${line}\nunit`));
+    expect(units[0]?.stopLimit).toBe(ms);
+  });
+
   it('hold what lies on disk and who is related', () => {
     expect(facts.paths).toContainEqual({
       kind: 'link',

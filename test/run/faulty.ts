@@ -14,8 +14,8 @@ export type Fate =
 
 export interface Script {
   request?(number: number, text: string): Fate;
-  /** `down`: this connection attempt fails. */
-  connect?(number: number): 'up' | 'down';
+  /** `down`: this connection attempt fails. `shut`: the host answers, and refuses our key. */
+  connect?(number: number): 'up' | 'down' | 'shut';
 }
 
 export function faulty(inner: Transport, script: Script): Transport {
@@ -25,7 +25,9 @@ export function faulty(inner: Transport, script: Script): Transport {
     close: () => inner.close(),
     async connect(target, signal) {
       connects += 1;
-      if (script.connect?.(connects) === 'down') return { fault: fault('unreachable', 'the host is gone') };
+      const fate = script.connect?.(connects) ?? 'up';
+      if (fate === 'down') return { fault: fault('unreachable', 'the host is gone') };
+      if (fate === 'shut') return { fault: fault('auth', 'the key is refused') };
       const connected = await inner.connect(target, signal);
       return 'fault' in connected ? connected : { connection: wrap(connected.connection) };
     },

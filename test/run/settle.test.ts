@@ -164,14 +164,68 @@ describe('a host', () => {
     expect(masked()).toBe(false);
   });
 
-  it('that never comes back is stranded, never unreachable, and can be rolled back when it does', async () => {
+  it.each([
+    ['does not answer for 40 s, as while it boots,', 'down', 12],
+    ['refuses us for 40 s, as before its boot is over,', 'shut', 7],
+  ] as const)('that %s is put back then', async (_what, fate, until) => {
     const result = await through({
       request: (number) => (number === 2 ? 'cut-after' : 'pass'),
-      connect: (number) => (number === 1 ? 'up' : 'down'),
+      connect: (number) => (number === 1 || number > until ? 'up' : fate),
     });
-    expect(result.report).toMatchObject({ outcome: 'stranded', fault: { kind: 'lost' } });
+    expect(result.report).toMatchObject({ outcome: 'rolled-back', fault: { kind: 'lost' } });
+    expect(result.report.seconds).toBeGreaterThan(30);
+    expect(result.report.seconds).toBeLessThan(70);
+    expect(masked()).toBe(false);
+  });
+
+  it('that never comes back is called for all of the time, is stranded, never unreachable, and can be rolled back when it does', async () => {
+    let calls = 0;
+    const result = await through({
+      request: (number) => (number === 2 ? 'cut-after' : 'pass'),
+      connect: (number) => {
+        calls = number;
+        return number === 1 ? 'up' : 'down';
+      },
+    });
+    expect(result.report).toMatchObject({
+      outcome: 'stranded',
+      fault: { kind: 'lost', message: expect.stringContaining('not be reached again within 150 s: the host is gone') },
+    });
+    expect(result.report.seconds).toBeGreaterThan(140);
+    expect(result.report.seconds).toBeLessThan(160);
+    expect(calls, 'and not too often').toBeLessThan(40);
     expect(result.state().hosts.get('deb-db1')?.kind).toBe('in-doubt');
     expect((await restore(result)).outcome).toBe('restored');
+    expect(masked()).toBe(false);
+  });
+
+  it('that refuses our key is not asked so often that it locks the account', async () => {
+    let calls = 0;
+    const result = await through({
+      request: (number) => (number === 2 ? 'cut-after' : 'pass'),
+      connect: (number) => {
+        calls = number;
+        return number === 1 ? 'up' : 'shut';
+      },
+    });
+    expect(result.report.outcome).toBe('stranded');
+    expect(calls).toBeLessThan(11);
+    expect((await restore(result)).outcome).toBe('restored');
+  });
+
+  it('that does not answer for 40 s is rolled back when it does, and one that refuses us is told of at once', async () => {
+    const result = await through({});
+    const undoable = undoableOn('deb-db1', result.state())!;
+    const job = { run: result.id, meta: {}, journal: result.journal };
+    const through40 = (fate: 'down' | 'shut') =>
+      rollBackHost(target, undoable, job, {
+        ...result.crew,
+        transport: faulty(inner, { connect: (number) => (number > 11 ? 'up' : fate) }),
+      });
+    const shut = await through40('shut');
+    expect(shut).toMatchObject({ outcome: 'unreachable', fault: { kind: 'auth' } });
+    expect(shut.seconds).toBeLessThan(5);
+    expect(await through40('down')).toMatchObject({ outcome: 'restored' });
     expect(masked()).toBe(false);
   });
 

@@ -156,6 +156,23 @@ describe.skipIf(noSshd !== undefined)('a jump host', () => {
     expect(logins(bastion) - before).toBe(1);
   });
 
+  it('that let us in and refuses us after it was lost, as before the end of its boot, is asked again later', async () => {
+    const booting = keep(await startSshd(files, [key]));
+    const authorized = `sshd-${booting.port}.authorized`;
+    const keys = files.read(authorized);
+    const cutter = await startCutter(booting.port);
+    const transport = transportFor([host, { port: cutter.port, hostKeys: booting.hostKeys }]);
+    const via = targetOf('booting', { port: cutter.port, user: booting.user });
+    const call = () => transport.connect(targetOf('host', host, behind(via)), never());
+    connectionOf(await call()).close();
+    files.write(authorized, '');
+    cutter.cut();
+    await expect.poll(async () => 'fault' in (await call())).toBe(true);
+    expect(faultOf(await call()).kind).toBe('auth');
+    files.write(authorized, keys);
+    await expect.poll(async () => 'connection' in (await call())).toBe(true);
+  });
+
   it('that is lost while hosts log in is logged in to again for them', async () => {
     const cutter = await startCutter(bastion.port);
     let sockets = 0;

@@ -7,7 +7,7 @@ unit_dirs='/etc/systemd/system.control /run/systemd/system.control /run/systemd/
 
 unit_properties='-pId -pNames -pLoadState -pActiveState -pSubState -pResult -pUnitFileState -pFragmentPath -pSourcePath
 -pCanStart -pRefuseManualStop -pMainPID -pControlGroup -pKillMode -pTransient -pPerpetual
--pTriggeredBy -pTriggers -pAccept -pTimersMonotonic -pRequiredBy -pRequisiteOf -pBoundBy -pConsistsOf -pPropagatesStopTo'
+-pTimeoutStopUSec -pTimeoutUSec -pTriggeredBy -pTriggers -pAccept -pTimersMonotonic -pRequiredBy -pRequisiteOf -pBoundBy -pConsistsOf -pPropagatesStopTo'
 
 # show KIND PROPERTIES… -- NAMES…: records `KIND key=value`, empty values left out, a bare `KIND` after each unit.
 # For the caller: all $names, all $relations, all $wakers, what is $masked beyond doubt, what is $running, and what sockets

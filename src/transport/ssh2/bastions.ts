@@ -21,6 +21,8 @@ type Use = (wire: Wire) => Promise<Dialled>;
 
 /** sshd begins to drop at 10 by default, and others log in as well. */
 const LOGINS_AT_ONCE = 8;
+/** Of a bastion that let us in before: every host behind it may ask again then. */
+const REFUSAL_STANDS_MS = 10_000;
 /** RFC 4254 §5.1: why a channel is refused. */
 const PROHIBITED = 1;
 const RESOURCE_SHORTAGE = 4;
@@ -28,6 +30,8 @@ const RESOURCE_SHORTAGE = 4;
 interface Bastion {
   readonly starts: LimitFunction;
   connection: Promise<Dialled> | undefined;
+  /** In this run, at least once. */
+  letUsIn: boolean;
 }
 
 /** `reach` logs in to a bastion, itself through another one where its target says so. */
@@ -43,6 +47,7 @@ export function openBastions(reach: (bastion: Target, stop: AbortSignal) => Prom
       };
       if (dialled.is === 'connected') {
         const { link } = dialled;
+        bastion.letUsIn = true;
         if (closing.signal.aborted) link.close();
         links.add(link);
         link.onGone(() => {
@@ -50,7 +55,10 @@ export function openBastions(reach: (bastion: Target, stop: AbortSignal) => Prom
           forget();
         });
       } else if (dialled.fault.kind !== 'auth' && dialled.fault.kind !== 'host-key') {
-        forget(); // but whoever does not let us in, or is somebody else, is not asked again for each host
+        forget();
+      } else if (bastion.letUsIn) {
+        // as after its boot, before that is over; whoever never let us in, or is somebody else, is not asked again for each host
+        setTimeout(forget, REFUSAL_STANDS_MS).unref();
       }
       return dialled;
     });
@@ -61,7 +69,7 @@ export function openBastions(reach: (bastion: Target, stop: AbortSignal) => Prom
   return {
     async through(via, target, stop, begun, use) {
       const key = JSON.stringify(via);
-      const bastion = bastions.get(key) ?? { starts: pLimit(LOGINS_AT_ONCE), connection: undefined };
+      const bastion = bastions.get(key) ?? { starts: pLimit(LOGINS_AT_ONCE), connection: undefined, letUsIn: false };
       bastions.set(key, bastion);
       const dialled = await orStopped(stop, bastion.connection ?? connect(bastion, via));
       if (dialled.is !== 'connected') return stop.aborted ? dialled : { ...dialled, fault: blame(via, dialled.fault) };

@@ -1,0 +1,58 @@
+/** How much time a rollback gives a host. */
+import { expect, it } from 'vitest';
+import { type Change, fault } from '../../src/model/index.ts';
+import type { RequestContext } from '../../src/remote/protocol.ts';
+import type { Session } from '../../src/remote/session.ts';
+import type { JournalHost } from '../../src/run/journal.ts';
+import { undoHost } from '../../src/run/undo.ts';
+import type { Crew } from '../../src/run/visit.ts';
+
+const HOST: JournalHost = {
+  host: 'web1',
+  address: '192.0.2.1',
+  port: 22,
+  user: 'op',
+  identityFiles: [],
+  identitiesOnly: true,
+  become: 'auto',
+};
+const CHANGE: Change = {
+  where: 'etc',
+  ...{ links: [], removes: [], displaces: [], stops: ['slow.service'], attempts: [] },
+  ...{ groups: [], killLeftovers: false, reads: [], looks: [] },
+};
+const PRIOR = { bootId: null, machineId: null, states: [], masks: [] };
+
+/** The seconds that the host is told for one stop or start, by the time that the unit's own stop may take, in ms. */
+async function told(stopLimit: number | undefined, rollbackTimeout?: number): Promise<number> {
+  let heard: RequestContext | undefined;
+  const session = {
+    undo: async (_request, context) => {
+      heard = context;
+      const nothing = { refused: null, steps: [], units: [], paths: [], left: [], foreign: [], receipt: true };
+      return { kind: 'answer', value: nothing };
+    },
+  } as Partial<Session> as Session;
+  const crew: Crew = {
+    transport: { connect: async () => ({ fault: fault('unreachable', 'away') }), close: () => {} },
+    clock: { now: () => 0, date: () => '', deadline: () => new AbortController().signal, sleep: async () => {} },
+    hostTimeout: 1000,
+    ...(rollbackTimeout !== undefined && { rollbackTimeout }),
+    progress: () => {},
+  };
+  const job = { run: 'r1', meta: {}, journal: { commit: async () => {}, close: async () => {} } };
+  const undo = { change: CHANGE, prior: PRIOR, halts: [], ...(stopLimit !== undefined && { stopLimit }) };
+  await undoHost(HOST, job, crew, undo, session, 2);
+  return heard?.stopTimeout ?? 0;
+}
+
+it.each([
+  ['150 s', undefined, undefined, 145],
+  ['150 s where a stop may take its 90 s', 90_000, undefined, 145],
+  ['what was asked for', undefined, 300_000, 295],
+  ['no less than it takes to answer', undefined, 1000, 25],
+  ['as long as a stop may take by the unit’s own settings', 400_000, 1000, 425],
+  ['no more than 10 minutes for a stop, whatever the host says', 86_400_000, 1000, 625],
+])('a rollback has %s', async (_what, stopLimit, rollbackTimeout, seconds) => {
+  expect(await told(stopLimit, rollbackTimeout)).toBe(seconds);
+});
