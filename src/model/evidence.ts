@@ -12,6 +12,8 @@ export interface Evidence {
   readonly left: readonly Leftovers[];
   /** Links in the place of ours that somebody else made: left alone. */
   readonly foreign: readonly string[];
+  /** Undo only: units of which the host could not see that they are as before; it keeps the receipt then. */
+  readonly lacking: readonly string[];
   /** Undo only: whether the host still had this run's receipt. */
   readonly receipt: boolean;
 }

@@ -76,6 +76,10 @@ export interface UnitFacts {
   readonly fromBoot: boolean;
   /** Milliseconds that its stop may take before systemd kills it (TimeoutStopSec=); absent where there is no limit. */
   readonly stopLimit?: number;
+  /** Its unit file, or a drop-in, changed since systemd read it. Not every change is seen; see plan/unread.ts. */
+  readonly needsReload: boolean;
+  /** The file that it was read from is gone. */
+  readonly gone: boolean;
   /** The D-Bus name that it takes; empty where it takes none, or that was not asked. */
   readonly busName: string;
   /** What ExecStart= runs; empty where that was not asked. */
@@ -87,6 +91,8 @@ export interface RelatedFacts {
   readonly load: string;
   readonly active: string;
   readonly triggeredBy: readonly string[];
+  readonly needsReload: boolean;
+  readonly gone: boolean;
 }
 
 /** A directory entry under a unit's name. `null`: a link to /dev/null; `empty`: a file without content, a mask too. */

@@ -24,6 +24,8 @@ const HINTS = {
   protected: 'The host needs this unit to boot or to be reached; fleetmask does not mask it.',
   ineffective: 'Something outranks or outlives a mask of this unit; deal with that first.',
   'masked-elsewhere': 'Remove what masks the unit by hand; it is not a link that systemctl unmask would remove.',
+  'not-reloaded':
+    'Run `systemctl daemon-reload` on the host, if what lies on disk there is to hold; then run this command again.',
   'stale-plan': 'The host changed since it was planned; make a new plan.',
   locked: 'Wait for the other run to finish, or settle it first.',
   'newer-run': 'Put the newer run back first: fleetmask rollback of that one, and then of this one.',

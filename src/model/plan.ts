@@ -78,4 +78,6 @@ export interface Prior {
 /** `load` and `file` are empty for related units: only whether they ran is recorded. */
 export interface PriorState extends UnitState {
   readonly id: string;
+  /** Systemd had not read what lay on disk: what a reload makes of it is nobody's to undo. Absent where it had. */
+  readonly unread?: true;
 }

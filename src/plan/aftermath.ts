@@ -20,7 +20,7 @@ export function aftermath(
 ): Aftermath {
   const shown = new Map(units.map((unit) => [unit.id, stateOf(unit)]));
   const states = prior.states.filter(({ id }) => shown.has(id));
-  const read: Evidence = { refused: null, steps: [], units, paths, left: [], foreign: [], receipt: false };
+  const read: Evidence = { refused: null, steps: [], units, paths, left: [], foreign: [], lacking: [], receipt: false };
   const lacking = judgeUndo(change, { ...prior, states }, read);
   if (lacking === null) return { kind: 'rolled-back' };
   const loads = states.map((state) => ({ ...state, ...shown.get(state.id)!, load: state.load }));

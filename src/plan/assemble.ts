@@ -13,7 +13,9 @@ import {
   type PathFact,
   type Plan,
   type Prior,
+  type PriorState,
   stateOf,
+  type UnitFacts,
   type UnitPlan,
 } from '../model/index.ts';
 import { type Guarded, guard } from './guard.ts';
@@ -21,6 +23,7 @@ import { ABOVE_ETC, ETC, inTheWay, isMask, localFault, pathsOf, RUN } from './ly
 import { hasOwnFile, isConnection, notesOn } from './notes.ts';
 import { type Meant, type Query, resolve } from './resolve.ts';
 import { triggersOf, withTriggers } from './triggers.ts';
+import { notesOnUnread, othersUnread, unreadFault, unreadOf } from './unread.ts';
 import { coveredWith, waysRound } from './ways.ts';
 
 /** What is to be done for one unit; empty lists mean that it is as asked. */
@@ -70,7 +73,12 @@ export function assemble(ask: Ask, queries: readonly Query[], facts: Facts): Pla
     const { why, hint } = facts.privilege;
     return refuse(fault('no-privilege', `no root privilege: ${why}`, hint), units);
   }
-  const told = units.map((unit, index) => ({ ...unit, steps: wordsFor(steps[index]!, ask) }));
+  const others = othersUnread(meant, facts);
+  const told = units.map((unit, index) => {
+    const notes = [...unit.notes, ...notesOnUnread(meant[index]!, facts)];
+    if (index === 0 && others.length > 0) notes.push(`the reload also reads what was changed of ${others.join(', ')}`);
+    return { ...unit, notes, steps: wordsFor(steps[index]!, ask) };
+  });
   return { kind: 'change', units: told, change: changeOf(ask, steps), prior: priorOf(meant, facts) };
 }
 
@@ -108,7 +116,8 @@ function unitPlan(ask: Ask, each: Meant, meant: readonly Meant[], facts: Facts, 
 }
 
 /** What makes a mask of this unit impossible, pointless or harmful. */
-function obstacleTo(ask: Ask, { unit, facts: shown, instances }: Meant, facts: Facts): Fault | null {
+function obstacleTo(ask: Ask, meant: Meant, facts: Facts): Fault | null {
+  const { unit, facts: shown, instances } = meant;
   const lying = pathsOf(unit, facts);
   if (ask.verb === 'unmask') {
     const displacing = lying.find((path) => path.kind === 'null' && removable(path, ask) && path.displaced);
@@ -127,6 +136,8 @@ function obstacleTo(ask: Ask, { unit, facts: shown, instances }: Meant, facts: F
   if (above) return fault('ineffective', `${above.path} outranks a mask of ${unit}`);
   const local = localFault(ask, lying);
   if (local) return local;
+  const unread = isDone(maskSteps(ask, meant, facts)) ? null : unreadFault(ask, meant, facts);
+  if (unread) return unread;
   if (ask.now && [shown, ...instances].some((each) => each.refuseManualStop && isRunning(each.active))) {
     return fault('stop-refused', `${unit} is running and has RefuseManualStop=yes`);
   }
@@ -162,7 +173,8 @@ function unmaskSteps(ask: Ask, meant: Meant, facts: Facts): UnitSteps {
   const removes = pathsOf(meant.unit, facts)
     .filter((path) => removable(path, ask))
     .map((path) => path.path);
-  return { meant, links: [], removes, displaces: [], stops: [], groups: [], reload: false };
+  const reload = unreadOf(meant.facts, facts) === 'mask-gone';
+  return { meant, links: [], removes, displaces: [], stops: [], groups: [], reload };
 }
 
 /** The steps as an operator reads them; the reload is the host's, and stands with each unit that needs it. */
@@ -204,6 +216,11 @@ function changeOf(ask: Ask, steps: readonly UnitSteps[]): Change {
   };
 }
 
+function priorState(unit: UnitFacts, facts: Facts): PriorState {
+  const unread = ['mask-gone', 'file-gone', 'change'].includes(unreadOf(unit, facts));
+  return { id: unit.id, ...stateOf(unit), ...(unread && { unread }) };
+}
+
 function priorOf(meant: readonly Meant[], facts: Facts): Prior {
   const units = meant.flatMap((unit) => [unit.facts, ...unit.instances]);
   const related = facts.related.filter(({ id }) => !units.some((unit) => unit.id === id));
@@ -211,7 +228,7 @@ function priorOf(meant: readonly Meant[], facts: Facts): Prior {
     bootId: facts.bootId,
     machineId: facts.machineId,
     states: [
-      ...units.filter((unit) => !isConnection(unit)).map((unit) => ({ id: unit.id, ...stateOf(unit) })),
+      ...units.filter((unit) => !isConnection(unit)).map((unit) => priorState(unit, facts)),
       ...related.map(({ id, active }) => ({ id, load: '', file: '', active })),
     ],
     masks: meant

@@ -204,12 +204,16 @@ export function judgeUndo(change: Change, prior: Prior, evidence: Evidence): Fau
   const lost = change.displaces.find((path) => !lying.has(path));
   if (lost) return fault('not-restored', `the unit file ${lost} is not back`);
   for (const state of prior.states) {
-    const now = evidence.units.find((unit) => unit.id === state.id);
+    const now =
+      evidence.units.find((unit) => unit.id === state.id) ??
+      evidence.units.find(({ names }) => state.load === 'not-found' && names.includes(state.id));
     const difference = differenceTo(state, now, prior);
     const mask = [...masks].find((path) => state.load !== 'masked' && baseOf(path) === state.id);
     const by = mask === undefined ? '' : ` (${mask})`;
     if (difference) return fault('not-restored', `${difference}${by}`, hintOn(state, now, change));
   }
+  const [lacking] = evidence.lacking;
+  if (lacking) return fault('not-restored', `the host could not verify ${lacking}`, UNPROVED);
   // what systemd has read is not what lies there: that holds until anybody reloads
   const reload = evidence.steps.find(({ name, status }) => name === 'reload' && status !== 0);
   return reload
@@ -221,15 +225,23 @@ const KEPT =
   'Look for what keeps it there (read-only file system, immutable flag); then `fleetmask recover` puts the host back.';
 const UNKNOWN =
   'Nothing tells whose mask it is. Remove it by hand (`fleetmask unmask`) if it is not meant to stay; then `fleetmask recover` settles this host.';
+const UNPROVED =
+  'The host keeps the receipt of the run: look at the unit there; then `fleetmask recover` rolls the host back.';
 const MEANT = 'If it is meant to stay, nothing is left to do: `fleetmask recover` settles this host.';
 
 function differenceTo(state: PriorState, now: UnitFacts | undefined, prior: Prior): string | null {
   if (!now) return state.load === '' ? null : `${state.id} was not read back`;
   // a mask that nobody had made systemd read yet is read by any reload: that is not ours to undo
-  const unread = state.load !== 'masked' && prior.masks.some((path) => path.endsWith(`/${state.id}`));
+  const maskUnread = state.load !== 'masked' && prior.masks.some((path) => path.endsWith(`/${state.id}`));
+  // so it is with any file that lay there unread, and with one that a package brought for a unit that was absent
+  const absent = state.load === 'not-found' && now.load !== 'masked';
+  const unread = maskUnread || absent || (state.unread && now.load !== 'masked');
   if (state.load !== '' && now.load !== state.load && !unread)
     return `${state.id} was ${state.load} and is ${now.load}`;
+  if (absent && !stays(state.active)) return null;
   if (state.file !== '' && now.file !== state.file) return `${state.id} was ${state.file} and is ${now.file}`;
+  // a job that was starting then may be done by now
+  if (state.active === 'activating' && now.active === 'inactive' && now.load !== 'masked') return null;
   // what started it before may have started it again
   const woken = now.triggeredBy.some((name) => prior.states.some(({ id, active }) => id === name && stays(active)));
   if (stays(now.active) && !stays(state.active) && woken && now.load !== 'masked') return null;

@@ -85,9 +85,14 @@ export function applyWords(change: Change, prior: Prior, context: RequestContext
     ...wayBackWords(prior),
     ...(prior.bootId === null ? [] : [`boot=${prior.bootId}`]),
     ...(prior.machineId === null ? [] : [`machine=${prior.machineId}`]),
-    ...prior.states.map(({ id, load, file, active }) => `was=${[id, load, file, active].map(lettersOf).join(',')}`),
+    ...prior.states.map((state) => `was=${stateText(state)}`),
     ...prior.masks.map((path) => `had=${path}`),
   ];
+}
+
+/** `ID,LOAD,FILE,ACTIVE[,unread]`; receipts.ts reads it. */
+function stateText({ id, load, file, active, unread }: PriorState): string {
+  return [id, load, file, active, ...(unread ? ['unread'] : [])].map(lettersOf).join(',');
 }
 
 /** A state is one of systemd's own words; what a host put there instead is left out. */

@@ -81,9 +81,10 @@ function isNameOrPattern(text: string): boolean {
 }
 
 function stateFrom(text: string): PriorState[] {
-  const [id = '', load = '', file = '', active = ''] = text.split(',');
+  const [id = '', load = '', file = '', active = '', ...more] = text.split(',');
   const state: UnitState = { load, file, active };
-  return isUnitName(id) && Object.values(state).every((word) => /^[A-Za-z0-9-]*$/.test(word)) ? [{ id, ...state }] : [];
+  if (!isUnitName(id) || !Object.values(state).every((word) => /^[A-Za-z0-9-]*$/.test(word))) return [];
+  return [{ id, ...state, ...(more.includes('unread') && { unread: true }) }];
 }
 
 /** Null when the answer is not whole: the host was cut off while it worked or wrote. */

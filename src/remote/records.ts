@@ -50,6 +50,7 @@ export function evidenceFrom(records: readonly HostRecord[]): Evidence {
     paths: pathsFrom(records),
     left: texts(records, 'left').flatMap(leftoversFrom),
     foreign: texts(records, 'foreign').map((text) => printable(text)),
+    lacking: texts(records, 'lacking').map((text) => printable(text)),
     receipt: !records.some((record) => record.kind === 'receipt' && record.text === 'none'),
   };
 }
@@ -133,6 +134,8 @@ function unitsFrom(records: readonly HostRecord[]): UnitFacts[] {
       triggeredBy: unitNames(fields.get('TriggeredBy')),
       triggers: unitNames(fields.get('Triggers')),
       accept: text('Accept') === 'yes',
+      needsReload: text('NeedDaemonReload') === 'yes',
+      gone: text('Gone') !== '',
       busName: /^[A-Za-z0-9._-]{1,255}$/.exec(text('BusName'))?.[0] ?? '',
       programs: (fields.get('Program') ?? '').split(' ').filter((path) => /^\/[A-Za-z0-9_./@:+-]+$/.test(path)),
       ...(stopLimit !== null && { stopLimit }),
@@ -147,6 +150,8 @@ function relatedFrom(records: readonly HostRecord[]): RelatedFacts[] {
     load: printable(fields.get('LoadState') ?? '', 40),
     active: printable(fields.get('ActiveState') ?? '', 40),
     triggeredBy: unitNames(fields.get('TriggeredBy')),
+    needsReload: fields.get('NeedDaemonReload') === 'yes',
+    gone: fields.has('Gone'),
   }));
 }
 

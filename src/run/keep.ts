@@ -221,7 +221,7 @@ function planned(unit: UnitReport): UnitPlan {
 
 /** What a probe found, as if it had been read back. */
 function evidenceOf({ units, paths }: Facts): Evidence {
-  return { refused: null, steps: [], units, paths, left: [], foreign: [], receipt: true };
+  return { refused: null, steps: [], units, paths, left: [], foreign: [], lacking: [], receipt: true };
 }
 
 function unseen(units: readonly UnitReport[]): UnitReport[] {

@@ -54,6 +54,40 @@ export function systemdLoadingContract(open: () => Promise<SystemdUnderTest>): v
       expect(await state('fm-a.service')).toBe('masked masked active');
     });
 
+    it('what changed since it was read is told, but for what came besides', async () => {
+      const names = ['edited', 'gone', 'dropped', 'outranked', 'as-it-was'].map((each) => `fm-${each}.service`);
+      await given({
+        files: {
+          ...Object.fromEntries(names.map((name) => [`${VENDOR}/${name}`, sleeper()])),
+          [`${ADMIN}/fm-dropped.service.d/fm.conf`]: '[Service]\n',
+        },
+        running: names,
+      });
+      // busybox tells times apart by the second
+      await sh(`sleep 1.1
+        cd "\${FLEETMASK_ROOT-}/"
+        echo '# more' >>.${VENDOR}/fm-edited.service
+        rm .${VENDOR}/fm-gone.service
+        echo 'KillMode=mixed' >>.${ADMIN}/fm-dropped.service.d/fm.conf
+        cp .${VENDOR}/fm-outranked.service .${ADMIN}/`);
+      const told = await Promise.all(names.map((name) => read(host, name, 'NeedDaemonReload', 'LoadState')));
+      expect(told).toEqual(['yes loaded', 'yes loaded', 'yes loaded', 'no loaded', 'no loaded']);
+      expect(await read(host, 'fm-gone.service', 'UnitFileState')).toBe('bad');
+      await reload();
+      expect(await state('fm-gone.service')).toBe('not-found  active');
+    });
+
+    it('a mask that is gone is held until the next reload', async () => {
+      await given({
+        files: { [`${VENDOR}/fm-a.service`]: sleeper({ install: WANTED }) },
+        links: { ...enabled('fm-a.service'), [`${ADMIN}/fm-a.service`]: MASK },
+      });
+      await sh(`rm "\${FLEETMASK_ROOT-}${ADMIN}/fm-a.service"`);
+      expect(await state('fm-a.service')).toBe('masked enabled inactive');
+      await reload();
+      expect(await state('fm-a.service')).toBe('loaded enabled inactive');
+    });
+
     it.each([
       ['/etc over /run', [RUNTIME, VENDOR], ADMIN, 'masked masked'],
       ['/run over /usr', [VENDOR], RUNTIME, 'masked masked-runtime'],

@@ -54,6 +54,32 @@ export function systemdProgramContract(open: () => Promise<SystemdUnderTest>): v
   };
 
   describe('the remote program', () => {
+    it('tells what changed of a unit since systemd read it, drop-ins that are new included', async () => {
+      const names = ['edited', 'gone', 'dropped', 'as-it-was', 'idle'].map((each) => `fm-${each}.service`);
+      const old = { [`${ADMIN}/fm-as-it-was.service.d/fm.conf`]: '[Service]\n' };
+      await given({
+        files: { ...Object.fromEntries(names.map((name) => [`${VENDOR}/${name}`, sleeper()])), ...old },
+        running: names.slice(0, 4),
+      });
+      // busybox tells times apart by the second
+      await run(
+        host,
+        `sleep 1.1
+        cd "\${FLEETMASK_ROOT-}/"
+        echo '# more' >>.${VENDOR}/fm-edited.service
+        rm .${VENDOR}/fm-gone.service
+        mkdir -p .${ADMIN}/fm-dropped.service.d .${ADMIN}/fm-idle.service.d
+        echo '[Service]' | tee .${ADMIN}/fm-dropped.service.d/fm.conf >.${ADMIN}/fm-idle.service.d/fm.conf`,
+      );
+      const [told] = await converse(host, names);
+      expect(names.map((name) => told?.units.get(name)?.NeedDaemonReload)).toEqual([
+        ...['yes', 'yes', 'yes', undefined, undefined],
+      ]);
+      expect(names.map((name) => (told?.units.get(name)?.Gone ?? '').replace(/^\/lib/, '/usr/lib'))).toEqual([
+        ...['', `${VENDOR}/fm-gone.service`, '', '', ''],
+      ]);
+    });
+
     it('finds out what there is, under every name', async () => {
       await given({
         files: {

@@ -24,6 +24,9 @@ const undo = (id = 'r1', ...words: string[]): Turn => [
   ...words,
 ];
 
+/** Changes nothing: what follows it has a higher number. */
+const later: Turn = ['nothing'];
+
 /** Somebody else makes the same mask. */
 async function replace(link: string): Promise<void> {
   await symlink('/dev/null', `${link}.theirs`);
@@ -337,6 +340,34 @@ echo "$$ r1 actor=switch" >"$FLEETMASK_ROOT/run/fleetmask/lock"; sleep 1; echo o
     expect(undone?.steps).toEqual({});
     expect(undone?.rest).toContain('receipt none');
     expect((await dump(host.dir))[LINK]).toBe('link /dev/null');
+  });
+
+  it.each([
+    ['ignores all that it is asked, as in a chroot', `echo "Running in chroot, ignoring command."`, 2],
+    ['reloads nothing, and says that it did', `case "$*" in *daemon-reload*) ;; *) exec $real "$@" ;; esac`, 2],
+    ['starts nothing, and says that it did', `case "$*" in *' start '*) ;; *) exec $real "$@" ;; esac`, 1],
+  ])('an undo by a systemctl that %s keeps its receipt, and the next one is whole', async (_, body, lacking) => {
+    const shim = onHost('shim/systemctl');
+    const whole = onHost('shim/whole-systemctl');
+    await converse(host, [UNIT], mask());
+    await rename(shim, whole);
+    await writeFile(shim, `#!${shell.command}\nreal=$FLEETMASK_ROOT/shim/whole-systemctl\n${body}\n`, { mode: 0o755 });
+    const [, , told] = await converse(host, [UNIT], later, undo());
+    await rename(whole, shim);
+    expect(told?.rest.filter((text) => text.startsWith('lacking'))).toEqual(Array(lacking).fill(`lacking ${UNIT}`));
+    expect(await readdir(onHost(receipts))).toEqual(['r1']);
+    const [, , , last] = await converse(host, [UNIT], later, later, undo());
+    expect(last?.rest.filter((text) => text.startsWith('lacking'))).toEqual([]);
+    expect(await dump(host.dir)).toEqual(before);
+  });
+
+  it('an undo has systemd read what an earlier one left unread, also when the receipt is gone', async () => {
+    await converse(host, [UNIT], mask());
+    await rm(onHost(LINK));
+    await rm(onHost(receipts), { recursive: true });
+    const [, , told] = await converse(host, [UNIT], later, undo());
+    expect(told).toMatchObject({ steps: { reload: '0', start: '0' } });
+    expect(await dump(host.dir)).toEqual(before);
   });
 
   it('an undo without a receipt says so and restores nothing', async () => {

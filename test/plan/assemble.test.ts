@@ -33,6 +33,7 @@ function summary(plan: Plan): Record<string, unknown> {
   return {
     ...common,
     ...change,
+    unread: prior.states.filter(({ unread }) => unread).map(({ id }) => id),
     restarts: prior.states.filter(({ active }) => active === 'active').map(({ id }) => id),
   };
 }

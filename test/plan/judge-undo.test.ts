@@ -33,6 +33,7 @@ function evidence(active: string): Evidence {
     paths: [],
     left: [],
     foreign: [],
+    lacking: [],
     receipt: true,
   };
 }
@@ -93,6 +94,52 @@ it.each([
   ['inactive', 'failed'],
 ])('a unit that was %s and is %s is as it was', (before, after) => {
   expect(judgeUndo(CHANGE, prior(before), evidence(after))).toBeNull();
+});
+
+describe('what was not there, or not read, when the run began', () => {
+  const seen = (words: Partial<UnitFacts>): Evidence => {
+    const { units, ...rest } = evidence('inactive');
+    return { ...rest, units: [{ ...units[0]!, ...words }] };
+  };
+  const was = (words: Partial<Prior['states'][number]>): Prior => ({
+    ...prior('inactive'),
+    states: [{ ...prior('inactive').states[0]!, ...words }],
+  });
+
+  it.each<[string, Partial<UnitFacts>]>([
+    ['enabled', { file: 'enabled' }],
+    ['enabled, and runs', { file: 'enabled', active: 'active' }],
+    ['an alias of another', { id: 'fast.service', names: ['fast.service', 'slow.service'] }],
+    ['still not there', { load: 'not-found', file: '' }],
+  ])('a package may have brought since: %s', (_, now) => {
+    expect(judgeUndo(CHANGE, was({ load: 'not-found', file: '' }), seen(now))).toBeNull();
+  });
+
+  it('is not put back while it is masked', () => {
+    const absent = was({ load: 'not-found', file: '' });
+    expect(judgeUndo(CHANGE, absent, seen({ load: 'masked' }))?.kind).toBe('not-restored');
+  });
+
+  it('is what a reload makes of it, but not masked', () => {
+    const unread = was({ load: 'masked', unread: true });
+    expect(judgeUndo(CHANGE, unread, seen({}))).toBeNull();
+    const edited = was({ unread: true });
+    expect(judgeUndo(CHANGE, edited, seen({ load: 'bad-setting' }))).toBeNull();
+    expect(judgeUndo(CHANGE, edited, seen({ load: 'masked' }))?.kind).toBe('not-restored');
+    expect(judgeUndo(CHANGE, was({}), seen({ load: 'bad-setting' }))?.kind).toBe('not-restored');
+  });
+});
+
+it('what the host itself could not verify is not restored, whatever else it tells', () => {
+  expect(judgeUndo(CHANGE, prior('active'), { ...evidence('active'), lacking: ['slow.service'] })).toMatchObject({
+    kind: 'not-restored',
+    message: 'the host could not verify slow.service',
+  });
+});
+
+it('a job that was starting may be done', () => {
+  expect(judgeUndo(CHANGE, prior('activating'), evidence('inactive'))).toBeNull();
+  expect(judgeUndo(CHANGE, prior('activating'), evidence('failed'))?.kind).toBe('not-restored');
 });
 
 it('a unit that what triggers it has started again is as it was, unless that had not been waiting', () => {

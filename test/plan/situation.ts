@@ -26,6 +26,8 @@ export interface UnitWords {
   readonly triggers?: readonly string[];
   readonly accept?: boolean;
   readonly fromBoot?: boolean;
+  readonly needsReload?: boolean;
+  readonly gone?: boolean;
   readonly busName?: string;
   readonly programs?: readonly string[];
   readonly group?: string;
@@ -117,16 +119,26 @@ export function unitOf(id: string, words: UnitWords): UnitFacts {
     triggers: words.triggers ?? [],
     accept: words.accept ?? false,
     fromBoot: words.fromBoot ?? false,
+    needsReload: words.needsReload ?? false,
+    gone: words.gone ?? false,
     busName: words.busName ?? '',
     programs: words.programs ?? [],
   };
 }
 
-/** `active`, `active <- a.timer`, `masked`. */
-function relatedOf(id: string, words: string): RelatedFacts {
-  const [active = '', ...triggeredBy] = words.split(/ <- | /);
+/** `active`, `active <- a.timer`, `masked`; before that `changed` or `gone`, of its unit file. */
+function relatedOf(id: string, text: string): RelatedFacts {
+  const [file, words] = /^(changed|gone) (.*)/.exec(text)?.slice(1) ?? ['', text];
+  const [active = '', ...triggeredBy] = (words ?? '').split(/ <- | /);
   const masked = active === 'masked';
-  return { id, load: masked ? 'masked' : 'loaded', active: masked ? 'inactive' : active, triggeredBy };
+  return {
+    id,
+    load: masked ? 'masked' : 'loaded',
+    active: masked ? 'inactive' : active,
+    triggeredBy,
+    needsReload: file !== '',
+    gone: file === 'gone',
+  };
 }
 
 export function dependenceOf(

@@ -81,7 +81,9 @@ describe('facts', () => {
       path: '/etc/systemd/system/sshd.service',
       target: '/lib/systemd/system/ssh.service',
     });
-    expect(facts.related).toEqual([{ id: 'ssh.socket', load: '', active: 'inactive', triggeredBy: [] }]);
+    expect(facts.related).toEqual([
+      { id: 'ssh.socket', load: '', active: 'inactive', triggeredBy: [], needsReload: false, gone: false },
+    ]);
   });
 
   it('know systemd by versions old and new', () => {

@@ -29,7 +29,16 @@ async function told(stopLimit: number | undefined, rollbackTimeout?: number): Pr
   const session = {
     undo: async (_request, context) => {
       heard = context;
-      const nothing = { refused: null, steps: [], units: [], paths: [], left: [], foreign: [], receipt: true };
+      const nothing = {
+        refused: null,
+        steps: [],
+        units: [],
+        paths: [],
+        left: [],
+        foreign: [],
+        lacking: [],
+        receipt: true,
+      };
       return { kind: 'answer', value: nothing };
     },
   } as Partial<Session> as Session;

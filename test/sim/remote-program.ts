@@ -75,7 +75,11 @@ export class RemoteProgram {
   #said = '';
   #failed = false;
   #masked: readonly string[] = [];
+  #held: readonly string[] = [];
   #running: readonly string[] = [];
+  #names: readonly string[] = [];
+  /** What is read back. */
+  #reads: readonly string[] = [];
 
   constructor(
     machine: Machine,
@@ -159,6 +163,7 @@ export class RemoteProgram {
     this.#seen = [];
     this.#patience = 30;
     this.#request = parse(words);
+    this.#reads = this.#request.reads;
     this.#truth = null;
     yield this.#short();
     let keep: Receipt | undefined;
@@ -414,20 +419,52 @@ export class RemoteProgram {
     const closed = yield* this.#findClosed();
     const startFirst = machine.quirks.program === 'start-first';
     if (startFirst && starts.length > 0) yield* this.#startAgain(receipt);
+    let touched: readonly string[] = [];
     if (receipt === undefined) this.#rec('receipt none');
     else {
       yield* this.#restoreLinks(receipt);
+      touched = touchedBy(receipt);
       this.#patience = 90;
       if ((yield* this.#reload()) !== 0) this.#failed = true;
     }
-    this.#patience = stopTimeout;
-    if (halts.length > 0 && (yield* this.#stop('halt', halts)) !== 0) this.#failed = true;
-    if (closed.length > 0) yield* this.#stopClosed(closed);
-    if (!startFirst && starts.length > 0 && !(yield* this.#startAgain(receipt))) this.#failed = true;
-    yield* this.#look();
+    this.#reads = [...new Set([...this.#request.reads, ...starts, ...touched])];
+    const restoreActivity = function* (this: RemoteProgram): Steps {
+      this.#patience = stopTimeout;
+      if (halts.length > 0 && (yield* this.#stop('halt', halts)) !== 0) this.#failed = true;
+      if (closed.length > 0) yield* this.#stopClosed(closed);
+      if (!startFirst && starts.length > 0 && !(yield* this.#startAgain(receipt))) this.#failed = true;
+      yield* this.#look();
+    }.bind(this);
+    const failedBefore = this.#failed;
+    yield* restoreActivity();
+    if (this.#held.some((name) => !this.#isMaskedOnDisk(name))) {
+      this.#patience = 90;
+      this.#failed = failedBefore;
+      if ((yield* this.#reload()) !== 0) this.#failed = true;
+      yield* restoreActivity();
+    }
     this.#out.push(...this.#seen);
+    this.#prove(touched);
     if (!this.#failed) machine.receipts.delete(this.#receiptDir);
     this.#release();
+  }
+
+  /** What was to be started runs, and of each name that the run touched systemd shows what lies on the disk. */
+  #prove(touched: readonly string[]): void {
+    const lacking = [
+      ...this.#request.starts.filter((name) => !this.#running.includes(name)),
+      ...touched.filter(
+        (name) => !this.#names.includes(name) || (this.#held.includes(name) && !this.#isMaskedOnDisk(name)),
+      ),
+    ];
+    for (const name of lacking) this.#rec(`lacking ${name}`);
+    if (lacking.length > 0) this.#failed = true;
+  }
+
+  #isMaskedOnDisk(name: string): boolean {
+    const { systemd } = this.#machine;
+    const [path] = systemd.lying(name);
+    return path !== undefined && systemd.isMask(path);
   }
 
   *#restoreLinks({ log }: Receipt): Steps {
@@ -558,7 +595,7 @@ export class RemoteProgram {
 
   *#look(): Steps {
     this.#patience = 30;
-    const { reads } = this.#request;
+    const reads = this.#reads;
     if (reads.length === 0) return;
     const told = this.#out;
     this.#out = [];
@@ -581,6 +618,7 @@ export class RemoteProgram {
     const wakers: string[] = [];
     const woken: string[] = [];
     const masked: string[] = [];
+    const held: string[] = [];
     const running: string[] = [];
     for (const all of shown) {
       const of = new Map(all);
@@ -598,12 +636,15 @@ export class RemoteProgram {
         relations.push(...starts);
       }
       names.push(of.get('Id') ?? '');
+      if (of.get('LoadState') === 'masked') held.push(of.get('Id') ?? '');
       if (of.get('LoadState') === 'masked' && of.get('CanStart') !== 'yes') masked.push(of.get('Id') ?? '');
       const active = of.get('ActiveState');
       if (active !== 'inactive' && active !== 'failed') running.push(of.get('Id') ?? '');
     }
     if (kind === 'unit') {
+      this.#names = names;
       this.#masked = masked;
+      this.#held = held;
       this.#running = running;
     }
     return { names: [...new Set(names)], relations, wakers, woken, masked, running };
@@ -665,6 +706,14 @@ export class RemoteProgram {
   #short(): number {
     return this.#machine.random.int(1, 12);
   }
+}
+
+/** Units under whose names a run made or removed something. */
+function touchedBy({ log }: Receipt): string[] {
+  return log.flatMap((line) => {
+    const [what = '', path = ''] = line.split(' ');
+    return what === 'linking' || what === 'removing' ? [baseOf(path)] : [];
+  });
 }
 
 function unquoted(word: string): string {

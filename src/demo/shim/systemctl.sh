@@ -94,6 +94,7 @@ show_unit() {
   file_state "${FragmentPath##*/}"
   if [ "$LoadState" = masked ] && [ "$systemd" -lt 248 ]; then FragmentPath=/dev/null; fi
   CanStart=no Perpetual=no SourcePath=
+  needs_reload
   if [ "$LoadState" = loaded ] && [ "$RefuseManualStart" = no ]; then CanStart=yes; fi
   case $Id in
     *.service)

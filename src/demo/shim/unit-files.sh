@@ -91,8 +91,9 @@ read_unit() {
   KillMode=control-group RefuseManualStart=no RefuseManualStop=no Transient=no Type=simple RemainAfterExit=no
   OnActiveSec='' OnCalendar=''
   Requires='' Requisite='' Triggers='' Accept=no BusName='' Program='' OnStart='' OnStop='' Children=0
-  WantedBy='' RequiredBy='' RequisiteOf='' BoundBy='' ConsistsOf='' TriggeredBy=''
+  WantedBy='' RequiredBy='' RequisiteOf='' BoundBy='' ConsistsOf='' TriggeredBy='' DropInPaths=''
   if [ "$LoadState" = loaded ]; then
+    find_drop_ins
     file=$root$FragmentPath
     if [ -L "$file" ]; then file=$root$(readlink "$file"); fi
     parse "$file"
@@ -125,6 +126,16 @@ read_unit() {
       ConsistsOf/*) ConsistsOf="$ConsistsOf $source" ;;
       TriggeredBy/*) TriggeredBy="$TriggeredBy $source" ;;
     esac
+  done
+}
+
+# Nothing in them is heeded.
+find_drop_ins() {
+  for dir in $unit_dirs; do
+    [ -d "$root$dir/$Id.d" ] || continue
+    set +f
+    for path in "$root$dir/$Id.d"/*.conf; do [ ! -f "$path" ] || DropInPaths="$DropInPaths ${path#"$root"}"; done
+    set -f
   done
 }
 
@@ -166,7 +177,7 @@ relate() {
 
 # The properties, as the unit's file in sim/loaded/.
 keep_unit() {
-  printf "%s='%s'\n" Id "$Id" Names "$Names" LoadState "$LoadState" FragmentPath "$FragmentPath" KillMode "$KillMode" \
+  printf "%s='%s'\n" Id "$Id" Names "$Names" LoadState "$LoadState" FragmentPath "$FragmentPath" DropInPaths "${DropInPaths# }" KillMode "$KillMode" \
     RefuseManualStart "$RefuseManualStart" RefuseManualStop "$RefuseManualStop" Transient "$Transient" Type "$Type" \
     RemainAfterExit "$RemainAfterExit" Requires "${Requires# }" Requisite "${Requisite# }" \
     Triggers "$Triggers" Accept "$Accept" BusName "$BusName" Program "$Program" OnActiveSec "$OnActiveSec" OnCalendar "$OnCalendar" WantedBy "${WantedBy# }" \
@@ -248,10 +259,30 @@ introduce() {
   recall "$first_comer"
 }
 
+# Into $NeedDaemonReload: whether a file that a loaded unit was read from, its drop-ins included, is not what it was then. That
+# others were added does not count, nor, before systemd 248, that a mask is gone.
+needs_reload() {
+  NeedDaemonReload=no
+  known=sim/loaded/$Id
+  if ! [ -f "$known" ] || [ -z "$FragmentPath" ]; then return; fi
+  if [ "$LoadState" = masked ]; then
+    if [ "$systemd" -ge 248 ] && ! is_mask "$FragmentPath"; then NeedDaemonReload=yes; fi
+    return
+  fi
+  [ "$LoadState" = loaded ] || return 0
+  for path in $FragmentPath $DropInPaths; do
+    if ! [ -e "$root$path" ] || [ "$root$path" -nt "$known" ]; then NeedDaemonReload=yes; fi
+  done
+}
+
 # Into $UnitFileState, which systemd always reads from the disk.
 file_state() {
   UnitFileState=
-  if [ -z "$1" ] || ! find_file "$1"; then return; fi
+  [ -n "$1" ] || return 0
+  if ! find_file "$1"; then
+    [ "$LoadState" != loaded ] || UnitFileState=bad
+    return
+  fi
   if is_mask "$found"; then
     case $found in /run/*) UnitFileState=masked-runtime ;; *) UnitFileState=masked ;; esac
     return

@@ -252,8 +252,6 @@ put_back_by_itself() {
   fi
   read -r _ words <"$receipt/log"
   parse $words
-  unique $reads $starts
-  reads=$uniq
   note restoring || failed=yes
   put_back
   [ "$failed" = no ] || note "not-restored $(date +%s)"
@@ -307,14 +305,6 @@ wake() {
   name_switch
   [ ! -e "$unit_file.timer" ] || return 0
   arm || said=$(ctl start --no-block -- "$switch.service" 2>&1)
-}
-
-# Put back is what runs again.
-check_restored() {
-  for name in $starts; do
-    case $running in *" $name "*) ;; *) rec "lacking $name" && failed=yes ;; esac
-  done
-  [ "$failed" = yes ] || end_switch "$why"
 }
 
 # For those who come too late: `TIME WHY`. It goes with the next boot; that the receipt is gone tells enough then.

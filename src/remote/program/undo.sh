@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # undo.sh: puts back what a run changed, from its receipt.
 
-# From the receipt, and only what the receipt says that this run did. The receipt goes when nothing is left to undo.
+# From the receipt, and only what the receipt says that this run did. The receipt goes when the read-back has proved the undo.
 undo() {
   parse "$@"
   begin || return 0
@@ -10,22 +10,29 @@ undo() {
 }
 
 put_back() {
-  failed=no
+  failed=no touched=
   find_closed
   if [ -r "$receipt/log" ]; then
     restore_links
+    find_touched
     patience=90
     step reload ctl daemon-reload || failed=yes
   else
     rec 'receipt none'
   fi
-  patience=$stop_timeout
-  if [ -n "$halts" ]; then step halt ctl stop -- $halts || failed=yes; fi
-  [ -z "$closed" ] || stop_closed
-  if [ -n "$starts" ]; then start_again $starts || failed=yes; fi
-  look
+  unique $reads $starts $touched
+  reads=$uniq
+  was_failed=$failed
+  restore_activity
+  if is_unread; then
+    # a reload that did nothing, or an earlier undo that could not reload
+    patience=90 failed=$was_failed
+    step reload ctl daemon-reload || failed=yes
+    restore_activity
+  fi
   tell_look
-  [ "$verb" = undo ] || check_restored
+  prove
+  if [ "$verb" = fire ] && [ "$failed" = no ]; then end_switch "$why"; fi
   [ "$failed" = yes ] || disarm gone
   if [ "$failed" = no ]; then
     rm -rf "$receipt"
@@ -33,6 +40,73 @@ put_back() {
     # Fences hold as long as a request of theirs may still lie unread somewhere: a program that hangs for a week is dead.
     find "$state" -maxdepth 1 '(' -name '*.seq' -o -name '*.ended' ')' -mtime +7 -exec rm -f {} +
   fi
+}
+
+restore_activity() {
+  patience=$stop_timeout
+  if [ -n "$halts" ]; then step halt ctl stop -- $halts || failed=yes; fi
+  [ -z "$closed" ] || stop_closed
+  if [ -n "$starts" ]; then start_again $starts || failed=yes; fi
+  look
+}
+
+# Into $touched: the units under whose names the run made or removed something, as systemd shows them.
+find_touched() {
+  while read -r what path _; do
+    case $what in
+      linking | displacing | removing)
+        name=${path##*/}
+        # a template is shown through an instance that nobody uses
+        case $name in *@.*) name=${name%%@.*}@fleetmask-witness.${name##*@.} ;; esac
+        touched="$touched $name"
+        ;;
+    esac
+  done <"$receipt/log"
+}
+
+# Whether systemd still holds units masked of which the disk has no mask any more. Without an answer nobody knows.
+is_unread() {
+  for name in $held; do
+    is_masked_on_disk "$name" || return 0
+  done
+  return 1
+}
+
+# By the entry of the highest rank under its name, or else under that of its template.
+is_masked_on_disk() {
+  for dir in $unit_dirs; do
+    path=$root$dir/$1
+    if [ -L "$path" ] || [ -e "$path" ]; then
+      [ "$path" -ef /dev/null ] || { [ -f "$path" ] && ! [ -s "$path" ]; }
+      return
+    fi
+  done
+  case $1 in
+    *@.*) return 1 ;;
+    *@*.*) is_masked_on_disk "${1%%@*}@.${1##*.}" ;;
+    *) return 1 ;;
+  esac
+}
+
+# Exit codes prove nothing: a systemctl that takes this for a chroot ignores what it is asked, and succeeds. So what was to
+# be started runs, or was still starting before, too; and of each name that the run touched systemd shows what lies on the disk.
+prove() {
+  for name in $starts; do
+    case $running$pending in *" $name "*) ;; *) lack "$name" ;; esac
+  done
+  for name in $touched; do
+    case "$names " in
+      *" $name "*)
+        case $held in *" $name "*) is_masked_on_disk "$name" || lack "$name" ;; esac
+        ;;
+      *) lack "$name" ;;
+    esac
+  done
+}
+
+lack() {
+  rec "lacking $1"
+  failed=yes
 }
 
 restore_links() {

@@ -5,34 +5,44 @@ unit_dirs='/etc/systemd/system.control /run/systemd/system.control /run/systemd/
 /etc/systemd/system /run/systemd/system /run/systemd/generator /usr/local/lib/systemd/system
 /usr/lib/systemd/system /lib/systemd/system /run/systemd/generator.late'
 
-unit_properties='-pId -pNames -pLoadState -pActiveState -pSubState -pResult -pUnitFileState -pFragmentPath -pSourcePath
--pCanStart -pRefuseManualStop -pMainPID -pControlGroup -pKillMode -pTransient -pPerpetual
+unit_properties='-pId -pNames -pLoadState -pActiveState -pSubState -pResult -pUnitFileState -pFragmentPath -pSourcePath -pDropInPaths
+-pCanStart -pNeedDaemonReload -pRefuseManualStop -pMainPID -pControlGroup -pKillMode -pTransient -pPerpetual
 -pTimeoutStopUSec -pTimeoutUSec -pTriggeredBy -pTriggers -pAccept -pTimersMonotonic -pRequiredBy -pRequisiteOf -pBoundBy -pConsistsOf -pPropagatesStopTo'
 
 # show KIND PROPERTIES… -- NAMES…: records `KIND key=value`, empty values left out, a bare `KIND` after each unit.
-# For the caller: all $names, all $relations, all $wakers, what is $masked beyond doubt, what is $running, and what sockets
-# ($woken) would start. From all calls together: what listening sockets have $triggered, and the $main_pids.
+# For the caller: all $names, all $relations, all $wakers, what is $masked beyond doubt, what systemd has read as masked
+# ($held), what is $running, and what sockets ($woken) would start. From all calls together: what listening sockets have $triggered, and the $main_pids.
 show() {
   show_kind=$1
   shift
   ask ctl show "$@" || rec "trouble $show_kind $status"
-  names='' relations='' wakers='' woken='' masked=' ' running=' '
-  id='' load='' can='' active='' accept='' wakes=''
+  names='' relations='' wakers='' woken='' masked=' ' held=' ' running=' '
+  id='' load='' can='' active='' accept='' wakes='' changed=no called='' drop_ins=''
   rest=$said$nl$nl
   while [ -n "$rest" ]; do
     line=${rest%%"$nl"*}
     rest=${rest#*"$nl"}
     case $line in
       '')
+        [ "$show_kind $load $changed" != 'unit loaded no' ] || ! has_new_drop_in || rec 'unit NeedDaemonReload=yes'
         [ -z "$id" ] || rec "$show_kind"
+        [ "$load" != masked ] || held="$held$id "
         [ "$load $can" != 'masked no' ] || masked="$masked$id "
         case $active in inactive | failed | '') ;; *) running="$running$id " ;; esac
         # a socket listens beside nothing that it starts: to open it anew stops that, and all that stops with it
         [ "$accept" != no ] || woken="$woken $wakes" relations="$relations $wakes"
         case $id:$active in *.socket:active) triggered="$triggered $wakes" ;; esac
-        id='' load='' can='' active='' accept='' wakes=''
+        id='' load='' can='' active='' accept='' wakes='' changed=no called='' drop_ins=''
         ;;
-      *=) ;;
+      DropInPaths=*) drop_ins=" ${line#*=} " ;;
+      *= | NeedDaemonReload=no) ;;
+      FragmentPath=* | SourcePath=*)
+        [ "$show_kind" != unit ] || rec "$show_kind $line"
+        case $line in
+          *=/dev/null) ;;
+          *) [ -e "$root${line#*=}" ] || rec "$show_kind Gone=${line#*=}" ;;
+        esac
+        ;;
       ExecStart=*)
         line=${line#*path=}
         line=${line%% ;*}
@@ -48,7 +58,8 @@ show() {
           LoadState=*) load=${line#*=} ;;
           ActiveState=*) active=${line#*=} ;;
           CanStart=*) can=${line#*=} ;;
-          Names=*) names="$names ${line#*=}" ;;
+          Names=*) called=${line#*=} names="$names ${line#*=}" ;;
+          NeedDaemonReload=yes) changed=yes ;;
           TriggeredBy=*) relations="$relations ${line#*=}" wakers="$wakers ${line#*=}" ;;
           RequiredBy=* | RequisiteOf=* | BoundBy=* | ConsistsOf=* | PropagatesStopTo=*) relations="$relations ${line#*=}" ;;
           MainPID=0 | MainPID=*[!0-9]*) ;;
@@ -60,6 +71,24 @@ show() {
         ;;
     esac
   done
+}
+
+# Whether a drop-in of a unit lies on disk that systemd has not read. Up to 252 it does not say so of directories that are new.
+has_new_drop_in() {
+  case $id in *@?*.*) called="$called ${id%%@*}@.${id##*.}" ;; esac
+  for name in $called; do
+    for dir in $unit_dirs; do
+      [ -d "$root$dir/$name.d" ] || continue
+      # /lib may be /usr/lib
+      if [ "${dir#/lib/}" != "$dir" ] && [ "$root$dir" -ef "$root/usr$dir" ]; then continue; fi
+      set +f
+      for path in "$root$dir/$name.d"/*.conf; do
+        case $drop_ins in */"${path##*/}"\ *) ;; *) if [ -f "$path" ]; then set -f && return 0; fi ;; esac
+      done
+      set -f
+    done
+  done
+  return 1
 }
 
 # What lies on disk under the names, in every directory that systemd reads, highest rank first. Absent: no record.
