@@ -36,6 +36,7 @@ export interface ChangeFlags extends SelectionFlags, WayInFlags, CrewFlags, Outp
   readonly 'with-triggers'?: boolean | undefined;
   readonly 'local-units'?: 'refuse' | 'displace' | undefined;
   readonly 'allow-absent'?: boolean | undefined;
+  readonly 'skip-absent'?: boolean | undefined;
   readonly 'allow-lockout'?: boolean | undefined;
   readonly 'kill-leftovers'?: boolean | undefined;
   readonly 'no-start-probe'?: boolean | undefined;
@@ -49,6 +50,15 @@ export function askOf(verb: Ask['verb'], flags: ChangeFlags): Ask {
       '--kill-leftovers goes with --now',
       'Without --now the unit goes on running, and nothing is left over.',
     );
+  }
+  if (flags['skip-absent'] && flags['allow-absent']) {
+    throw new UsageError(
+      '--skip-absent and --allow-absent contradict each other',
+      '--skip-absent leaves out units that are not installed; --allow-absent masks them all the same.',
+    );
+  }
+  if (flags['skip-absent'] && verb === 'unmask') {
+    throw new UsageError('--skip-absent goes with mask: unmask takes a unit that is not installed as it is');
   }
   if (flags['with-triggers'] && verb === 'unmask') {
     throw new UsageError(
@@ -64,6 +74,7 @@ export function askOf(verb: Ask['verb'], flags: ChangeFlags): Ask {
     withTriggers: flags['with-triggers'] ?? false,
     localUnits: flags['local-units'] ?? 'refuse',
     allowAbsent: flags['allow-absent'] ?? false,
+    skipAbsent: flags['skip-absent'] ?? false,
     killLeftovers: flags['kill-leftovers'] ?? false,
     startProbe: !flags['no-start-probe'],
     allowLockout: flags['allow-lockout'] ?? false,

@@ -38,6 +38,7 @@ function codeOf(outcome: Outcome, command: Command, expected: 'masked' | 'unmask
     case 'restored':
     case 'unchanged':
     case 'forgotten':
+    case 'absent':
       return EXIT.ok;
   }
 }

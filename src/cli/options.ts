@@ -211,6 +211,15 @@ export const change = {
   },
 } as const satisfies Record<string, Options>;
 
+/** For commands that ask whether units are masked, and not that they be unmasked. */
+export const absence = {
+  'skip-absent': {
+    type: 'boolean',
+    group: CHANGE,
+    describe: 'units that are not installed on a host are reported as absent, and no fault',
+  },
+} as const satisfies Record<string, Options>;
+
 export const masking = {
   now: { type: 'boolean', group: CHANGE, describe: 'also stop it' },
   runtime: { type: 'boolean', group: CHANGE, describe: 'until the next boot (a link in /run)' },

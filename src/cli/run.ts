@@ -86,6 +86,7 @@ export async function visitFleet(io: Io, visit: Visit): Promise<number> {
       },
       publish: (event) => shown.publish(event),
     });
+    for (const text of nowhere(run.units, reports)) shown.publish({ type: 'warning', text });
     const settled = exitCodeOf(run.command, reports, stopping.signal.aborted, visit.expected);
     const lost = await visit.finish?.(reports, settled);
     if (lost) {
@@ -111,6 +112,15 @@ export async function visitFleet(io: Io, visit: Visit): Promise<number> {
     release();
     crew.transport.close();
   }
+}
+
+/** Where absent units are no fault, a name that no host has may be mistyped. */
+function nowhere(asked: readonly string[], reports: readonly HostReport[]): string[] {
+  const units = reports.filter(({ fault }) => fault === null).flatMap((report) => report.units);
+  return asked
+    .filter((name) => units.some((unit) => unit.asked === name))
+    .filter((name) => units.every((unit) => unit.asked !== name || unit.after?.load === 'not-found'))
+    .map((name) => `${name} is installed on no host: check the name`);
 }
 
 function awaiting(reports: readonly HostReport[]): boolean {

@@ -15,6 +15,8 @@ export interface Ask {
   /** What becomes of a unit file in /etc/systemd/system, where the mask has to be. */
   readonly localUnits: 'refuse' | 'displace';
   readonly allowAbsent: boolean;
+  /** Units that are not installed are no fault; absent in journals of 0.1. */
+  readonly skipAbsent?: boolean;
   readonly killLeftovers: boolean;
   readonly startProbe: boolean;
   /** Also mask a way into the host, or what such a way depends on: only where the host puts itself back unless it is confirmed. */
@@ -22,10 +24,20 @@ export interface Ask {
 }
 
 /** What would be done to one host, or was. Pure data: the journal keeps it as the record of the prior state. */
-export type Plan =
+export type Plan = (
   | { readonly kind: 'change'; readonly units: readonly UnitPlan[]; readonly change: Change; readonly prior: Prior }
   | { readonly kind: 'no-op'; readonly units: readonly UnitPlan[] }
-  | { readonly kind: 'refusal'; readonly units: readonly UnitPlan[]; readonly fault: Fault };
+  | { readonly kind: 'refusal'; readonly units: readonly UnitPlan[]; readonly fault: Fault }
+) & {
+  /** Units that are not installed there, where that is no fault: reported, and nothing else. */
+  readonly absent?: readonly AbsentUnit[];
+};
+
+export interface AbsentUnit {
+  readonly asked: string;
+  /** The name that was looked for first. */
+  readonly unit: string;
+}
 
 export interface UnitPlan {
   readonly asked: string;

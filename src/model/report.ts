@@ -16,6 +16,8 @@ export type Outcome =
   | 'stranded'
   /** It was in doubt, and a person gave it up. */
   | 'forgotten'
+  /** None of the units is installed there, and that is no fault (--skip-absent). */
+  | 'absent'
   // status only
   | 'not-masked'
   | 'mixed';

@@ -1,5 +1,6 @@
 /** Facts → plan. Pure: the same for a dry run and for the run itself. */
 import {
+  type AbsentUnit,
   type Ask,
   type Change,
   dirOf,
@@ -21,7 +22,7 @@ import {
 import { type Guarded, guard } from './guard.ts';
 import { ABOVE_ETC, ETC, inTheWay, isMask, localFault, pathsOf, RUN } from './lying.ts';
 import { hasOwnFile, isConnection, notesOn } from './notes.ts';
-import { type Meant, type Query, resolve } from './resolve.ts';
+import { absentFault, type Meant, type Query, resolve } from './resolve.ts';
 import { triggersOf, withTriggers } from './triggers.ts';
 import { notesOnUnread, othersUnread, unreadFault, unreadOf } from './unread.ts';
 import { coveredWith, waysRound } from './ways.ts';
@@ -43,16 +44,29 @@ interface UnitSteps {
  * Privilege is asked for only where something must change.
  */
 export function assemble(ask: Ask, queries: readonly Query[], facts: Facts): Plan {
-  const refuse = (fault: Fault, units: readonly UnitPlan[] = []): Plan => ({ kind: 'refusal', units, fault });
+  const refuse = (fault: Fault): Plan => ({ kind: 'refusal', units: [], fault });
   const unusable = systemdFault(facts);
   if (unusable) return refuse(unusable);
 
   const asked: Meant[] = [];
+  const absent: AbsentUnit[] = [];
+  const looked: string[] = [];
   for (const query of queries) {
     const resolution = resolve(query, ask.verb, facts, ask.allowAbsent || ask.verb === 'unmask');
     if (resolution.kind === 'fault') return refuse(resolution.fault);
-    asked.push(...resolution.units.filter(({ unit }) => !asked.some((other) => other.unit === unit)));
+    if (resolution.kind === 'absent') {
+      absent.push(resolution.unit);
+      looked.push(resolution.looked);
+    } else asked.push(...resolution.units.filter(({ unit }) => !asked.some((other) => other.unit === unit)));
   }
+  if (absent.length > 0 && !ask.skipAbsent) return refuse(absentFault(looked));
+  const planned = assembleFor(ask, asked, facts);
+  return absent.length > 0 ? { ...planned, absent } : planned;
+}
+
+/** The same for the units that the host has. */
+function assembleFor(ask: Ask, asked: readonly Meant[], facts: Facts): Plan {
+  const refuse = (fault: Fault, units: readonly UnitPlan[] = []): Plan => ({ kind: 'refusal', units, fault });
   const closure = ask.withTriggers ? withTriggers(asked, facts) : { kind: 'units' as const, units: asked };
   if (closure.kind === 'unseen') return refuse(fault('bad-reply', `${closure.name} can start it, and was not shown`));
   const meant = closure.units;

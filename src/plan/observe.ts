@@ -1,32 +1,52 @@
 /** Facts → what is true of the units now; for `status`. */
-import { type Facts, type Fault, isRunning, type Outcome, stateOf, type UnitReport } from '../model/index.ts';
+import {
+  type AbsentUnit,
+  type Facts,
+  type Fault,
+  isRunning,
+  type Outcome,
+  stateOf,
+  type UnitReport,
+} from '../model/index.ts';
 import { systemdFault } from './assemble.ts';
 import { holderOf, sayHolder } from './holders.ts';
-import { type Query, resolve } from './resolve.ts';
+import { absentFault, type Query, resolve } from './resolve.ts';
 import { triggersOf } from './triggers.ts';
 
 export interface Observation {
-  readonly outcome: Extract<Outcome, 'masked' | 'not-masked' | 'mixed' | 'refused'>;
+  readonly outcome: Extract<Outcome, 'masked' | 'not-masked' | 'mixed' | 'refused' | 'absent'>;
   readonly units: readonly UnitReport[];
   readonly fault: Fault | null;
 }
 
 /**
  * Masked means that systemd has read the mask: a link on disk that it has not read yet stops nobody. `now`: RFC 3339; `more`: what
- * there is to say of the run of a mask.
+ * there is to say of the run of a mask. Every unit is reported; one that is not installed is a fault unless `skipAbsent`.
  */
 export function observe(
   queries: readonly Query[],
   facts: Facts,
   now: string,
   more: (run: string) => string,
+  skipAbsent = false,
 ): Observation {
   const unusable = systemdFault(facts);
   if (unusable) return { outcome: 'refused', units: [], fault: unusable };
   const units: UnitReport[] = [];
+  const absent: UnitReport[] = [];
+  const looked: string[] = [];
+  let problem: Fault | null = null;
   for (const query of queries) {
     const resolution = resolve(query, 'status', facts, false);
-    if (resolution.kind === 'fault') return { outcome: 'refused', units, fault: resolution.fault };
+    if (resolution.kind === 'fault') {
+      problem ??= resolution.fault;
+      continue;
+    }
+    if (resolution.kind === 'absent') {
+      looked.push(resolution.looked);
+      absent.push(absentReport(resolution.unit));
+      continue;
+    }
     for (const meant of resolution.units) {
       const { asked, unit, facts: shown, instances } = meant;
       const state = stateOf(shown);
@@ -55,7 +75,27 @@ export function observe(
       });
     }
   }
+  if (absent.length > 0 && !skipAbsent) problem ??= absentFault(looked);
+  const all = [...units, ...absent];
+  if (problem) return { outcome: 'refused', units: all, fault: problem };
+  if (units.length === 0) return { outcome: 'absent', units: all, fault: null };
   const masked = units.filter(({ after }) => after?.load === 'masked').length;
   const outcome = masked === units.length ? 'masked' : masked === 0 ? 'not-masked' : 'mixed';
-  return { outcome, units, fault: null };
+  return { outcome, units: all, fault: null };
+}
+
+/** What is reported of a unit that is not installed. */
+export function absentReport({ asked, unit }: AbsentUnit): UnitReport {
+  const state = { load: 'not-found', file: '', active: 'inactive' };
+  return {
+    asked,
+    unit,
+    before: state,
+    after: state,
+    startProbe: 'skipped',
+    triggers: [],
+    steps: [],
+    leftovers: 0,
+    notes: [],
+  };
 }

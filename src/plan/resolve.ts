@@ -1,5 +1,6 @@
 /** What the operator asked for → the units that this host really has. Evidence first, the distribution as a hint. */
 import {
+  type AbsentUnit,
   baseOf,
   type Facts,
   type Fault,
@@ -65,6 +66,8 @@ type Verb = 'mask' | 'unmask' | 'status';
 
 export type Resolution =
   | { readonly kind: 'units'; readonly units: readonly Meant[] }
+  /** `looked`: the names that were looked for, for a message. */
+  | { readonly kind: 'absent'; readonly unit: AbsentUnit; readonly looked: string }
   | { readonly kind: 'fault'; readonly fault: Fault };
 
 /** Which units of this host a query means, for masking them, unmasking them or telling their state. */
@@ -126,7 +129,7 @@ function nothing(query: Query, candidates: readonly string[], all: readonly Mean
   const absent = all.find(({ unit }) => unit === first);
   if (allowAbsent && absent) return { kind: 'units', units: [absent] };
   const looked = query.kind === 'literal' ? query.name : `${query.asked} (${candidates.slice(0, 4).join(', ')} …)`;
-  return { kind: 'fault', fault: fault('no-unit', `there is no ${looked} on this host`) };
+  return { kind: 'absent', unit: { asked: query.asked, unit: first ?? query.asked }, looked };
 }
 
 /** An alias that systemd cannot load, and whose unit the host does not show either. */
@@ -155,6 +158,11 @@ function choose(query: Query & { kind: 'logical' }, verb: Verb, found: readonly 
   // what was masked before is what was meant then: asking again must not mask the next alternative
   if (masked.length > 0) return { kind: 'units', units: masked };
   return { kind: 'units', units: loaded.length > 0 ? loaded.slice(0, 1) : found };
+}
+
+/** All at once, so that an operator with a list of units mends it once. */
+export function absentFault(looked: readonly string[]): Fault {
+  return fault('no-unit', `there is no ${looked.join(' and no ')} on this host`);
 }
 
 function ambiguous(query: Query, units: readonly Meant[], what: string): Resolution {

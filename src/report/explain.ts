@@ -116,6 +116,7 @@ const COUNTED: readonly Outcome[] = [
   'restored',
   'planned',
   'unchanged',
+  'absent',
   'mixed',
   'not-masked',
   'forgotten',

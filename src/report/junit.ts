@@ -43,6 +43,7 @@ function resultOf({ outcome, fault }: HostReport, { command, expected }: Report[
       return 'error';
     case 'not-started':
     case 'forgotten':
+    case 'absent':
       return 'skipped';
     case 'refused':
     case 'rolled-back':

@@ -19,6 +19,7 @@ const OUTCOME_STYLES: Record<Outcome, Style> = {
   restored: 'good',
   unchanged: 'quiet',
   planned: 'good',
+  absent: 'quiet',
   'not-masked': 'caution',
   mixed: 'caution',
   forgotten: 'caution',

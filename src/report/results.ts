@@ -44,6 +44,7 @@ export const ORDER: Readonly<Record<Outcome, number>> = {
   restored: 0,
   unchanged: 0,
   planned: 0,
+  absent: 0,
   mixed: 1,
   'not-masked': 2,
   forgotten: 3,

@@ -128,7 +128,7 @@ function isDone(kind: HostState['kind']): boolean {
 }
 
 function isUntouched(outcome: Outcome): boolean {
-  return outcome === 'refused' || outcome === 'unreachable' || outcome === 'not-started';
+  return outcome === 'refused' || outcome === 'unreachable' || outcome === 'not-started' || outcome === 'absent';
 }
 
 function settledState(report: HostReport, intent: Intent | undefined, last: Intent['request'] | undefined): HostState {

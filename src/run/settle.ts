@@ -13,7 +13,7 @@ import {
 import { assemble } from '../plan/assemble.ts';
 import { tellHolders } from '../plan/holders.ts';
 import { asRead, judge, readAgain, refusalOf, unread } from '../plan/judge.ts';
-import { observe } from '../plan/observe.ts';
+import { absentReport, observe } from '../plan/observe.ts';
 import { namesToProbe, type Query } from '../plan/resolve.ts';
 import type { Wish } from '../remote/protocol.ts';
 import { type Reply, SEQ, type Session } from '../remote/session.ts';
@@ -65,7 +65,10 @@ export function plan(
     const plan = assemble(ask, queries, facts);
     planned(bind(plan, facts));
     const told = toldBy(session, plan, crew.clock);
-    return told.kind === 'change' ? { outcome: 'planned', units: unread(told.units), fault: null } : unchanging(told);
+    return withAbsent(
+      told.absent,
+      told.kind === 'change' ? { outcome: 'planned', units: unread(told.units), fault: null } : unchanging(told),
+    );
   });
 }
 
@@ -82,12 +85,24 @@ function wishing(crew: Crew, { verb, withTriggers }: Ask): Crew {
 }
 
 /** Reads, and changes nothing. */
-export function status(host: JournalHost, queries: readonly Query[], crew: Crew): Promise<HostReport> {
+export function status(
+  host: JournalHost,
+  queries: readonly Query[],
+  crew: Crew,
+  skipAbsent = false,
+): Promise<HostReport> {
   const asking: Crew = { ...crew, wishes: [...(crew.wishes ?? []), 'receipts=all', 'clock=yes'] };
   return visit(host, asking, namesToProbe(queries), async (session) => {
-    const seen = observe(queries, session.facts, crew.clock.date(), (run) => unarmed(session, run));
+    const seen = observe(queries, session.facts, crew.clock.date(), (run) => unarmed(session, run), skipAbsent);
     return { ...seen, ...timesOfUnits(session, seen.units, crew.clock) };
   });
+}
+
+/** With the units that are not installed there; where none is, that is the outcome. */
+function withAbsent<E extends Ending>(absent: Plan['absent'] = [], ending: E): E {
+  if (absent.length === 0) return ending;
+  const outcome = ending.units.length === 0 && ending.outcome === 'unchanged' ? 'absent' : ending.outcome;
+  return { ...ending, outcome, units: [...ending.units, ...absent.map(absentReport)] };
 }
 
 function unchanging(plan: Exclude<Plan, { kind: 'change' }>): Ending {
@@ -98,7 +113,8 @@ function unchanging(plan: Exclude<Plan, { kind: 'change' }>): Ending {
 
 /** The whole life of a host in a run of mask or unmask. */
 export async function settle(host: JournalHost, job: Job, crew: Crew): Promise<HostReport> {
-  const report = await visit(
+  let absent: Plan['absent'];
+  const visited = await visit(
     host,
     wishing(clocked(crew, job.switch), job.ask),
     namesToProbe(job.queries),
@@ -107,6 +123,7 @@ export async function settle(host: JournalHost, job: Job, crew: Crew): Promise<H
       const planned = job.saved?.get(host.host);
       const stale = planned && staleness(planned, assembled, session.facts);
       const plan = toldBy(session, assembled, crew.clock);
+      absent = plan.absent;
       if (stale) return { outcome: 'refused', units: unread(plan.units), fault: stale };
       if (plan.kind !== 'change') return unchanging(plan);
       const over = takenBack(job, session);
@@ -126,6 +143,7 @@ export async function settle(host: JournalHost, job: Job, crew: Crew): Promise<H
       return leftToItself(ending, job.switch, sent);
     },
   );
+  const report = withAbsent(absent, visited);
   await record(job.journal, { type: 'settled', at: crew.clock.date(), report });
   return report;
 }

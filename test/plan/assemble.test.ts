@@ -23,7 +23,8 @@ function summary(plan: Plan): Record<string, unknown> {
   const notes = plan.units.flatMap((unit) => unit.notes);
   const ways = plan.units.flatMap((unit) => unit.ways ?? []);
   const covers = plan.units.flatMap((unit) => unit.covers ?? []);
-  const common = { kind: plan.kind, units, triggers, notes, ways, covers };
+  const absent = plan.absent?.map(({ unit }) => unit);
+  const common = { kind: plan.kind, units, absent, triggers, notes, ways, covers };
   if (plan.kind === 'refusal') {
     const { kind: fault, message, chain } = plan.fault;
     return { ...common, fault, message, chain };

@@ -33,7 +33,11 @@ describe('the catalogue', () => {
       const like = os === 'rocky' ? ['rhel', 'centos', 'fedora'] : [];
       const resolution = resolve(parseQuery(logical), 'mask', factsOf({ os, like, units }), false);
       const found =
-        resolution.kind === 'fault' ? resolution.fault.kind : resolution.units.map(({ unit }) => unit).join(' ');
+        resolution.kind === 'units'
+          ? resolution.units.map(({ unit }) => unit).join(' ')
+          : resolution.kind === 'absent'
+            ? 'no-unit'
+            : resolution.fault.kind;
       expect(found).toBe(meant);
     });
   }

@@ -1,6 +1,6 @@
 import { carryOut } from '../change.ts';
 import { command, units } from '../command.ts';
-import { change, connection, consent, masking, output, selection, skipping } from '../options.ts';
+import { absence, change, connection, consent, masking, output, selection, skipping } from '../options.ts';
 
 export const mask = command({
   name: 'mask',
@@ -22,7 +22,7 @@ export const mask = command({
     ],
     ['fleetmask mask apache -i prod.ini -l "web:!web5" --check', 'only show what would be done'],
   ],
-  options: { ...selection, ...skipping, ...masking, ...change, ...consent, ...connection, ...output },
+  options: { ...selection, ...skipping, ...masking, ...absence, ...change, ...consent, ...connection, ...output },
   positional: units,
   run: (io, flags) => carryOut(io, 'mask', flags),
 });

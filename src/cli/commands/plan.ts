@@ -1,7 +1,7 @@
 import { UsageError } from '../../model/index.ts';
 import { dryRun } from '../change.ts';
 import { command } from '../command.ts';
-import { connection, masking, output, selection, skipping } from '../options.ts';
+import { absence, connection, masking, output, selection, skipping } from '../options.ts';
 
 export const plan = command({
   name: 'plan',
@@ -21,6 +21,7 @@ export const plan = command({
     ...selection,
     ...skipping,
     ...masking,
+    ...absence,
     ...connection,
     ...output,
   },

@@ -1,7 +1,8 @@
 import { parseQuery } from '../../plan/resolve.ts';
 import { status as read } from '../../run/settle.ts';
 import { command, units } from '../command.ts';
-import { connection, output, selection, skipping } from '../options.ts';
+import { SELECTION } from '../option-groups.ts';
+import { absence, connection, output, selection, skipping } from '../options.ts';
 import { newRun, visitFleet } from '../run.ts';
 import { selectionOf } from '../targets.ts';
 
@@ -12,10 +13,12 @@ export const status = command({
   examples: [
     ['fleetmask status cron -i hosts.yaml', 'exit 0: masked everywhere; 3: not'],
     ['fleetmask status cron -i hosts.yaml -l web --expect unmasked', 'exit 0: masked nowhere'],
+    ['fleetmask status cups avahi telnet -i hosts.yaml --skip-absent', 'exit 0: masked wherever they are installed'],
   ],
   options: {
     ...selection,
     ...skipping,
+    'skip-absent': { ...absence['skip-absent'], group: SELECTION },
     expect: {
       choices: ['masked', 'unmasked'] as const,
       default: 'masked' as const,
@@ -36,7 +39,7 @@ export const status = command({
       unsupported,
       flags,
       expected: flags.expect,
-      work: (host, crew) => read(host, queries, crew),
+      work: (host, crew) => read(host, queries, crew, flags['skip-absent'] ?? false),
     });
   },
 });
