@@ -1,7 +1,7 @@
 /** mask, unmask, plan and apply: one flow with different ends. */
 import { type Ask, type HostReport, UsageError } from '../model/index.ts';
 import { parseQuery } from '../plan/resolve.ts';
-import { budget, type Limits } from '../run/budget.ts';
+import { budget, type Limits, waveProof } from '../run/budget.ts';
 import { createJournal, type JournalHost } from '../run/journal.ts';
 import { ledger } from '../run/ledger.ts';
 import { type Planned, savedPlan } from '../run/saved-plan.ts';
@@ -177,6 +177,7 @@ export async function change(
     unsupported,
     flags,
     budget: budget(course.limits, hosts.length),
+    proof: course.sizes && waveProof(course.limits),
     whenSpent: flags.rollback === 'fleet' ? 'put-back' : 'keep',
     open: async () => {
       const { startedAt: at, actor } = run;

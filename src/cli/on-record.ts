@@ -11,7 +11,7 @@ import type { Crew } from '../run/visit.ts';
 import type { Io } from './io.ts';
 import { consent, metaOf, type Visit, visitFleet } from './run.ts';
 
-export interface VisitOnRecord extends Pick<Visit, 'run' | 'hosts' | 'unsupported' | 'budget'> {
+export interface VisitOnRecord extends Pick<Visit, 'run' | 'hosts' | 'unsupported' | 'budget' | 'proof'> {
   readonly flags: Visit['flags'] & { readonly yes?: boolean | undefined };
   /** What becomes of the changed hosts when the budget is spent or the run is interrupted; absent: the visit is a way back itself. */
   readonly whenSpent?: 'put-back' | 'keep';
@@ -22,7 +22,7 @@ export interface VisitOnRecord extends Pick<Visit, 'run' | 'hosts' | 'unsupporte
 
 /** Visits every host, with every intent and outcome in the journal. Returns the exit code. */
 export async function visitOnRecord(io: Io, visit: VisitOnRecord): Promise<number> {
-  const { run, hosts, unsupported, flags, budget, whenSpent } = visit;
+  const { run, hosts, unsupported, flags, budget, proof, whenSpent } = visit;
   const now = () => io.date().toISOString();
   let journal: Ledger | undefined;
   const job = (): UndoJob => ({ run: run.id, meta: metaOf(run), journal: journal! });
@@ -33,6 +33,7 @@ export async function visitOnRecord(io: Io, visit: VisitOnRecord): Promise<numbe
       unsupported,
       flags,
       budget,
+      proof,
       prepare: async () => {
         await consent(io, run, hosts, flags.yes);
         journal = await onRecord(() => visit.open());

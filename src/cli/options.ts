@@ -85,7 +85,8 @@ export const change = {
     type: 'string',
     requiresArg: true,
     group: CHANGE,
-    describe: 'N or P%: the same for hosts that cannot be reached [no limit]',
+    describe:
+      'N or P%: the same for hosts that cannot be reached [no limit; with --waves, a wave on which no host is proved ends the run]',
   },
   'confirm-within': {
     type: 'string',

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { type Command, type Fault, type HostReport, type RunInfo, runIdOf, UsageError } from '../model/index.ts';
 import { describeAsk, describeOffer, sayKept, sayStopped } from '../report/index.ts';
-import { type Budget, UNLIMITED } from '../run/budget.ts';
+import { type Budget, UNLIMITED, type WaveProof } from '../run/budget.ts';
 import { campaign, type FleetUndo } from '../run/campaign.ts';
 import { totalsOf } from '../run/fleet.ts';
 import type { JournalHost } from '../run/journal.ts';
@@ -25,6 +25,8 @@ export interface Visit {
   work(host: JournalHost, crew: Crew, stopped: () => Fault | null): Promise<HostReport>;
   /** Absent: nothing that goes wrong on some hosts keeps others from their turn. */
   readonly budget?: Budget | undefined;
+  /** Absent: every wave has its turn. */
+  readonly proof?: WaveProof | undefined;
   /** What is told of a host that has no turn any more; absent: that it was not started. */
   unbegun?(host: JournalHost, why: Fault): HostReport;
   /** How what was changed is taken back; absent where nothing is, or where the visit is a way back itself. */
@@ -67,6 +69,7 @@ export async function visitFleet(io: Io, visit: Visit): Promise<number> {
       waves: run.waves,
       forks: flags.forks,
       budget: visit.budget ?? UNLIMITED,
+      proof: visit.proof,
       interrupt: stopping.signal,
       work: (host, stopped) => visit.work(host, crew, stopped),
       unbegun: visit.unbegun && ((host, why) => visit.unbegun!(host, why)),

@@ -7,6 +7,9 @@
  *
  * Failed are hosts on which the change failed (rolled-back, stranded; a host that was lost after its change began is one of the
  * two) and hosts that refused it. Hosts that could not be reached count for --max-unreachable alone.
+ *
+ * A wave proves the change on at least one host, or it was no canary: then no other wave begins. Failures are for --max-fail to
+ * judge, and --max-unreachable says that hosts may be out of reach.
  */
 import type { HostReport, Outcome } from '../model/index.ts';
 import { hostsIn, type Share, shown } from './share.ts';
@@ -34,6 +37,22 @@ export function budget({ maxFail, maxUnreachable }: Limits, total: number): Budg
       : within('--max-fail', maxFail, FAILED, 'failed', total);
   const unreachable = within('--max-unreachable', maxUnreachable, UNREACHABLE, 'could not be reached', total);
   return (reports) => failed(reports) ?? unreachable(reports);
+}
+
+/** Why no wave comes after this one, in a few words; null where one may. `reports`: those of the whole wave, whose number is `wave`. */
+export type WaveProof = (reports: readonly HostReport[], wave: number) => string | null;
+
+const PROVED: ReadonlySet<Outcome> = new Set(['masked', 'unmasked', 'unchanged']);
+
+/** Absent where the operator said how many hosts may be out of reach. */
+export function waveProof({ maxUnreachable }: Limits): WaveProof | undefined {
+  if (maxUnreachable !== undefined) return undefined;
+  return (reports, wave) => {
+    const untold = reports.filter(({ outcome }) => !FAILED.has(outcome));
+    if (untold.length === 0 || reports.some(({ outcome }) => PROVED.has(outcome))) return null;
+    const names = named(untold.map(({ host, outcome }) => `${host} (${outcome})`));
+    return `the change was proved on no host of wave ${wave}: ${names}; --max-unreachable is not set`;
+  };
 }
 
 function within(

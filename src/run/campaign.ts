@@ -3,7 +3,7 @@
  * is asked for, everything back, the newest wave first.
  */
 import { type Event, type Fault, fault, type HostReport, type Outcome } from '../model/index.ts';
-import type { Budget } from './budget.ts';
+import type { Budget, WaveProof } from './budget.ts';
 import { acrossFleet, interrupted, totalsOf } from './fleet.ts';
 import type { JournalHost } from './journal.ts';
 import { putBackFor } from './rollback.ts';
@@ -16,6 +16,8 @@ export interface Campaign {
   /** Hosts at once. */
   readonly forks: number;
   readonly budget: Budget;
+  /** Asked after each wave whether another may begin; absent: it may. What is changed stays, for nothing has failed. */
+  readonly proof?: WaveProof | undefined;
   /** Aborts when the operator wants no further host to begin. */
   readonly interrupt: AbortSignal;
   /** Settles one host. `stopped` tells at any moment why no change is to begin any more. */
@@ -43,9 +45,11 @@ export async function campaign(plan: Campaign): Promise<HostReport[]> {
   const sizes = plan.waves ?? [hosts.length];
   const failed: HostReport[] = [];
   let spent: string | null = null;
+  let unproved: string | null = null;
   const stopped = () => {
     if (interrupt.aborted) return interrupted();
-    return spent === null ? null : fault('budget', `not begun: ${spent}`);
+    if (spent !== null) return fault('budget', `not begun: ${spent}`);
+    return unproved === null ? null : fault('budget', `not begun: ${unproved}`, BEGIN_ELSEWHERE);
   };
   const numbered = (report: HostReport, wave: number): HostReport => (plan.waves ? { ...report, wave } : report);
 
@@ -65,12 +69,16 @@ export async function campaign(plan: Campaign): Promise<HostReport[]> {
       plan.unbegun,
     );
     ended.push({ number: i + 1, hosts: wave, reports });
+    unproved ??= begins ? (plan.proof?.(reports, i + 1) ?? null) : null;
     if (plan.waves && begins) publish(waveFinished(i + 1, sizes.length, reports));
   }
   const why = await reasonToPutBack(plan, spent, ended);
   const final = why === null ? ended : await putBack(plan, ended, why, numbered);
   return final.flatMap(({ number, reports }) => reports.map((report) => numbered(report, number)));
 }
+
+const BEGIN_ELSEWHERE =
+  'Order the hosts so that the first wave can be reached (-l), or use --max-unreachable N to go on without them.';
 
 interface Wave {
   readonly number: number;

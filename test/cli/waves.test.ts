@@ -78,13 +78,16 @@ describe('a run in waves', () => {
     expect(run.report.totals).toEqual({ refused: 1, 'not-started': 4 });
   });
 
-  it('stops for hosts that cannot be reached only where --max-unreachable says so', async () => {
+  it('whose canary cannot be reached stops, unless --max-unreachable allows that', async () => {
     const waves = ['--waves', '1,100%'];
     const on2 = on(['arch-down1', 'deb-web1']);
-    const stopped = await person().run('mask', 'cron', ...on2, ...waves, '--max-unreachable', '0');
-    expect(stopped.code).toBe(4);
-    expect(ends(stopped)).toEqual({ 'arch-down1': 'unreachable', 'deb-web1': 'not-started' });
-    const went = await person().run('mask', 'cron', ...on2, ...waves);
+    for (const flags of [[], ['--max-fail', '5'], ['--max-unreachable', '0']]) {
+      const stopped = await person().run('mask', 'cron', ...on2, ...waves, ...flags);
+      expect(stopped.code).toBe(4);
+      expect(ends(stopped)).toEqual({ 'arch-down1': 'unreachable', 'deb-web1': 'not-started' });
+      expect(stopped.on('deb-web1').fault?.hint).toMatch(/--max-unreachable|failed/);
+    }
+    const went = await person().run('mask', 'cron', ...on2, ...waves, '--max-unreachable', '1');
     expect(ends(went)).toEqual({ 'arch-down1': 'unreachable', 'deb-web1': 'masked' });
   });
 

@@ -3,7 +3,7 @@ import { setImmediate as tick } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import { type Event, fault, type HostReport, type Outcome } from '../../src/model/index.ts';
-import { type Budget, budget, UNLIMITED } from '../../src/run/budget.ts';
+import { type Budget, budget, type Limits, UNLIMITED, waveProof } from '../../src/run/budget.ts';
 import { campaign, type FleetUndo } from '../../src/run/campaign.ts';
 import type { JournalHost } from '../../src/run/journal.ts';
 
@@ -35,6 +35,8 @@ interface Given {
   readonly waves?: readonly number[];
   readonly forks?: number;
   readonly budget?: Budget;
+  /** With which each wave must be proved; absent: it need not. */
+  readonly proof?: Limits;
   readonly fate?: (host: string) => Outcome;
   /** Turns of the event loop that a host takes. */
   readonly turns?: (host: string) => number;
@@ -54,6 +56,7 @@ async function run(given: Given) {
     waves: given.waves,
     forks: given.forks ?? 50,
     budget: given.budget ?? UNLIMITED,
+    proof: given.proof && waveProof(given.proof),
     interrupt: interrupt.signal,
     work: async ({ host }) => {
       log.push(`begin ${host}`);
@@ -85,6 +88,7 @@ const only =
   (failing: string, outcome: Outcome = 'rolled-back') =>
   (host: string) =>
     host === failing ? outcome : 'masked';
+const ALL = { kind: 'percent', percent: 100 } as const;
 const NONE = budget({ maxFail: { kind: 'hosts', count: 0 } }, 6);
 
 describe('a run in waves', () => {
@@ -158,6 +162,27 @@ describe('a run in waves', () => {
       'h2 masked',
       ...['h3', 'h4', 'h5', 'h6'].map((host) => `${host} not-started`),
     ]);
+  });
+
+  it.each<[what: string, outcomes: readonly Outcome[], limits: Limits, goesOn: boolean]>([
+    ['nobody reached', ['unreachable', 'unreachable'], {}, false],
+    ['nobody reached, as --max-unreachable allows', ['unreachable', 'unreachable'], { maxUnreachable: ALL }, true],
+    ['one proved', ['unreachable', 'masked'], {}, true],
+    ['found as asked', ['unreachable', 'unchanged'], {}, true],
+    ['partly failed as --max-fail allows, and nobody proved', ['refused', 'unreachable'], { maxFail: ALL }, false],
+    ['failed as --max-fail allows', ['refused', 'rolled-back'], { maxFail: ALL }, true],
+  ])('that %s: another wave begins only after a proof', async (_what, fates, limits, goesOn) => {
+    const { outcomes, reports, log } = await run({
+      hosts: names(5),
+      waves: [2, 1, 2],
+      proof: limits,
+      whenSpent: 'put-back',
+      fate: (host) => fates[Number(host.slice(1)) - 1] ?? 'masked',
+    });
+    const rest = goesOn ? 'masked' : 'not-started';
+    expect(outcomes).toEqual([...fates, rest, rest, rest].map((outcome, i) => `h${i + 1} ${outcome}`));
+    if (!goesOn) expect(reports[4]?.fault?.message).toMatch(/^not begun: the change was proved on no host of wave 1: /);
+    expect(log.filter((line) => line.startsWith('undo'))).toEqual([]);
   });
 
   it('is not numbered where no waves were asked for', async () => {

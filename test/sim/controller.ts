@@ -5,7 +5,7 @@
 import { exitCodeOf } from '../../src/cli/exit.ts';
 import type { Command, Fault, HostReport, RunInfo } from '../../src/model/index.ts';
 import { parseQuery } from '../../src/plan/resolve.ts';
-import { type Budget, budget, UNLIMITED } from '../../src/run/budget.ts';
+import { type Budget, budget, UNLIMITED, type WaveProof, waveProof } from '../../src/run/budget.ts';
 import { campaign, type FleetUndo } from '../../src/run/campaign.ts';
 import type { Controller } from '../../src/run/claim.ts';
 import { doubtOn, hostsInDoubt, reportOn } from '../../src/run/doubt.ts';
@@ -91,7 +91,8 @@ export async function change(world: World): Promise<Said | null> {
     const ways = { ...job, ask, queries: ask.units.map(parseQuery), stopped };
     return settle(host, { ...ways, rollback: rollback === 'none' ? 'none' : 'host' }, crew);
   };
-  return visitAll(world, crew, journal, run, hosts, work, budget(limits, hosts.length), {
+  const proof = waves && waveProof(limits);
+  return visitAll(world, crew, journal, run, hosts, work, budget(limits, hosts.length), proof, {
     whenSpent: rollback === 'fleet' ? 'put-back' : 'keep',
     offer: async () => world.scenario.undone,
     begin: async (names) => {
@@ -162,12 +163,13 @@ async function visitAll(
   hosts: readonly JournalHost[],
   work: (host: JournalHost, stopped: () => Fault | null) => Promise<HostReport>,
   limit: Budget = UNLIMITED,
+  proof?: WaveProof,
   undo?: FleetUndo,
 ): Promise<Said> {
   const settledAt = new Map<string, number>();
   const { signal } = world.stopping;
   const reports = await campaign({
-    ...{ hosts, work, undo, budget: limit, waves: run.command === 'rollback' ? undefined : run.waves },
+    ...{ hosts, work, undo, budget: limit, proof, waves: run.command === 'rollback' ? undefined : run.waves },
     ...{ forks: world.scenario.forks, interrupt: signal },
     publish: (event) => {
       if (event.type !== 'host-settled') return;
