@@ -8,6 +8,7 @@ import { fleetmask } from './cli/index.ts';
 import type { Io } from './cli/io.ts';
 import { outputOf } from './cli/output-stream.ts';
 import { UsageError } from './model/index.ts';
+import { NO_GUARDRAILS } from './plan/guardrails.ts';
 
 export async function main(): Promise<void> {
   // A terminal that vanished must not end a run. Its next write fails, which is known then.
@@ -60,6 +61,8 @@ function realIo(stdout: Io['stdout'], stderr: Io['stderr']): Io {
     env: process.env,
     cwd: process.cwd(),
     home,
+    systemConfig: '/etc/fleetmask/config.yaml',
+    guardrails: NO_GUARDRAILS, // until the settings are read
     user,
     uid,
     machine: hostname(),

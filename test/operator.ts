@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fleetmask } from '../src/cli/index.ts';
 import type { Io } from '../src/cli/io.ts';
 import type { HostReport, Report } from '../src/model/index.ts';
+import { NO_GUARDRAILS } from '../src/plan/guardrails.ts';
 
 export interface Run {
   readonly code: number;
@@ -51,6 +52,8 @@ export async function typed(args: readonly string[], home: string, world: Partia
     env: {},
     cwd: home,
     home,
+    systemConfig: join(home, 'etc', 'config.yaml'),
+    guardrails: NO_GUARDRAILS,
     actor: 'alice@bastion',
     user: 'alice',
     uid: userInfo().uid,

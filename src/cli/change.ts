@@ -11,6 +11,7 @@ import type { SwitchAsk } from '../run/switch.ts';
 import { parseWaves, waveSizes } from '../run/waves.ts';
 import type { CrewFlags } from './crew.ts';
 import { EXIT, graver } from './exit.ts';
+import { assertWithinGuardrails } from './guardrails.ts';
 import type { Io } from './io.ts';
 import { offerToKeep } from './keep.ts';
 import { assertWayBack, type LockoutFlags } from './lockout.ts';
@@ -163,11 +164,13 @@ export async function change(
   { ask, hosts, unsupported, course, saved, flags }: ChangeOfFleet,
 ): Promise<number> {
   assertWayBack(ask, flags);
+  const waves = course.sizes && waveSizes(hosts.length, course.sizes);
+  assertWithinGuardrails(io.guardrails, flags, hosts.length, waves);
   const queries = ask.units.map(parseQuery);
   const machines = new Map<string, string>();
   const run = {
     ...newRun(io, ask.verb, ask.units, { ...flags, now: ask.now, runtime: ask.runtime }),
-    ...(course.sizes && { waves: waveSizes(hosts.length, course.sizes) }),
+    ...(waves && { waves }),
     ...(course.order && termsOf(course.order)),
   };
   const rollback = flags.rollback === 'none' ? 'none' : 'host';

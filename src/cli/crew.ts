@@ -70,6 +70,7 @@ export async function crewOf(
     clock: clockOf(io),
     hostTimeout,
     rollbackTimeout,
+    guardrails: io.guardrails,
     ...passwords,
     progress: on.progress,
   };

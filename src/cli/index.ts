@@ -25,7 +25,9 @@ import { BrokenOff, type Io } from './io.ts';
 import { afterOutput } from './lost-output.ts';
 import { KNOWN } from './options.ts';
 import { colored } from './screen.ts';
-import { settingsOf } from './settings.ts';
+import { FROM_DIRECTORY, settingsOf } from './settings.ts';
+import { secureState } from './state.ts';
+import type { SelectionFlags } from './targets.ts';
 import { tellUnsettled } from './unsettled.ts';
 
 const COMMANDS: readonly Command[] = [
@@ -133,12 +135,15 @@ async function dispatch(io: Io, version: string): Promise<number> {
     parser.command(
       each.usage,
       (helpAsked ? each.describe : false) as string, // false hides it; the types know that only as a constant
-      (argv) => build(argv, each, settings, helpAsked),
+      (argv) => build(argv, each, settings.values(changesHosts(each)), helpAsked),
       async (flags) => {
-        const meant = unveiled(flags);
+        const meant: Record<string, unknown> = { ...unveiled(flags), ...inventorySource(flags) };
         refuseRepeats(meant, each);
+        const ignored = settings.ignored(changesHosts(each));
+        if (ignored !== null) io.stderr.write(ignored);
+        secureState(io, each.name);
         tellUnsettled(io, each.name, meant.run);
-        exitCode = await each.run(io, meant as never);
+        exitCode = await each.run({ ...io, guardrails: settings.guardrails }, meant as never);
       },
     );
   }
@@ -169,8 +174,20 @@ function veiled(args: readonly string[]): string[] {
 
 function unveiled<F extends Record<string, unknown>>(flags: F): F {
   const bare = (value: unknown): unknown =>
-    Array.isArray(value) ? value.map(bare) : typeof value === 'string' ? value.replace(VEIL, '') : value;
+    Array.isArray(value) ? value.map(bare) : typeof value === 'string' ? value.replaceAll(VEIL, '') : value;
   return Object.fromEntries(Object.entries(flags).map(([name, value]) => [name, bare(value)])) as F;
+}
+
+/** Whether the inventory is the one that ./fleetmask.yaml names. */
+function inventorySource({ inventory }: Record<string, unknown>): Pick<SelectionFlags, 'inventoryFrom'> {
+  const sources = [inventory].flat();
+  const given = sources.some((each) => typeof each === 'string' && each.startsWith(FROM_DIRECTORY));
+  return given ? { inventoryFrom: 'directory' } : {};
+}
+
+/** Commands that ask before they go on, and those that decide about an earlier change. */
+function changesHosts({ options }: Command): boolean {
+  return 'yes' in options;
 }
 
 const isInventory = (arg: string | undefined): boolean => arg === '--inventory' || /^-[a-zA-Z]*i$/.test(arg ?? '');

@@ -1,4 +1,5 @@
 import { UsageError } from '../model/index.ts';
+import type { Guardrails } from '../plan/guardrails.ts';
 import type { Controller, Life } from '../run/claim.ts';
 
 /** The world as commands see it: main.ts makes the real one, tests make their own. */
@@ -7,6 +8,10 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   readonly home: string;
+  /** The settings of this machine, with its guardrails: /etc/fleetmask/config.yaml. */
+  readonly systemConfig: string;
+  /** What the administrator of this machine allows to be masked. */
+  readonly guardrails: Guardrails;
   /** user@host, for journals and receipts. */
   readonly actor: string;
   readonly user: string;

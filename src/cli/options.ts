@@ -179,12 +179,25 @@ export const listing = {
   output: { ...output.output, choices: ['table', 'json', 'ndjson'] as const },
 } as const satisfies Record<string, Options>;
 
-/** Every long flag there is, for settings files. */
-export const KNOWN: ReadonlyMap<string, Options> = new Map(
-  [selection, connection, change, masking, recovery, watching, consent, output].flatMap((group) =>
-    Object.entries<Options>(group),
-  ),
-);
+/** Every flag that a settings file may hold. Each needs its word in directory-settings.ts. */
+const SETTINGS = [
+  selection,
+  skipping,
+  connection,
+  change,
+  absence,
+  masking,
+  recovery,
+  watching,
+  consent,
+  output,
+] as const;
+
+type KeysOf<T> = T extends unknown ? Extract<keyof T, string> : never;
+
+export type SettingName = KeysOf<(typeof SETTINGS)[number]>;
+
+export const KNOWN: ReadonlyMap<string, Options> = new Map(SETTINGS.flatMap((group) => Object.entries<Options>(group)));
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 

@@ -5,6 +5,7 @@ import { UsageError } from '../model/index.ts';
 import { formatPlan, parsePlan, type SavedPlan } from '../run/saved-plan.ts';
 import type { Io } from './io.ts';
 import { absolute } from './paths.ts';
+import { assertOurs } from './strict-modes.ts';
 
 export interface PlanFile {
   /** Puts the plan in its place, in one step. */
@@ -62,5 +63,6 @@ export function readPlanFile(io: Io, name: string): SavedPlan {
     const { code, message } = error as NodeJS.ErrnoException;
     throw new UsageError(`${name}: ${code === 'ENOENT' ? 'there is no such plan file' : message}`);
   }
+  assertOurs(io, absolute(io, name), 'the plan');
   return parsePlan(text, name);
 }

@@ -1,11 +1,13 @@
 /** Inventory and flags → the hosts of a run and how to reach them. */
+import { join } from 'node:path';
 import { expandNodeRange, type Inventory, loadInventory, matchNames, usableHosts } from '../inventory/index.ts';
-import { fault, type Host, type HostReport, type HostSecrets, SECRETS, UsageError } from '../model/index.ts';
+import { fault, type Host, type HostReport, type HostSecrets, printable, SECRETS, UsageError } from '../model/index.ts';
 import { untouched } from '../run/fleet.ts';
 import type { JournalHost } from '../run/journal.ts';
 import { runWithin } from '../transport/program.ts';
 import { type BecomeFlags, becomeOf } from './become.ts';
 import { BrokenOff, type Io } from './io.ts';
+import { assertOurs } from './strict-modes.ts';
 import { openWays, type SshFlags } from './ways.ts';
 
 export interface SelectionFlags {
@@ -13,12 +15,14 @@ export interface SelectionFlags {
   readonly limit?: string | undefined;
   readonly nodes?: string | undefined;
   readonly 'skip-unsupported'?: boolean | undefined;
+  /** `directory`: ./fleetmask.yaml names the inventory, which may not name programs. */
+  readonly inventoryFrom?: 'directory' | undefined;
 }
 
 export interface WayInFlags extends SshFlags, BecomeFlags {}
 
 /** The inventory that -i names, else the hosts that -w names. Its notes (what was read and not followed) go to stderr. */
-export async function inventoryOf(io: Io, { inventory, nodes }: SelectionFlags): Promise<Inventory> {
+export async function inventoryOf(io: Io, { inventory, nodes, inventoryFrom }: SelectionFlags): Promise<Inventory> {
   const sources = inventory?.length ? inventory : nodes === undefined ? [] : [`${expandNodeRange(nodes).join(',')},`];
   if (sources.length === 0) {
     throw new UsageError(
@@ -26,19 +30,41 @@ export async function inventoryOf(io: Io, { inventory, nodes }: SelectionFlags):
       'Name one with -i: a file, a directory, or a list such as web1,web2,; or hosts with -w: web[1-40].',
     );
   }
-  const loaded = await readInventory(io, sources);
+  const loaded = await readInventory(io, sources, inventoryFrom === 'directory' ? 'data' : 'programs');
+  if (inventoryFrom === 'directory') refuseCommands(loaded);
   for (const note of loaded.notes) io.stderr.write(`note: ${note}\n`);
   return loaded;
 }
 
+/** Throws UsageError for an inventory of ./fleetmask.yaml that would run a command: here, or by way of an ssh_config file. */
+function refuseCommands({ hosts }: Inventory): void {
+  for (const { name, connection } of hosts.values()) {
+    const { proxyCommand, sshConfigFile } = connection;
+    if (proxyCommand === undefined && sshConfigFile === undefined) continue;
+    const what = proxyCommand === undefined ? `the ssh_config file ${sshConfigFile}` : `the command ${proxyCommand}`;
+    throw new UsageError(
+      `${name}: the inventory names ${printable(what, 200)}, and ./fleetmask.yaml names the inventory`,
+      'Check it, and name the inventory with -i.',
+    );
+  }
+}
+
 /** Programs of the inventory are ended, with what they started, when the operator interrupts. */
-export async function readInventory(io: Io, sources: readonly string[]): Promise<Inventory> {
+export async function readInventory(
+  io: Io,
+  sources: readonly string[],
+  may: 'programs' | 'data' = 'programs',
+): Promise<Inventory> {
+  // they belong to every inventory, and a directory of somebody else could name commands in them
+  for (const name of ['group_vars', 'host_vars']) {
+    assertOurs(io, join(io.cwd, name), 'these variables', 'or run the command in another directory');
+  }
   const interrupt = new AbortController();
   const release = io.onInterrupt(() => interrupt.abort());
   const { cwd, env } = io;
   try {
     return await loadInventory(sources, {
-      ...{ cwd, env, run: runWithin, signal: interrupt.signal },
+      ...{ cwd, env, run: may === 'programs' ? runWithin : undefined, signal: interrupt.signal },
       stdin: () => io.readStdin(),
     });
   } catch (error) {

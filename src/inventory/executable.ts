@@ -129,7 +129,8 @@ async function run(
 ): Promise<Buffer> {
   const { cwd, env = {}, timeoutMs = DEFAULT_TIMEOUT_MS, signal, run } = options;
   const origin = { file: shown, line: undefined };
-  if (run === undefined) throw mistake(origin, 'this is a program, and no program is run here', 'Name a file of data.');
+  if (run === undefined)
+    throw mistake(origin, 'this is a program, and it is run only where -i names it', `Name it: -i ${shown}`);
   const call = `${shown} ${args.join(' ')}`;
   const ended = await run(path, args, { cwd, env, timeoutMs, maxBytes: MAX_BYTES, signal });
   if (ended.is !== 'ended' || ended.code !== 0) throw failure(ended, call, timeoutMs);

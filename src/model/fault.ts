@@ -22,6 +22,8 @@ const HINTS = {
   'local-unit':
     'A mask cannot shadow a unit file of the administrator; --local-units displace moves it aside until a rollback.',
   protected: 'The host needs this unit to boot or to be reached; fleetmask does not mask it.',
+  guardrail:
+    'The administrator of this controller forbids it, in the file that the message names; no flag overrides that.',
   ineffective: 'Something outranks or outlives a mask of this unit; deal with that first.',
   'masked-elsewhere': 'Remove what masks the unit by hand; it is not a link that systemctl unmask would remove.',
   'not-reloaded':

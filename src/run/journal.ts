@@ -13,6 +13,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
 } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -174,7 +175,22 @@ function runsHere(stateDir: string): ReturnType<typeof inOrder> {
  */
 export function readJournal(stateDir: string, run: string): JournalRecord[] {
   const file = journalFile(stateDir, findRun(stateDir, run));
+  refuseForeign(file, dirOf(stateDir));
   return recordsOf(readFileSync(file, 'utf8'), file);
+}
+
+/** Throws UsageError for a journal that others could have written: it names hosts, and commands that lead to them. */
+function refuseForeign(file: string, dir: string): void {
+  const { uid, mode } = statSync(file);
+  if (uid !== 0 && uid !== statSync(dir).uid) {
+    throw new UsageError(`${file}: this journal belongs to uid ${uid}`, 'Check it, then make it your own with chown.');
+  }
+  if ((mode & 0o022) === 0) return;
+  const octal = (mode & 0o7777).toString(8).padStart(4, '0');
+  throw new UsageError(
+    `${file}: this journal can be written by others (mode ${octal})`,
+    `Check it, then: chmod 600 ${file}`,
+  );
 }
 
 /** The whole id. Throws UsageError where no run here, or more than one, is meant. */

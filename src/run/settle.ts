@@ -11,6 +11,7 @@ import {
   type UnitReport,
 } from '../model/index.ts';
 import { assemble } from '../plan/assemble.ts';
+import { NO_GUARDRAILS, noteGuardrails, withinGuardrails } from '../plan/guardrails.ts';
 import { tellHolders } from '../plan/holders.ts';
 import { asRead, judge, readAgain, refusalOf, unread } from '../plan/judge.ts';
 import { absentReport, observe } from '../plan/observe.ts';
@@ -62,7 +63,7 @@ export function plan(
 ): Promise<HostReport> {
   return visit(host, wishing(crew, ask), namesToProbe(queries), async (session) => {
     const { facts } = session;
-    const plan = assemble(ask, queries, facts);
+    const plan = within(crew, ask, assemble(ask, queries, facts), facts);
     planned(bind(plan, facts));
     const told = toldBy(session, plan, crew.clock);
     return withAbsent(
@@ -70,6 +71,10 @@ export function plan(
       told.kind === 'change' ? { outcome: 'planned', units: unread(told.units), fault: null } : unchanging(told),
     );
   });
+}
+
+function within({ guardrails = NO_GUARDRAILS }: Crew, ask: Ask, plan: Plan, facts: Facts): Plan {
+  return withinGuardrails(guardrails, ask, plan, facts);
 }
 
 function toldBy<P extends Plan>(session: Session, plan: P, clock: Crew['clock']): P {
@@ -94,7 +99,8 @@ export function status(
   const asking: Crew = { ...crew, wishes: [...(crew.wishes ?? []), 'receipts=all', 'clock=yes'] };
   return visit(host, asking, namesToProbe(queries), async (session) => {
     const seen = observe(queries, session.facts, crew.clock.date(), (run) => unarmed(session, run), skipAbsent);
-    return { ...seen, ...timesOfUnits(session, seen.units, crew.clock) };
+    const units = noteGuardrails(crew.guardrails ?? NO_GUARDRAILS, seen.units, session.facts);
+    return { ...seen, units, ...timesOfUnits(session, units, crew.clock) };
   });
 }
 
@@ -119,7 +125,7 @@ export async function settle(host: JournalHost, job: Job, crew: Crew): Promise<H
     wishing(clocked(crew, job.switch), job.ask),
     namesToProbe(job.queries),
     async (session, deadline, until) => {
-      const assembled = assemble(job.ask, job.queries, session.facts);
+      const assembled = within(crew, job.ask, assemble(job.ask, job.queries, session.facts), session.facts);
       const planned = job.saved?.get(host.host);
       const stale = planned && staleness(planned, assembled, session.facts);
       const plan = toldBy(session, assembled, crew.clock);

@@ -9,6 +9,7 @@ import {
   type Step,
   type UnitReport,
 } from '../model/index.ts';
+import type { Guardrails } from '../plan/guardrails.ts';
 import { type Escalation, firstCommand } from '../remote/escalate.ts';
 import type { HostPassword } from '../remote/password-dialogue.ts';
 import type { Wish } from '../remote/protocol.ts';
@@ -28,6 +29,8 @@ export interface Crew {
   readonly hostTimeout: number;
   /** Milliseconds for rolling one host back after that, calls to a lost host included; absent: ROLLBACK_MS. */
   readonly rollbackTimeout?: number;
+  /** What may be masked; absent: everything. */
+  readonly guardrails?: Guardrails;
   /** What the probe of each host is asked besides; absent: nothing. */
   readonly wishes?: readonly Wish[];
   progress(host: string, step: Step): void;

@@ -13,6 +13,7 @@ import { watch as watchHosts } from '../../run/watch.ts';
 import { command, units } from '../command.ts';
 import { crewOf } from '../crew.ts';
 import { EXIT, exitCodeOf } from '../exit.ts';
+import { assertWithinGuardrails } from '../guardrails.ts';
 import type { Io } from '../io.ts';
 import { journalHosts } from '../journal-hosts.ts';
 import { connection, consent, duration, listing, selection, wholeNumber } from '../options.ts';
@@ -45,6 +46,9 @@ export const watch = command({
     }
     if (flags.reassert && flags.run === undefined && flags.limit === undefined && flags.nodes === undefined) {
       throw new UsageError('a change needs a limit: which hosts?', 'Say -l PATTERN, or -l all; or -w with names.');
+    }
+    if (flags.reassert && of === null) {
+      assertWithinGuardrails(io.guardrails, { reason: REASSERTED }, hosts.length, undefined);
     }
     const shown = screens(io, flags);
     const crew = await crewOf(io, flags, hosts, {
@@ -94,6 +98,9 @@ export const watch = command({
     }
   },
 });
+
+/** The reason on record of what a watch masks again. */
+const REASSERTED = 'put back by fleetmask watch';
 
 interface SubjectFlags extends SelectionFlags, WayInFlags {
   readonly units?: readonly string[] | undefined;
@@ -153,7 +160,7 @@ async function reassert(io: Io, host: JournalHost, { ask, of, upheld }: Upholdin
   const order = expiresAt === undefined ? undefined : { confirmWithin: null, expiresAt: Date.parse(expiresAt) };
   const run: RunInfo = {
     ...newRun(io, 'mask', ask.units, ask),
-    reason: 'put back by fleetmask watch',
+    reason: REASSERTED,
     ...(expiresAt && { expiresAt }),
   };
   const { startedAt, actor } = run;
