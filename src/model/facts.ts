@@ -76,6 +76,8 @@ export interface UnitFacts {
   readonly fromBoot: boolean;
   /** Milliseconds that its stop may take before systemd kills it (TimeoutStopSec=); absent where there is no limit. */
   readonly stopLimit?: number;
+  /** What systemd has queued for it, or is at; null where nothing. */
+  readonly queued: Queued | null;
   /** Its unit file, or a drop-in, changed since systemd read it. Not every change is seen; see plan/unread.ts. */
   readonly needsReload: boolean;
   /** The file that it was read from is gone. */
@@ -91,9 +93,13 @@ export interface RelatedFacts {
   readonly load: string;
   readonly active: string;
   readonly triggeredBy: readonly string[];
+  readonly queued: Queued | null;
   readonly needsReload: boolean;
   readonly gone: boolean;
 }
+
+/** What a job of systemd comes to in the end: a restart is a start. */
+export type Queued = 'start' | 'stop' | 'reload';
 
 /** A directory entry under a unit's name. `null`: a link to /dev/null; `empty`: a file without content, a mask too. */
 export type PathFact = {

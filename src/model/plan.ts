@@ -1,4 +1,4 @@
-import type { UnitState } from './facts.ts';
+import type { Queued, UnitState } from './facts.ts';
 import type { Fault } from './fault.ts';
 
 /** What was asked of every host of a run. Recorded in the journal as it stands. */
@@ -90,6 +90,8 @@ export interface Prior {
 /** `load` and `file` are empty for related units: only whether they ran is recorded. */
 export interface PriorState extends UnitState {
   readonly id: string;
+  /** It had a job: that is a part of how it was. Absent where it had none. */
+  readonly queued?: Queued;
   /** Systemd had not read what lay on disk: what a reload makes of it is nobody's to undo. Absent where it had. */
   readonly unread?: true;
 }

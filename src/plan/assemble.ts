@@ -15,6 +15,7 @@ import {
   type Plan,
   type Prior,
   type PriorState,
+  type Queued,
   stateOf,
   type UnitFacts,
   type UnitPlan,
@@ -177,10 +178,15 @@ function maskSteps(ask: Ask, meant: Meant, facts: Facts): UnitSteps {
     links: lasting || local !== undefined ? [] : [`${dir}/${meant.unit}`],
     removes: [],
     displaces: local === undefined ? [] : [local],
-    stops: ask.now ? every.filter((unit) => isRunning(unit.active)).map((unit) => unit.id) : [],
+    stops: ask.now ? every.filter(runsOrWill).map((unit) => unit.id) : [],
     groups: ask.now ? every.map((unit) => unit.controlGroup).filter((group) => group !== '') : [],
     reload: meant.facts.load !== 'masked',
   };
+}
+
+/** A start that waits for its turn is cancelled by a stop. */
+function runsOrWill({ active, queued }: UnitFacts): boolean {
+  return isRunning(active) || queued === 'start';
 }
 
 function unmaskSteps(ask: Ask, meant: Meant, facts: Facts): UnitSteps {
@@ -230,9 +236,13 @@ function changeOf(ask: Ask, steps: readonly UnitSteps[]): Change {
   };
 }
 
+function queuedState({ id, queued }: Pick<PriorState, 'id'> & { queued: Queued | null }) {
+  return { id, ...(queued && { queued }) };
+}
+
 function priorState(unit: UnitFacts, facts: Facts): PriorState {
   const unread = ['mask-gone', 'file-gone', 'change'].includes(unreadOf(unit, facts));
-  return { id: unit.id, ...stateOf(unit), ...(unread && { unread }) };
+  return { ...queuedState(unit), ...stateOf(unit), ...(unread && { unread }) };
 }
 
 function priorOf(meant: readonly Meant[], facts: Facts): Prior {
@@ -243,7 +253,7 @@ function priorOf(meant: readonly Meant[], facts: Facts): Prior {
     machineId: facts.machineId,
     states: [
       ...units.filter((unit) => !isConnection(unit)).map((unit) => priorState(unit, facts)),
-      ...related.map(({ id, active }) => ({ id, load: '', file: '', active })),
+      ...related.map((unit) => ({ ...queuedState(unit), load: '', file: '', active: unit.active })),
     ],
     masks: meant
       .flatMap(({ unit }) => pathsOf(unit, facts).filter((path) => path.kind === 'null'))

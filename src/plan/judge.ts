@@ -207,7 +207,7 @@ export function judgeUndo(change: Change, prior: Prior, evidence: Evidence): Fau
     const now =
       evidence.units.find((unit) => unit.id === state.id) ??
       evidence.units.find(({ names }) => state.load === 'not-found' && names.includes(state.id));
-    const difference = differenceTo(state, now, prior);
+    const difference = differenceTo(state, now, prior) ?? stillToQueue(state, now, evidence);
     const mask = [...masks].find((path) => state.load !== 'masked' && baseOf(path) === state.id);
     const by = mask === undefined ? '' : ` (${mask})`;
     if (difference) return fault('not-restored', `${difference}${by}`, hintOn(state, now, change));
@@ -242,11 +242,22 @@ function differenceTo(state: PriorState, now: UnitFacts | undefined, prior: Prio
   if (state.file !== '' && now.file !== state.file) return `${state.id} was ${state.file} and is ${now.file}`;
   // a job that was starting then may be done by now
   if (state.active === 'activating' && now.active === 'inactive' && now.load !== 'masked') return null;
+  // it was about to change: queued again, it may have come as far as it will
+  if (state.queued === 'start' && !stays(state.active)) return null;
+  if (state.queued === 'stop' && !stays(now.active)) return null;
   // what started it before may have started it again
   const woken = now.triggeredBy.some((name) => prior.states.some(({ id, active }) => id === name && stays(active)));
   if (stays(now.active) && !stays(state.active) && woken && now.load !== 'masked') return null;
   if (stays(state.active) !== stays(now.active)) return `${state.id} was ${state.active} and is ${now.active}`;
   return null;
+}
+
+/** A start that waited must wait again, or be over. */
+function stillToQueue(state: PriorState, now: UnitFacts | undefined, { steps }: Evidence): string | null {
+  if (!now || state.queued !== 'start' || stays(state.active) || stays(now.active) || now.queued === 'start')
+    return null;
+  if (steps.some(({ name, status }) => name === 'queue' && status === 0)) return null;
+  return `${state.id} was to be started and is ${now.active}`;
 }
 
 /**

@@ -5,6 +5,8 @@ import type { Meant } from './resolve.ts';
 export function notesOn(ask: Ask, { unit, facts, instances }: Meant, meant: readonly Meant[]): string[] {
   const notes: string[] = [];
   if (isTrigger(unit)) notes.push(...notesOnTrigger(ask, facts, meant));
+  const queued = [facts, ...instances].filter((unit) => unit.queued === 'start' && !isRunning(unit.active));
+  if (queued.length > 0) notes.push(`its start is queued: the mask cancels it, and a rollback queues it again`);
   const connections = instances.filter(isConnection).length;
   if (connections > 0) notes.push(`no rollback brings back the connections that end with it (${connections} now)`);
   const own = instances.filter(hasOwnFile);

@@ -107,7 +107,8 @@ export function wayBack(
       halts: [],
     };
   }
-  const startedSince = ({ id, active }: PriorState) => !isRunning(active) && isRunning(now.get(id)?.active ?? '');
+  const startedSince = ({ id, active, queued }: PriorState) =>
+    !isRunning(active) && queued !== 'start' && isRunning(now.get(id)?.active ?? '');
   if (isSameBoot(prior, facts)) {
     const started = prior.states.filter(startedSince).map(({ id }) => id);
     return { prior, halts: started.filter((id) => change.attempts.includes(id)) };

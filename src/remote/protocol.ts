@@ -90,9 +90,9 @@ export function applyWords(change: Change, prior: Prior, context: RequestContext
   ];
 }
 
-/** `ID,LOAD,FILE,ACTIVE[,unread]`; receipts.ts reads it. */
-function stateText({ id, load, file, active, unread }: PriorState): string {
-  return [id, load, file, active, ...(unread ? ['unread'] : [])].map(lettersOf).join(',');
+/** `ID,LOAD,FILE,ACTIVE[,start|stop|reload][,unread]`; receipts.ts reads it. */
+function stateText({ id, load, file, active, queued, unread }: PriorState): string {
+  return [id, load, file, active, ...(queued ? [queued] : []), ...(unread ? ['unread'] : [])].map(lettersOf).join(',');
 }
 
 /** A state is one of systemd's own words; what a host put there instead is left out. */
@@ -100,11 +100,15 @@ function lettersOf(text: string): string {
   return /^[A-Za-z0-9:_.\\@-]*$/.test(text) ? text : '';
 }
 
-/** What undo starts, what of that was still starting, and which masks from before the run are off while it does. */
+/** What undo starts, what of that was still starting, what it queues again, and which masks from before the run are off while it does. */
 function wayBackWords(prior: Prior): string[] {
   return [
-    ...triggersFirst(prior.states.filter((state) => wasRunning(state.active))).map((state) => `start=${state.id}`),
+    ...triggersFirst(prior.states.filter(wasRunning)).map((state) => `start=${state.id}`),
     ...prior.states.filter(({ active }) => active === 'activating').map(({ id }) => `pending=${id}`),
+    ...triggersFirst(prior.states.filter((state) => state.queued === 'start' && !wasRunning(state))).map(
+      ({ id }) => `queue=${id}`,
+    ),
+    ...prior.states.filter(({ queued }) => queued === 'reload').map(({ id }) => `reload=${id}`),
     ...prior.masks.filter((path) => heldRunning(path, prior)).map((path) => `lift=${path}`),
   ];
 }
@@ -143,8 +147,9 @@ function triggersFirst(states: readonly PriorState[]): PriorState[] {
   return [...states].sort((a, b) => Number(isTrigger(b.id)) - Number(isTrigger(a.id)));
 }
 
-/** Deactivating counts as running nowhere: it was on its way out by itself. */
-function wasRunning(active: string): boolean {
+/** What was on its way out is not brought back: deactivating, or with a stop queued. */
+function wasRunning({ active, queued }: PriorState): boolean {
+  if (queued === 'stop') return false;
   return active === 'active' || active === 'reloading' || active === 'activating' || active === 'refreshing';
 }
 
@@ -152,7 +157,7 @@ function wasRunning(active: string): boolean {
 function heldRunning(mask: string, { states }: Prior): boolean {
   const name = baseOf(mask);
   return states.some(
-    ({ id, active }) => wasRunning(active) && (id === name || templateOf(id) === name || isTrigger(id)),
+    (state) => wasRunning(state) && (state.id === name || templateOf(state.id) === name || isTrigger(state.id)),
   );
 }
 

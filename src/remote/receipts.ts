@@ -84,8 +84,11 @@ function stateFrom(text: string): PriorState[] {
   const [id = '', load = '', file = '', active = '', ...more] = text.split(',');
   const state: UnitState = { load, file, active };
   if (!isUnitName(id) || !Object.values(state).every((word) => /^[A-Za-z0-9-]*$/.test(word))) return [];
-  return [{ id, ...state, ...(more.includes('unread') && { unread: true }) }];
+  const queued = QUEUED.find((each) => more.includes(each));
+  return [{ id, ...state, ...(queued && { queued }), ...(more.includes('unread') && { unread: true }) }];
 }
+
+const QUEUED = ['start', 'stop', 'reload'] as const;
 
 /** Null when the answer is not whole: the host was cut off while it worked or wrote. */
 function answerFrom(told: readonly HostRecord[]): Receipt['result'] {

@@ -10,6 +10,7 @@ import {
   type PathFact,
   type Privilege,
   printable,
+  type Queued,
   type Refusal,
   type RelatedFacts,
   type StepResult,
@@ -111,6 +112,7 @@ function failedToShow(records: readonly HostRecord[]): boolean {
 }
 
 function unitsFrom(records: readonly HostRecord[]): UnitFacts[] {
+  const jobs = jobsFrom(records);
   return blocks(records, 'unit').map((fields) => {
     const text = (key: string) => printable(fields.get(key) ?? '', 4096);
     const id = text('Id');
@@ -134,6 +136,7 @@ function unitsFrom(records: readonly HostRecord[]): UnitFacts[] {
       triggeredBy: unitNames(fields.get('TriggeredBy')),
       triggers: unitNames(fields.get('Triggers')),
       accept: text('Accept') === 'yes',
+      queued: jobs.get(id) ?? null,
       needsReload: text('NeedDaemonReload') === 'yes',
       gone: text('Gone') !== '',
       busName: /^[A-Za-z0-9._-]{1,255}$/.exec(text('BusName'))?.[0] ?? '',
@@ -144,12 +147,26 @@ function unitsFrom(records: readonly HostRecord[]): UnitFacts[] {
   });
 }
 
+/** `job UNIT TYPE`; see systemd's job.c. `verify-active` and `nop` change nothing. */
+function jobsFrom(records: readonly HostRecord[]): Map<string, Queued> {
+  return new Map(
+    texts(records, 'job').flatMap((text): [string, Queued][] => {
+      const [unit = '', type = ''] = text.split(' ');
+      if (type === 'stop' || type === 'reload') return [[unit, type]];
+      if (type === 'try-reload') return [[unit, 'reload']];
+      return /^(?:start|restart|try-restart|reload-or-start)$/.test(type) ? [[unit, 'start']] : [];
+    }),
+  );
+}
+
 function relatedFrom(records: readonly HostRecord[]): RelatedFacts[] {
+  const jobs = jobsFrom(records);
   return blocks(records, 'related').map((fields) => ({
     id: fields.get('Id') ?? '',
     load: printable(fields.get('LoadState') ?? '', 40),
     active: printable(fields.get('ActiveState') ?? '', 40),
     triggeredBy: unitNames(fields.get('TriggeredBy')),
+    queued: jobs.get(fields.get('Id') ?? '') ?? null,
     needsReload: fields.get('NeedDaemonReload') === 'yes',
     gone: fields.has('Gone'),
   }));

@@ -73,7 +73,8 @@ async function undoOn(
       const problem = fault('no-privilege', `no root privilege: ${privilege.why}`, privilege.hint);
       return { outcome: 'refused', units: before, fault: problem };
     }
-    const halts = before.filter((unit) => cameToRun(unit, change)).map(({ unit }) => unit);
+    const awaited = new Set(prior.states.filter(({ queued }) => queued === 'start').map(({ id }) => id));
+    const halts = before.filter((unit) => !awaited.has(unit.unit) && cameToRun(unit, change)).map(({ unit }) => unit);
     const undone = await undoHost(host, job, crew, { change, prior, halts }, session, lastSeq + 1);
     if (undone.fault?.kind === 'locked') return { outcome: 'refused', units: before, fault: undone.fault };
     const read = readLater(before, undone.evidence?.units ?? []);

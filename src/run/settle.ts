@@ -206,7 +206,7 @@ async function judged(
   }
   if (refusalOf(evidence)) return { outcome: 'refused', units: verdict.units, fault: verdict.fault };
   const halts = plan.prior.states
-    .filter((state) => state.load !== '' && !isRunning(state.active))
+    .filter((state) => state.load !== '' && !isRunning(state.active) && state.queued !== 'start')
     .map((state) => state.id)
     .filter((id) => evidence.units.some((unit) => unit.id === id && isRunning(unit.active)));
   return back(session, verdict.fault, verdict.units, halts);

@@ -1,7 +1,7 @@
 /** What systemd starts and stops, and what it refuses. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { arrange, type Given, read, run, type SystemdUnderTest } from './systemd-under-test.ts';
-import { ADMIN, connectTo, MASK, PARENT, SOCKET, STUBBORN, sleeper, VENDOR } from './units.ts';
+import { ADMIN, connectTo, MASK, PARENT, SLOW, SOCKET, STUBBORN, sleeper, VENDOR } from './units.ts';
 
 /** What `timeout` exits with, and what busybox's does. */
 const TIMED_OUT = ['124', '143'];
@@ -54,6 +54,51 @@ export function systemdJobsContract(open: () => Promise<SystemdUnderTest>): void
       await given({ files: { [`${VENDOR}/fm-a.service`]: sleeper() }, running: ['fm-a.service'] });
       expect((await sh('systemctl stop fm-none.service fm-a.service')).code).toBe(5);
       expect(await sh('systemctl is-active fm-a.service')).toEqual({ code: 3, output: 'inactive' });
+    });
+
+    describe('a start that waits for another', () => {
+      const waits = sleeper({ unit: 'After=fm-slow.service\n' });
+      const queued = async () => {
+        await given({ files: { [`${VENDOR}/fm-a.service`]: waits, [`${VENDOR}/fm-slow.service`]: SLOW } });
+        await sh('systemctl start --no-block fm-slow.service; systemctl start --no-block fm-a.service');
+      };
+      const jobs = async () =>
+        (await sh('systemctl list-jobs --no-legend -- fm-a.service fm-slow.service')).output
+          .split('\n')
+          .map((line) => line.trim().split(/\s+/).slice(1, 3).join(' '))
+          .sort();
+
+      it('is a job, as the slow start is', async () => {
+        await queued();
+        expect(await jobs()).toEqual(['fm-a.service start', 'fm-slow.service start']);
+        expect(await state('fm-a.service')).toBe('loaded static inactive');
+        expect(await state('fm-slow.service')).toBe('loaded static activating');
+        expect(await read(host, 'fm-a.service', 'Job')).toMatch(/^\d+$/);
+        expect(await sh('systemctl is-active fm-a.service fm-slow.service')).toMatchObject({
+          output: 'inactive\nactivating',
+        });
+      });
+
+      it('is over with the other’s', async () => {
+        await queued();
+        await sh('systemctl stop fm-slow.service; sleep 0.2');
+        expect(await jobs()).toEqual(['']);
+        expect(await state('fm-a.service')).toBe('loaded static active');
+      });
+
+      it('is cancelled by a stop', async () => {
+        await queued();
+        expect((await sh('systemctl stop fm-a.service')).code).toBe(0);
+        expect(await jobs()).toEqual(['fm-slow.service start']);
+      });
+
+      it('is cancelled by a mask that is read', async () => {
+        await queued();
+        await mask(`${ADMIN}/fm-a.service`);
+        expect(await jobs()).toEqual(['fm-a.service start', 'fm-slow.service start']);
+        await reload();
+        expect(await jobs()).toEqual(['fm-slow.service start']);
+      });
     });
 
     describe('with dependents', () => {

@@ -8,6 +8,7 @@ import {
   MASK,
   PARENT,
   RUNTIME,
+  SLOW,
   SOCKET,
   STUBBORN,
   sleeper,
@@ -78,6 +79,30 @@ export function systemdProgramContract(open: () => Promise<SystemdUnderTest>): v
       expect(names.map((name) => (told?.units.get(name)?.Gone ?? '').replace(/^\/lib/, '/usr/lib'))).toEqual([
         ...['', `${VENDOR}/fm-gone.service`, '', '', ''],
       ]);
+    });
+
+    it('tells what waits to be started, cancels that, and queues it again', async () => {
+      await given({
+        files: { [A]: sleeper({ unit: 'After=fm-slow.service\n' }), [`${VENDOR}/fm-slow.service`]: SLOW },
+      });
+      await run(host, 'systemctl start --no-block fm-slow.service; systemctl start --no-block fm-a.service');
+      const jobs = async () =>
+        (await run(host, 'systemctl list-jobs --no-legend -- fm-a.service')).output.trim().split(/ +/)[2];
+      const [told, done] = await converse(host, ['fm-a.service'], apply());
+      expect(told?.rest).toContain('job fm-a.service start');
+      expect(done).toMatchObject({ steps: { stop: '0', 'try:fm-a.service': '1' } });
+      expect(await jobs()).toBeUndefined();
+      const [, , undone] = await converse(host, ['fm-a.service'], ['nothing'], undo('queue=fm-a.service'));
+      expect(undone).toMatchObject({ steps: { queue: '0' }, rest: expect.arrayContaining(['job fm-a.service start']) });
+      expect(await jobs()).toBe('start');
+      expect(await exists('/var/lib/fleetmask/r1')).toBe(false);
+      await run(host, 'systemctl stop fm-slow.service; sleep 0.2');
+      const [, again] = await converse(
+        host,
+        ['fm-a.service'],
+        ['undo', ...UNDO.slice(1), 'run=r2', 'queue=fm-a.service'],
+      );
+      expect(again?.steps).toEqual({});
     });
 
     it('finds out what there is, under every name', async () => {

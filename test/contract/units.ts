@@ -27,6 +27,9 @@ export const STUBBORN = sleeper({
   service: `${READY}TimeoutStopSec=infinity\nX-Fleetmask-Stop=never\n`,
 });
 
+/** Is starting until it is stopped. */
+export const SLOW = `[Service]\nType=oneshot\nExecStart=/bin/sleep 1000\nX-Fleetmask-Start=slow\n`;
+
 /** Leaves a child behind, on purpose. */
 export const PARENT = sleeper({
   exec: `/bin/sh -c 'sleep 1000 & exec sleep 1001'`,

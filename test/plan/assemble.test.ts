@@ -34,6 +34,7 @@ function summary(plan: Plan): Record<string, unknown> {
   return {
     ...common,
     ...change,
+    queued: prior.states.flatMap(({ id, queued }) => (queued ? [`${id} ${queued}`] : [])),
     unread: prior.states.filter(({ unread }) => unread).map(({ id }) => id),
     restarts: prior.states.filter(({ active }) => active === 'active').map(({ id }) => id),
   };

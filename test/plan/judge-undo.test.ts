@@ -137,6 +137,37 @@ it('what the host itself could not verify is not restored, whatever else it tell
   });
 });
 
+describe('what was about to change', () => {
+  const queued = (active: string, job: 'start' | 'stop'): Prior => ({
+    ...prior(active),
+    states: [{ ...prior(active).states[0]!, queued: job }],
+  });
+  const steps: Evidence['steps'] = [{ name: 'queue', status: 0, said: [], refusal: null }];
+  const waiting = (): Evidence => {
+    const { units, ...rest } = evidence('inactive');
+    return { ...rest, units: [{ ...units[0]!, queued: 'start' }] };
+  };
+
+  it.each<[string, Prior, Evidence]>([
+    ['a start is queued again', queued('inactive', 'start'), waiting()],
+    ['its time has come', queued('inactive', 'start'), evidence('active')],
+    ['it was queued again, and is over', queued('inactive', 'start'), { ...evidence('inactive'), steps }],
+    ['what was being restarted runs', queued('deactivating', 'start'), evidence('active')],
+    ['what was to stop has stopped', queued('active', 'stop'), evidence('inactive')],
+    ['what was to stop runs still', queued('active', 'stop'), evidence('active')],
+  ])('is as it was: %s', (_, before, after) => {
+    expect(judgeUndo(CHANGE, before, after)).toBeNull();
+  });
+
+  it('is not as it was while nothing waits and nothing runs', () => {
+    expect(judgeUndo(CHANGE, queued('inactive', 'start'), evidence('inactive'))?.message).toBe(
+      'slow.service was to be started and is inactive',
+    );
+    const failed = { ...evidence('inactive'), steps: [{ name: 'queue', status: 1, said: [], refusal: null }] };
+    expect(judgeUndo(CHANGE, queued('inactive', 'start'), failed)?.kind).toBe('not-restored');
+  });
+});
+
 it('a job that was starting may be done', () => {
   expect(judgeUndo(CHANGE, prior('activating'), evidence('inactive'))).toBeNull();
   expect(judgeUndo(CHANGE, prior('activating'), evidence('failed'))?.kind).toBe('not-restored');

@@ -5,6 +5,7 @@ import type {
   Hit,
   Need,
   PathFact,
+  Queued,
   RelatedFacts,
   SessionFacts,
   UnitFacts,
@@ -26,6 +27,7 @@ export interface UnitWords {
   readonly triggers?: readonly string[];
   readonly accept?: boolean;
   readonly fromBoot?: boolean;
+  readonly queued?: Queued;
   readonly needsReload?: boolean;
   readonly gone?: boolean;
   readonly busName?: string;
@@ -119,6 +121,7 @@ export function unitOf(id: string, words: UnitWords): UnitFacts {
     triggers: words.triggers ?? [],
     accept: words.accept ?? false,
     fromBoot: words.fromBoot ?? false,
+    queued: words.queued ?? null,
     needsReload: words.needsReload ?? false,
     gone: words.gone ?? false,
     busName: words.busName ?? '',
@@ -126,9 +129,9 @@ export function unitOf(id: string, words: UnitWords): UnitFacts {
   };
 }
 
-/** `active`, `active <- a.timer`, `masked`; before that `changed` or `gone`, of its unit file. */
+/** `active`, `active <- a.timer`, `masked`; before that `changed` or `gone`, of its unit file, or `queued`. */
 function relatedOf(id: string, text: string): RelatedFacts {
-  const [file, words] = /^(changed|gone) (.*)/.exec(text)?.slice(1) ?? ['', text];
+  const [file, words] = /^(changed|gone|queued) (.*)/.exec(text)?.slice(1) ?? ['', text];
   const [active = '', ...triggeredBy] = (words ?? '').split(/ <- | /);
   const masked = active === 'masked';
   return {
@@ -136,7 +139,8 @@ function relatedOf(id: string, text: string): RelatedFacts {
     load: masked ? 'masked' : 'loaded',
     active: masked ? 'inactive' : active,
     triggeredBy,
-    needsReload: file !== '',
+    queued: file === 'queued' ? 'start' : null,
+    needsReload: /^(?:changed|gone)$/.test(file ?? ''),
     gone: file === 'gone',
   };
 }

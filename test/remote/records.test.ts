@@ -82,7 +82,15 @@ describe('facts', () => {
       target: '/lib/systemd/system/ssh.service',
     });
     expect(facts.related).toEqual([
-      { id: 'ssh.socket', load: '', active: 'inactive', triggeredBy: [], needsReload: false, gone: false },
+      {
+        id: 'ssh.socket',
+        load: '',
+        active: 'inactive',
+        triggeredBy: [],
+        queued: null,
+        needsReload: false,
+        gone: false,
+      },
     ]);
   });
 

@@ -12,6 +12,52 @@ set_state() {
   printf "%s='%s'\n" ActiveState "$1" SubState "$2" Result "$3" MainPID "$4" OnStop "$OnStop" Deaf "${5-no}" >"sim/active/$Id"
 }
 
+# list_jobs NAMES: a start that waits, or takes its time. One number is as good as another.
+list_jobs() {
+  for name in "$@"; do
+    recall "$name"
+    [ ! -e "sim/jobs/$Id" ] || echo "  7 $Id   start waiting"
+  done
+}
+
+cancel_job() {
+  [ -e "sim/jobs/$1" ] || return 0
+  rm -f "sim/jobs/$1"
+  rmdir sim/jobs 2>/dev/null || :
+}
+
+# What waited for units that are no longer starting.
+run_jobs() {
+  set +f
+  for job in sim/jobs/*; do
+    [ -e "$job" ] || continue
+    recall "${job##*/}"
+    [ "$ActiveState" = inactive ] || continue
+    is_held_up && continue
+    unit=$Id
+    cancel_job "$Id"
+    begin_unit
+  done
+  set -f
+}
+
+# Whether one that the recalled unit is ordered after is starting.
+is_held_up() {
+  for earlier in $After; do
+    [ -f "sim/active/$earlier" ] || continue
+    read -r earlier <"sim/active/$earlier"
+    case $earlier in *activating*) return 0 ;; esac
+  done
+  return 1
+}
+
+# queue_job: for the recalled unit; nobody waits for it with --no-block.
+queue_job() {
+  mkdir -p sim/jobs && : >"sim/jobs/$Id"
+  [ "$block" = yes ] || return 0
+  while [ -e "$root/sim/jobs/$Id" ]; do sleep 1; done
+}
+
 stop() {
   stops='' hangs=no gone=''
   for name in "$@"; do
@@ -33,10 +79,12 @@ stop() {
     case $stopped in *" $name "*) continue ;; esac
     stopped="$stopped$name "
     recall "$name"
+    cancel_job "$Id"
     set -- "$@" $RequiredBy $RequisiteOf $BoundBy $ConsistsOf
     case $ActiveState in inactive | failed) ;; *) stop_unit ;; esac
   done
   [ -z "$gone" ] || rm -rf $gone
+  run_jobs
   # It ends with the host's directory, too.
   while [ "$hangs" = yes ] && [ -d "$root/sim" ]; do sleep 1; done
 }
@@ -115,7 +163,9 @@ start_unit() {
   # One that is deactivating is started, too. A real start waits for the end of the stop first, here nobody does.
   for unit in $starts; do
     recall "$unit"
-    if [ "$ActiveState" != active ] && ! begin_unit; then return; fi
+    if [ "$ActiveState" != active ]; then
+      if is_held_up; then queue_job; else begin_unit || return; fi
+    fi
   done
 }
 
@@ -150,6 +200,11 @@ begin_unit() {
     set_state failed failed exit-code 0
     fail 1 "Job for $Id failed because the control process exited with error code."
     return 1
+  fi
+  if [ "$OnStart" = slow ]; then
+    set_state activating start success "$first_pid"
+    queue_job
+    return
   fi
   case "$Id $Type $RemainAfterExit" in
     *.socket\ *) set_state active listening success 0 ;;

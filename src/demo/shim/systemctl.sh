@@ -12,6 +12,7 @@
 #   X-Fleetmask-Stop=never    its process ignores SIGTERM: a stop takes longer than anybody waits
 #   X-Fleetmask-Stop=again    somebody starts it again, as soon as it stopped and for as long as that works
 #   X-Fleetmask-Start=fails   its process ends at once
+#   X-Fleetmask-Start=slow    it is starting until it is stopped
 #   X-Fleetmask-Children=N    processes that it has besides the main one
 #
 # shellcheck disable=SC1090,SC1091,SC2034,SC2154 # variables come from the files that are read with `.`
@@ -95,6 +96,8 @@ show_unit() {
   if [ "$LoadState" = masked ] && [ "$systemd" -lt 248 ]; then FragmentPath=/dev/null; fi
   CanStart=no Perpetual=no SourcePath=
   needs_reload
+  Job=
+  [ ! -e "sim/jobs/$Id" ] || Job=7
   if [ "$LoadState" = loaded ] && [ "$RefuseManualStart" = no ]; then CanStart=yes; fi
   case $Id in
     *.service)
@@ -146,7 +149,7 @@ reset_failed() {
   [ -z "$gone" ] || rm -f $gone
 }
 
-verb='' properties='' all=no status=0 options=yes
+verb='' properties='' all=no block=yes status=0 options=yes
 # Once through all words, which puts the names back at the end.
 count=$#
 while [ "$count" -gt 0 ]; do
@@ -156,6 +159,7 @@ while [ "$count" -gt 0 ]; do
   case $options$word in
     yes--) options=no ;;
     yes--all) all=yes ;;
+    yes--no-block) block=no ;;
     yes--property=*) properties="$properties ${word#*=}" ;;
     yes-p*) properties="$properties ${word#-p}" ;;
     yes-*) ;;
@@ -168,6 +172,8 @@ case $verb in
   stop) stop "$@" ;;
   start) start "$@" ;;
   trigger) trigger "$@" ;;
+  list-jobs) list_jobs "$@" ;;
+  reload) ;;
   is-active) is_active "$@" ;;
   reset-failed) reset_failed "$@" ;;
   daemon-reload) reload ;;

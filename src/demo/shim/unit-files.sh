@@ -89,7 +89,7 @@ read_unit() {
   scan
   locate "$1"
   KillMode=control-group RefuseManualStart=no RefuseManualStop=no Transient=no Type=simple RemainAfterExit=no
-  OnActiveSec='' OnCalendar=''
+  OnActiveSec='' OnCalendar='' After=''
   Requires='' Requisite='' Triggers='' Accept=no BusName='' Program='' OnStart='' OnStop='' Children=0
   WantedBy='' RequiredBy='' RequisiteOf='' BoundBy='' ConsistsOf='' TriggeredBy='' DropInPaths=''
   if [ "$LoadState" = loaded ]; then
@@ -145,6 +145,7 @@ parse() {
     case $line in
       '# This is a transient unit file'*) Transient=yes ;;
       Requires=*) relate RequiredBy $value && Requires="$Requires $value" ;;
+      After=*) After="$After $value" ;;
       Requisite=*) relate RequisiteOf $value && Requisite="$Requisite $value" ;;
       BindsTo=*) relate BoundBy $value && Requires="$Requires $value" ;;
       PartOf=*) relate ConsistsOf $value ;;
@@ -182,7 +183,7 @@ keep_unit() {
     RemainAfterExit "$RemainAfterExit" Requires "${Requires# }" Requisite "${Requisite# }" \
     Triggers "$Triggers" Accept "$Accept" BusName "$BusName" Program "$Program" OnActiveSec "$OnActiveSec" OnCalendar "$OnCalendar" WantedBy "${WantedBy# }" \
     RequiredBy "${RequiredBy# }" RequisiteOf "${RequisiteOf# }" BoundBy "${BoundBy# }" ConsistsOf "${ConsistsOf# }" \
-    TriggeredBy "${TriggeredBy# }" OnStart "$OnStart" OnStop "$OnStop" Children "$Children" >"sim/loaded/$Id"
+    TriggeredBy "${TriggeredBy# }" After "${After# }" OnStart "$OnStart" OnStop "$OnStop" Children "$Children" >"sim/loaded/$Id"
   for other in $Names; do
     [ "$other" = "$Id" ] || printf "Alias='%s'\n" "$Id" >"sim/loaded/$other"
   done
@@ -218,9 +219,14 @@ reload() {
   disarm
 }
 
-# What a mask does at once: a timer fails, a socket is closed, and tells nobody.
+# What a mask does at once: a timer fails, a socket is closed, and tells nobody; a start that waits is cancelled.
 disarm() {
   set +f
+  for entry in sim/jobs/*; do
+    [ -e "$entry" ] || continue
+    recall "${entry##*/}"
+    [ "$LoadState" != masked ] || cancel_job "$Id"
+  done
   for entry in sim/active/*.timer sim/active/*.socket; do
     [ -e "$entry" ] || continue
     recall "${entry##*/}"

@@ -103,7 +103,7 @@ unique() {
 # A changing request, read into lists.
 parse() {
   run='' where=etc stop_timeout=60 kill=no meta=- wanted='' links='' removes='' displaces='' stops='' reads='' looks='' attempts='' groups=''
-  starts='' pending='' halts='' lifts='' clock='' receipts_of='' triggers='' guard='' ways=''
+  starts='' pending='' queues='' reloads='' halts='' lifts='' clock='' receipts_of='' triggers='' guard='' ways=''
   program='' switch_text='' confirming=no new_expires=''
   for word in "$@"; do
     text=${word#*=}
@@ -129,6 +129,8 @@ parse() {
       group=*) groups="$groups $text" ;;
       start=*) starts="$starts $text" ;;
       pending=*) pending="$pending $text " ;;
+      queue=*) queues="$queues $text" ;;
+      reload=*) reloads="$reloads $text" ;;
       halt=*) halts="$halts $text" ;;
       lift=*) lifts="$lifts $text" ;;
       program=*) program=$text ;;

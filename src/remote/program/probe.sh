@@ -4,7 +4,7 @@
 bus_dirs='/etc/dbus-1/system-services /run/dbus-1/system-services /usr/local/share/dbus-1/system-services
 /usr/share/dbus-1/system-services /lib/dbus-1/system-services'
 
-related_properties='-pId -pLoadState -pActiveState -pSubState -pFragmentPath -pNeedDaemonReload -pTriggeredBy -pRequiredBy -pRequisiteOf -pBoundBy -pConsistsOf
+related_properties='-pId -pLoadState -pActiveState -pSubState -pFragmentPath -pNeedDaemonReload -pJob -pTriggeredBy -pRequiredBy -pRequisiteOf -pBoundBy -pConsistsOf
 -pPropagatesStopTo'
 
 guard_properties='-pNames -pMainPID -pTriggers -pListen'

@@ -47,7 +47,16 @@ restore_activity() {
   if [ -n "$halts" ]; then step halt ctl stop -- $halts || failed=yes; fi
   [ -z "$closed" ] || stop_closed
   if [ -n "$starts" ]; then start_again $starts || failed=yes; fi
+  [ -z "$queues" ] || queue_again || failed=yes
+  [ -z "$reloads" ] || step queue-reload ctl reload --no-block -- $reloads
   look
+}
+
+# What waited for its turn to be started waits again, unless it runs by now.
+queue_again() {
+  find_idle $queues
+  [ -z "$broken" ] || step reset-failed ctl reset-failed -- $broken
+  [ -z "$idle" ] || step queue ctl start --no-block -- $idle
 }
 
 # Into $touched: the units under whose names the run made or removed something, as systemd shows them.

@@ -6,18 +6,18 @@ unit_dirs='/etc/systemd/system.control /run/systemd/system.control /run/systemd/
 /usr/lib/systemd/system /lib/systemd/system /run/systemd/generator.late'
 
 unit_properties='-pId -pNames -pLoadState -pActiveState -pSubState -pResult -pUnitFileState -pFragmentPath -pSourcePath -pDropInPaths
--pCanStart -pNeedDaemonReload -pRefuseManualStop -pMainPID -pControlGroup -pKillMode -pTransient -pPerpetual
+-pCanStart -pJob -pNeedDaemonReload -pRefuseManualStop -pMainPID -pControlGroup -pKillMode -pTransient -pPerpetual
 -pTimeoutStopUSec -pTimeoutUSec -pTriggeredBy -pTriggers -pAccept -pTimersMonotonic -pRequiredBy -pRequisiteOf -pBoundBy -pConsistsOf -pPropagatesStopTo'
 
 # show KIND PROPERTIES… -- NAMES…: records `KIND key=value`, empty values left out, a bare `KIND` after each unit.
 # For the caller: all $names, all $relations, all $wakers, what is $masked beyond doubt, what systemd has read as masked
-# ($held), what is $running, and what sockets ($woken) would start. From all calls together: what listening sockets have $triggered, and the $main_pids.
+# ($held), what is $running, and what sockets ($woken) would start. Of jobs a record `job UNIT TYPE`. From all calls together: what listening sockets have $triggered, and the $main_pids.
 show() {
   show_kind=$1
   shift
   ask ctl show "$@" || rec "trouble $show_kind $status"
   names='' relations='' wakers='' woken='' masked=' ' held=' ' running=' '
-  id='' load='' can='' active='' accept='' wakes='' changed=no called='' drop_ins=''
+  id='' load='' can='' active='' accept='' wakes='' changed=no called='' drop_ins='' job='' waiting=''
   rest=$said$nl$nl
   while [ -n "$rest" ]; do
     line=${rest%%"$nl"*}
@@ -26,16 +26,18 @@ show() {
       '')
         [ "$show_kind $load $changed" != 'unit loaded no' ] || ! has_new_drop_in || rec 'unit NeedDaemonReload=yes'
         [ -z "$id" ] || rec "$show_kind"
+        [ -z "$job" ] || waiting="$waiting $id"
         [ "$load" != masked ] || held="$held$id "
         [ "$load $can" != 'masked no' ] || masked="$masked$id "
         case $active in inactive | failed | '') ;; *) running="$running$id " ;; esac
         # a socket listens beside nothing that it starts: to open it anew stops that, and all that stops with it
         [ "$accept" != no ] || woken="$woken $wakes" relations="$relations $wakes"
         case $id:$active in *.socket:active) triggered="$triggered $wakes" ;; esac
-        id='' load='' can='' active='' accept='' wakes='' changed=no called='' drop_ins=''
+        id='' load='' can='' active='' accept='' wakes='' changed=no called='' drop_ins='' job=''
         ;;
       DropInPaths=*) drop_ins=" ${line#*=} " ;;
-      *= | NeedDaemonReload=no) ;;
+      *= | NeedDaemonReload=no | Job=0) ;;
+      Job=*) job=${line#*=} ;;
       FragmentPath=* | SourcePath=*)
         [ "$show_kind" != unit ] || rec "$show_kind $line"
         case $line in
@@ -70,6 +72,19 @@ show() {
         esac
         ;;
     esac
+  done
+  [ -z "$waiting" ] || tell_jobs
+}
+
+# Which jobs those are that show merely numbers. Asked on a host alone where one of the units has a job.
+tell_jobs() {
+  ask ctl list-jobs --no-legend --full -- $waiting
+  rest=$said$nl
+  while [ -n "$rest" ]; do
+    line=${rest%%"$nl"*}
+    rest=${rest#*"$nl"}
+    set -- $line
+    case " $waiting " in *" ${2-} "*) rec "job $2 ${3-}" ;; esac
   done
 }
 
