@@ -109,7 +109,8 @@ export async function dryRun(io: Io, verb: Ask['verb'], flags: ChangeFlags, out?
       hosts,
       unsupported,
       flags,
-      work: (host, crew) => plan(host, ask, queries, crew, (found) => planned.set(host.host, found)),
+      work: (host, crew) =>
+        plan(host, ask, queries, crew, (found) => planned.set(host.host, found), switchOf(io, flags)),
       finish: async (reports) => {
         file?.save(savedPlan(run, ask, hosts, planned, reports));
         return null;

@@ -11,9 +11,10 @@ export interface SwitchState {
   readonly run: string;
   /**
    * `waiting`: armed. `firing`: its time has come, and it waits for its turn. `restoring`: it has begun to put the host back, and has
-   * not done it yet. `none`: there is none, any more.
+   * not done it yet. `failed`: it gave up, until the next boot. `unreadable`: its terms cannot be read, so it is due. `none`: there is
+   * none, any more.
    */
-  readonly timer: 'waiting' | 'firing' | 'restoring' | 'none' | 'other';
+  readonly timer: 'waiting' | 'firing' | 'restoring' | 'failed' | 'unreadable' | 'none' | 'other';
   /** Seconds left for a confirmation; null: none is awaited. */
   readonly confirmLeft: number | 'unknown' | null;
   /** By the host's clock, in seconds since 1970; null: never. */

@@ -10,7 +10,8 @@ export function arming(
   where: 'etc' | 'run',
   program: string,
 ): { words: readonly string[]; text: string } {
-  const whole = `${program}\n. "\${0%/*}/switch" && fire ${run} ${where}\n`;
+  // what is started at a boot says `resume`
+  const whole = `${program}\n. "\${0%/*}/switch" && "\${2-fire}" ${run} ${where}\n`;
   const parts = [whole, `${part('switch.sh')}\n`];
   const words = [
     ...(order.confirmWithin === null ? [] : [`confirm-within=${order.confirmWithin}`]),
@@ -68,7 +69,7 @@ export function switchesFrom(records: readonly HostRecord[]): SwitchState[] {
 
 /** As systemd calls a timer that waits, one whose service is at work, and one that is not there. */
 function timerOf(word: string): SwitchState['timer'] {
-  if (word === 'waiting' || word === 'restoring') return word;
+  if (word === 'waiting' || word === 'restoring' || word === 'failed' || word === 'unreadable') return word;
   if (word === 'running') return 'firing';
   return word === 'dead' || word === 'none' ? 'none' : 'other';
 }

@@ -25,6 +25,8 @@ export interface DoctorRow {
   readonly systemdState: string | null;
   /** Seconds by which its clock is ahead of ours. */
   readonly clockSkew: number | null;
+  /** Automatic rollbacks that failed, or can only fail, in a sentence each; absent: none. */
+  readonly rollbacks?: readonly string[];
   readonly seconds: number;
   readonly fault: Fault | null;
 }
@@ -38,8 +40,9 @@ export interface Trouble {
 /** More than this makes receipts, journals and logs hard to compare. */
 const SKEW_TOLERATED_S = 5;
 
-export function troublesOf({ systemdState, clockSkew, strictKex }: DoctorRow): Trouble[] {
-  const troubles: Trouble[] = [];
+export function troublesOf({ systemdState, clockSkew, strictKex, rollbacks = [] }: DoctorRow): Trouble[] {
+  const hint = 'Look at it there, then roll back the run: `fleetmask rollback RUN`.';
+  const troubles: Trouble[] = rollbacks.map((message) => ({ message, hint }));
   if (systemdState !== null && systemdState !== 'running') {
     troubles.push({
       message: `systemd is ${systemdState}`,

@@ -5,8 +5,8 @@ import { prose } from './prose.ts';
 import { secondsBetween, span } from './time.ts';
 
 /**
- * What hosts will do by themselves, equal ones together: `web1, web2: put themselves back at 2026-11-22T14:03:20Z (in 4 min 50 s)
- * unless confirmed: fleetmask confirm RUN`. `now`: UTC, RFC 3339.
+ * The automatic rollbacks that are to come, or were to come, equal ones together: `web1, web2: automatic rollback at
+ * 2026-11-22T14:03:20Z (in 4 min 50 s) unless confirmed: fleetmask confirm RUN`. `now`: UTC, RFC 3339.
  */
 export function pending(
   hosts: readonly HostReport[],
@@ -27,16 +27,21 @@ export function pending(
 function lines({ outcome, confirmBy, expiresAt, switchOf }: HostReport, reported: string, now: string): string[] {
   const run = switchOf ?? reported;
   if (outcome === 'rolled-back' || outcome === 'restored') return [];
-  if (confirmBy !== undefined) {
-    const left = secondsBetween(now, confirmBy);
-    return [
-      left > 0
-        ? `back as before at ${confirmBy} (in ${span(left)}) unless confirmed: fleetmask confirm ${run}`
-        : `was to be confirmed by ${confirmBy}, so presumably back as before: fleetmask confirm ${run} tells`,
-      ...(expiresAt === undefined ? [] : [`confirmed or not, back as before at ${expiresAt}`]),
-    ];
-  }
-  if (expiresAt === undefined) return [];
-  const left = secondsBetween(now, expiresAt);
-  return [left > 0 ? `expires in ${span(left)}, at ${expiresAt}` : `expired at ${expiresAt}`];
+  const unconfirmed = confirmBy === undefined ? [] : [unlessConfirmed(confirmBy, run, now)];
+  return expiresAt === undefined ? unconfirmed : [...unconfirmed, expiry(expiresAt, now)];
+}
+
+/** What nobody has read since its time was up is not known here. */
+function unlessConfirmed(by: string, run: string, now: string): string {
+  const left = secondsBetween(now, by);
+  return left > 0
+    ? `automatic rollback at ${by} (in ${span(left)}) unless confirmed: fleetmask confirm ${run}`
+    : `not confirmed by ${by}, when the automatic rollback was due: fleetmask confirm ${run} reads how it ended`;
+}
+
+function expiry(at: string, now: string): string {
+  const left = secondsBetween(now, at);
+  return left > 0
+    ? `expires in ${span(left)}, at ${at}`
+    : `expired at ${at}, when the automatic rollback was due: fleetmask status reads how it ended`;
 }

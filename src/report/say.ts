@@ -14,7 +14,7 @@ export function printError(err: Output, error: { readonly message: string; reado
 
 /** What is asked after a change that the hosts take back unless it is confirmed. */
 export function describeKeeping(hosts: readonly string[], by: string): string {
-  return safe(`Keep the change on ${countHosts(hosts.length)}? If not, back as before at ${by}. [y/N] `);
+  return safe(`Keep the change on ${countHosts(hosts.length)}? If not, automatic rollback at ${by}. [y/N] `);
 }
 
 const DEEDS = {

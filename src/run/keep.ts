@@ -20,7 +20,7 @@ import { namesToProbe, parseQuery } from '../plan/resolve.ts';
 import type { Kept, Reply, Session } from '../remote/session.ts';
 import type { JournalHost } from './journal.ts';
 import type { Intent } from './run-state.ts';
-import { endOf, hostTime, ourTime, timesLeft } from './switch.ts';
+import { endOf, hostTime, ourTime, sayBroken, sayRollback, standingOf, timesLeft } from './switch.ts';
 import { contextOf, otherMachine, record, type UndoJob } from './undo.ts';
 import { CALL_MS, type Crew, callUntil, type Ending, visit } from './visit.ts';
 
@@ -68,13 +68,13 @@ export async function keepHost(host: JournalHost, changed: Changed, job: KeepJob
       const { why, hint } = facts.privilege;
       return { outcome: 'refused', units, fault: fault('no-privilege', `no root privilege: ${why}`, hint) };
     }
-    if (!facts.receipts.some(({ run }) => run === job.run))
+    if (!facts.receipts.some(({ run }) => run === job.run) && standingOf(session, job.run) === null)
       return withoutReceipt(before, intent, evidenceOf(facts), endOf(session, job.run), facts, job, crew);
     const broken = brokenBy(before, intent, evidenceOf(facts), job);
     return keep(host, changed, job, asking, session, until, broken);
   };
   const visited = await visit(host, asking, names, decide, CALL_MS);
-  const report = leftAlone(visited) ? { ...visited, ...promised(before, visited) } : visited;
+  const report = leftAlone(visited) ? { ...visited, ...promised(before, visited, crew) } : visited;
   await record(job.journal, { type: 'settled', at: crew.clock.date(), report });
   return report;
 }
@@ -137,6 +137,10 @@ function judged(
   const units = readLater(before.units, evidence.units);
   const refused = refusalOf(evidence);
   if (refused) return { outcome: 'refused', units, fault: refused, ...timesOf(before) };
+  if (standing?.timer === 'failed' || standing?.timer === 'unreadable') {
+    const message = `${sayBroken(standing)}; nothing was decided`;
+    return { outcome: 'stranded', units, fault: fault('read-back', message, ROLLBACK) };
+  }
   if (!evidence.receipt) return withoutReceipt(before, intent, evidence, end, facts, job, crew);
   if (standing === null) {
     const message = 'the host did not tell how its switch stands';
@@ -233,11 +237,11 @@ function leftAlone({ outcome }: HostReport): boolean {
 }
 
 /** A host that was not reached, or not kept, still has its switch. */
-function promised(before: HostReport, { fault: problem }: HostReport): Partial<HostReport> {
+function promised(before: HostReport, { fault: problem }: HostReport, { clock }: Crew): Partial<HostReport> {
   const times = timesOf(before);
   const until = times.confirmBy ?? times.expiresAt;
   if (problem === null || until === undefined) return times;
-  const message = `${problem.message}; unless that changes it puts itself back at ${until}`;
+  const message = `${problem.message}; ${sayRollback(until, times.confirmBy !== undefined, clock.date())}`;
   return { ...times, fault: fault(problem.kind, message, problem.hint) };
 }
 

@@ -23,7 +23,9 @@ import { bind, type Planned, staleness } from './saved-plan.ts';
 import {
   clocked,
   leftToItself,
+  noteBroken,
   noteSkew,
+  noteUncovered,
   orderOf,
   reachAnew,
   type SwitchAsk,
@@ -60,12 +62,13 @@ export function plan(
   queries: readonly Query[],
   crew: Crew,
   planned: (planned: Planned) => void = () => {},
+  order?: SwitchAsk,
 ): Promise<HostReport> {
   return visit(host, wishing(crew, ask), namesToProbe(queries), async (session) => {
     const { facts } = session;
     const plan = within(crew, ask, assemble(ask, queries, facts), facts);
     planned(bind(plan, facts));
-    const told = toldBy(session, plan, crew.clock);
+    const told = toldBy(session, plan, crew.clock, ask, order);
     return withAbsent(
       told.absent,
       told.kind === 'change' ? { outcome: 'planned', units: unread(told.units), fault: null } : unchanging(told),
@@ -77,8 +80,18 @@ function within({ guardrails = NO_GUARDRAILS }: Crew, ask: Ask, plan: Plan, fact
   return withinGuardrails(guardrails, ask, plan, facts);
 }
 
-function toldBy<P extends Plan>(session: Session, plan: P, clock: Crew['clock']): P {
-  return tellHolders(plan, session.facts, clock.date(), (run) => untilOf(session, run, clock));
+function toldBy(session: Session, plan: Plan, clock: Crew['clock'], ask: Ask, order: SwitchAsk | undefined): Plan {
+  const told = tellHolders(plan, session.facts, clock.date(), (run) => untilOf(session, run, clock));
+  switch (told.kind) {
+    case 'no-op':
+      return { ...told, units: noteUncovered(told.units, ask, order, []) };
+    case 'change': {
+      const { links, removes, displaces, stops } = told.change;
+      return { ...told, units: noteUncovered(told.units, ask, order, [...links, ...removes, ...displaces, ...stops]) };
+    }
+    default:
+      return told;
+  }
 }
 
 /** With what the probe has to tell besides, for this ask. */
@@ -99,7 +112,8 @@ export function status(
   const asking: Crew = { ...crew, wishes: [...(crew.wishes ?? []), 'receipts=all', 'clock=yes'] };
   return visit(host, asking, namesToProbe(queries), async (session) => {
     const seen = observe(queries, session.facts, crew.clock.date(), (run) => unarmed(session, run), skipAbsent);
-    const units = noteGuardrails(crew.guardrails ?? NO_GUARDRAILS, seen.units, session.facts);
+    const guarded = noteGuardrails(crew.guardrails ?? NO_GUARDRAILS, seen.units, session.facts);
+    const units = noteBroken(guarded, session);
     return { ...seen, units, ...timesOfUnits(session, units, crew.clock) };
   });
 }
@@ -128,7 +142,7 @@ export async function settle(host: JournalHost, job: Job, crew: Crew): Promise<H
       const assembled = within(crew, job.ask, assemble(job.ask, job.queries, session.facts), session.facts);
       const planned = job.saved?.get(host.host);
       const stale = planned && staleness(planned, assembled, session.facts);
-      const plan = toldBy(session, assembled, crew.clock);
+      const plan = toldBy(session, assembled, crew.clock, job.ask, job.switch);
       absent = plan.absent;
       if (stale) return { outcome: 'refused', units: unread(plan.units), fault: stale };
       if (plan.kind !== 'change') return unchanging(plan);
@@ -146,7 +160,7 @@ export async function settle(host: JournalHost, job: Job, crew: Crew): Promise<H
       const order = orderOf(job.switch, session.facts, crew.clock);
       const reply = await session.apply({ ...plan, order }, context, deadline);
       const ending = await judged(host, job, crew, plan, session, reply, deadline);
-      return leftToItself(ending, job.switch, sent);
+      return leftToItself(ending, job.switch, sent, crew.clock);
     },
   );
   const report = withAbsent(absent, visited);

@@ -1,5 +1,6 @@
 /** The switch of a host as its run sees it: ordered before the change, and proved to be the host's own way back after it. */
 import {
+  type Ask,
   baseOf,
   type Facts,
   type Fault,
@@ -57,6 +58,28 @@ export function noteSkew(units: readonly UnitReport[], { time }: Facts, clock: C
   return units.map((unit, index) => (index === 0 ? { ...unit, notes: [...unit.notes, note] } : unit));
 }
 
+/**
+ * What was as asked before the run has no automatic rollback of this run: nothing will expire there, which whoever set a time is
+ * told.
+ */
+export function noteUncovered<U extends { readonly unit: string; readonly notes: readonly string[] }>(
+  units: readonly U[],
+  { verb }: Pick<Ask, 'verb'>,
+  order: SwitchAsk | undefined,
+  touched: readonly string[],
+): U[] {
+  if (order === undefined) return [...units];
+  const names = new Set(touched.map(baseOf));
+  const flags = [
+    ...(order.expiresAt === null ? [] : ['--expires']),
+    ...(order.confirmWithin === null ? [] : ['--confirm-within']),
+  ];
+  const what = order.expiresAt === null ? 'roll back' : 'expire';
+  const not = flags.length === 1 ? 'does' : 'do';
+  const note = `was ${verb}ed before this run, so nothing will ${what} here: ${flags.join(' and ')} ${not} not apply to it`;
+  return units.map((unit) => (names.has(unit.unit) ? unit : { ...unit, notes: [...unit.notes, note] }));
+}
+
 /** What a report says of the switch. `armedBy`: when it was armed at the latest, by our clock. */
 export function times(ask: SwitchAsk | undefined, armedBy: string): Pick<HostReport, 'confirmBy' | 'expiresAt'> {
   return {
@@ -87,16 +110,44 @@ export function timesLeft(
 export function untilOf(session: Session, run: string, clock: Clock): string {
   const { confirmBy, expiresAt } = timesNow(session, run, clock);
   const by = confirmBy ?? expiresAt;
-  const when = by === undefined ? '' : `, which takes it back at ${by}${confirmBy ? ' unless it is confirmed' : ''}`;
+  const when = by === undefined ? '' : `; ${sayRollback(by, confirmBy !== undefined, clock.date())}`;
   return unarmed(session, run) || when;
+}
+
+/** `by`, `now`: RFC 3339. */
+export function sayRollback(by: string, unlessConfirmed: boolean, now: string): string {
+  if (Date.parse(by) <= Date.parse(now)) return `its automatic rollback was due at ${by}`;
+  return `its automatic rollback is at ${by}${unlessConfirmed ? ' unless it is confirmed' : ''}`;
 }
 
 /** The same where a switch was to end it and will not; else nothing. */
 export function unarmed(session: Session, run: string): string {
   const standing = standingOf(session, run);
+  if (standing?.timer === 'failed' || standing?.timer === 'unreadable') return `; ${sayBroken(standing)}`;
   const gone = standing?.timer === 'none' || standing?.timer === 'other';
   const awaited = standing?.confirmLeft != null || standing?.expires != null;
   return gone && awaited ? ', which was to take it back and has no timer that does' : '';
+}
+
+/** Of an automatic rollback that failed, or can only fail. */
+export function sayBroken({ run, timer }: SwitchState): string {
+  return timer === 'failed'
+    ? `the automatic rollback of run ${run} failed (systemctl status fleetmask-undo-${run}.service there)`
+    : `the host cannot read the record of run ${run}, so that its automatic rollback cannot complete`;
+}
+
+/** The same of every run on the host, also of those whose receipt is gone. */
+export function brokenOn({ switches }: Session): string[] {
+  return switches.filter(({ timer }) => timer === 'failed' || timer === 'unreadable').map(sayBroken);
+}
+
+/** What `status` says of them, whether they hold one of these units or not. */
+export function noteBroken(units: readonly UnitReport[], session: Session): UnitReport[] {
+  const broken = brokenOn(session);
+  return units.map((unit, index) => {
+    const news = index === 0 ? broken.filter((text) => !unit.notes.some((note) => note.includes(text))) : [];
+    return news.length === 0 ? unit : { ...unit, notes: [...unit.notes, ...news] };
+  });
 }
 
 /** Of the runs that masked these units and are to be taken back by a switch, the one whose turn comes first. */
@@ -165,7 +216,7 @@ export async function reachAnew(
   };
 }
 
-function standingOf({ switches }: Session, run: string): SwitchState | null {
+export function standingOf({ switches }: Session, run: string): SwitchState | null {
   return switches.find((each) => each.run === run) ?? null;
 }
 
@@ -173,13 +224,11 @@ export function endOf({ ends }: Session, run: string): SwitchEnd | null {
   return ends.find((each) => each.run === run) ?? null;
 }
 
-/** For a host that was left changed, or may have been: when it puts itself back, as far as we know. */
-export function leftToItself(ending: Ending, ask: SwitchAsk | undefined, armedBy: string): Ending {
+/** For a host that was left changed, or may have been: when its automatic rollback is, as far as we know. */
+export function leftToItself(ending: Ending, ask: SwitchAsk | undefined, armedBy: string, clock: Clock): Ending {
   if (ending.outcome !== 'stranded' || ask === undefined || ending.fault === null) return ending;
   const when = times(ask, armedBy);
-  const promised = when.confirmBy
-    ? `unless it is confirmed it puts itself back at ${when.confirmBy}`
-    : `it puts itself back at ${when.expiresAt}`;
+  const promised = sayRollback((when.confirmBy ?? when.expiresAt)!, when.confirmBy !== undefined, clock.date());
   const { kind, message, hint } = ending.fault;
   return { ...ending, ...when, fault: fault(kind, `${message}; if the change began, ${promised}`, hint) };
 }

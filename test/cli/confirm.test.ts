@@ -63,6 +63,31 @@ describe('--confirm-within', () => {
     expect(notes('el-app1')).toMatch(/, which was to take it back and has no timer that does/);
   });
 
+  it('is told of by status, doctor and confirm where the host cannot read its terms, and is not confirmed there', async () => {
+    const alice = person();
+    const { report } = await alice.run('mask', 'cron', '--now', '-y', '--confirm-within', '5m', ...fleetwide());
+    const receipt = `"$FLEETMASK_ROOT"/var/lib/fleetmask/${report.run.id}`;
+    await onHost('deb-web1', `: >${receipt}/log`);
+    await onHost('el-app1', `mv ${receipt} "$FLEETMASK_ROOT"/root-receipt`);
+    const status = await alice.run('status', 'cron', ...fleetwide());
+    const doctor = await alice.run('doctor', ...fleetwide());
+    const confirmed = await alice.run('confirm', 'last', ...ways());
+    expect([confirmed.code, confirmed.report.totals]).toEqual([6, { stranded: 2 }]);
+    for (const name of NAMES) {
+      const says = `the host cannot read the record of run ${report.run.id}`;
+      expect(status.on(name).units[0]!.notes.join()).toContain(says);
+      expect(doctor.stdout).toContain(says);
+      expect(confirmed.on(name).fault?.message).toContain(says);
+      expect(switchesOn(name)).not.toEqual([]);
+    }
+    await onHost('el-app1', `mv "$FLEETMASK_ROOT"/root-receipt ${receipt}`);
+    for (const name of NAMES)
+      await onHost(
+        name,
+        `cd "$FLEETMASK_ROOT"/etc/systemd/system; rm -rf fleetmask-undo-* timers.target.wants cron*.service ${receipt}; systemctl daemon-reload; systemctl start cron crond 2>/dev/null || :`,
+      );
+  });
+
   it('is not confirmed on hosts that were being put back when fleetmask was killed', async () => {
     const alice = person();
     const run = await alice.run('mask', 'cron', '--now', '-y', '--confirm-within', '5m', ...fleetwide());
@@ -131,7 +156,7 @@ describe('--confirm-within', () => {
     const away = ['-l', 'el-app1', '--port', '1', '--host-timeout', '2s'];
     const astray = await alice.run('confirm', 'last', ...away, ...ways());
     expect(astray.code).toBe(4);
-    expect(astray.on('el-app1').fault?.message).toMatch(/unless that changes it puts itself back at 20/);
+    expect(astray.on('el-app1').fault?.message).toMatch(/; its automatic rollback is at 20\S+ unless it is confirmed$/);
     const confirmed = await alice.run('confirm', 'last', ...ways());
     expect(confirmed.report.totals).toEqual({ masked: 2 });
   });
@@ -147,8 +172,8 @@ describe('--confirm-within', () => {
       });
       const args = fleetwide().filter((word) => word !== '-o' && word !== 'json');
       expect((await alice.run('mask', 'cron', '--now', '--confirm-within', '5m', ...args)).code).toBe(0);
-      expect(asked[1]).toMatch(/^Keep the change on 2 hosts\? If not, back as before at 20.*\[y\/N\] $/);
-      expect(NAMES.map((name) => switchesOn(name).length)).toEqual(answer === 'y' ? [0, 0] : [2, 2]);
+      expect(asked[1]).toMatch(/^Keep the change on 2 hosts\? If not, automatic rollback at 20.*\[y\/N\] $/);
+      expect(NAMES.map((name) => switchesOn(name).length)).toEqual(answer === 'y' ? [0, 0] : [3, 3]);
       await alice.run('rollback', 'last', '-y', ...ways());
     }
   });
@@ -271,6 +296,26 @@ describe('--expires', () => {
     ]);
     for (const name of NAMES) expect(switchesOn(name)).toEqual([]);
     expect((await alice.run('extend', 'last', '--expires', '8h', ...ways())).stderr).toMatch('nothing to extend');
+  });
+
+  it('is never silent about what was masked before, on which nothing will expire', async () => {
+    const alice = person();
+    const one = fleetwide().map((word) => (word === NAMES.join(',') ? 'deb-web1' : word));
+    await alice.run('mask', 'cron', '--now', '-y', ...one);
+    for (const [flags, says] of [
+      [['--expires', '2h'], 'nothing will expire here: --expires does not apply to it'],
+      [['--confirm-within', '5m'], 'nothing will roll back here: --confirm-within does not apply to it'],
+      [['-C', '--expires', '2h'], 'nothing will expire here: --expires does not apply to it'],
+    ] as const) {
+      const run = await alice.run('mask', 'cron', '--now', '-y', ...flags, ...fleetwide());
+      expect(run.on('deb-web1').outcome).toBe('unchanged');
+      expect(run.on('deb-web1').units[0]!.notes.join()).toContain(says);
+      expect(run.on('el-app1').units[0]!.notes.join()).not.toContain('nothing will');
+      const shown = await alice.run('runs', 'show', 'last');
+      if (flags[0] !== '-C') expect(shown.stdout.replace(/\s+/g, ' ')).toContain(says);
+      if (flags[0] !== '-C') await alice.run('rollback', 'last', '-y', ...ways());
+    }
+    await alice.run('unmask', 'cron', '-y', ...fleetwide());
   });
 
   it('of a plain run cannot be extended', async () => {

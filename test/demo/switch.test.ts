@@ -37,6 +37,8 @@ describe.each(SHELLS)('under $name', (shell) => {
   });
   afterAll(() => host.dispose());
 
+  /** What depends on the shell in detail alone is tried under one each. */
+  const spread = <T>(cases: readonly T[]): T[] => cases.filter((_, i) => i % SHELLS.length === SHELLS.indexOf(shell));
   /** As systemd would start it. */
   const fire = (dir = '/var/lib/fleetmask/r1') => run(host, `exec sh "$FLEETMASK_ROOT${dir}/program" root`);
   const ended = () => readFile(join(host.dir, 'run/fleetmask/r1.ended'), 'utf8');
@@ -70,6 +72,167 @@ describe.each(SHELLS)('under $name', (shell) => {
     const log = '"$FLEETMASK_ROOT"/var/lib/fleetmask/r1/log';
     await run(host, `echo restoring >>${log}; rm "$FLEETMASK_ROOT${LINK}"; systemctl daemon-reload`);
     await fire();
+    expect(await dump(host.dir)).toEqual(before);
+  });
+
+  describe('a log that cannot be read whole', () => {
+    const log = '"$FLEETMASK_ROOT"/var/lib/fleetmask/r1/log';
+    const confirmed = `sed -i '/^request/a confirmed 1 - end' ${log}`;
+    const told = async () => (await converse(host, [UNIT], ['probe', 'receipts=all', `name=${UNIT}`]))[1]?.rest ?? [];
+
+    /** Rolled back, or still armed and told of as such: nothing in between. */
+    async function endsWell(): Promise<'rolled back' | 'failed'> {
+      const { code } = await fire();
+      const now = await dump(host.dir);
+      if (code === 0) {
+        expect(now).toEqual(before);
+        return 'rolled back';
+      }
+      expect(now[TIMER]).toContain('OnBootSec');
+      expect(Object.keys(now)).toContain('/etc/systemd/system/timers.target.wants/fleetmask-undo-r1-boot.service');
+      expect(await told()).toContainEqual(expect.stringMatching(/^switch r1 (?:unreadable|restoring) /));
+      return 'failed';
+    }
+
+    it.each(
+      spread([
+        ['empty', `: >${log}`, 'failed'],
+        ['gone', `rm ${log}`, 'failed'],
+        ['a directory', `rm ${log}; mkdir ${log}`, 'failed'],
+        ['of zeros', `head -c 700 /dev/zero >${log}`, 'failed'],
+        ['of noise', `head -c 700 /dev/urandom >${log}`, 'failed'],
+        ['with noise before it', `{ head -c 99 /dev/urandom; cat ${log}; } >${log}.1; mv ${log}.1 ${log}`, 'failed'],
+        ['with noise after it', `head -c 999 /dev/urandom >>${log}`, 'rolled back'],
+        ['that lost its request', `${confirmed}; sed -i '/^request/d' ${log}`, 'failed'],
+        ['whose request lost its end', `${confirmed}; sed -i 's/ end$//' ${log}`, 'failed'],
+        ['of another run', `${confirmed}; sed -i 's/run=r1/run=r2/' ${log}`, 'failed'],
+        ['with a confirmation that was cut short', `printf 'confirmed 17' >>${log}`, 'rolled back'],
+        ['with a confirmation that is none', `echo 'confirmed' >>${log}`, 'rolled back'],
+        ['with half a confirmation', `echo 'confirmed 1796104800 - en' >>${log}`, 'rolled back'],
+        ['that lost the link', `sed -i '/^link/d' ${log}`, 'failed'],
+        ['that lost what the link is', `sed -i '/^linked/d' ${log}`, 'rolled back'],
+      ]),
+    )('%s never counts as confirmed: %s', async (_, damage, end) => {
+      await converse(host, [UNIT], masked);
+      await run(host, damage);
+      expect(await endsWell()).toBe(end);
+    });
+
+    it.each(spread([0, 1, 2]))(
+      'cut off anywhere never counts as confirmed (%i)',
+      async (third) => {
+        await converse(host, [UNIT], masked, keep('confirm=yes'));
+        const whole = (await readFile(join(host.dir, 'var/lib/fleetmask/r1/log'))).length;
+        const lengths = Array.from({ length: 5 }, (_, i) => Math.floor((whole * (3 * i + third)) / 15) + third);
+        for (const length of lengths) {
+          await host.reset();
+          await converse(host, [UNIT], masked);
+          await run(host, `truncate -s ${length} ${log} || dd if=/dev/null of=${log} bs=1 seek=${length}`);
+          await endsWell();
+        }
+      },
+      60_000,
+    );
+
+    it('is not kept by whoever confirms, but told of', async () => {
+      await converse(host, [UNIT], masked);
+      await run(host, `: >${log}`);
+      const [, , kept] = await converse(host, [UNIT], ['probe'], keep('confirm=yes'));
+      expect(kept?.rest).toContainEqual(expect.stringMatching(/^switch r1 unreadable /));
+      expect((await dump(host.dir))[TIMER]).toContain('OnBootSec');
+    });
+
+    it.each(['rm -r "$FLEETMASK_ROOT"/var/lib/fleetmask', ': >"$FLEETMASK_ROOT"/var/lib/fleetmask/r1/switch'])(
+      'and a receipt that is lost (%s) is told of by a probe',
+      async (loss) => {
+        await converse(host, [UNIT], masked);
+        await run(host, loss);
+        expect(await told()).toContain('switch r1 unreadable ? -');
+      },
+    );
+  });
+
+  it('the program is started only where it is as it was sent', async () => {
+    await converse(host, [UNIT], masked);
+    const unit = (await dump(host.dir))['/etc/systemd/system/fleetmask-undo-r1.service'] ?? '';
+    const checks = [...unit.matchAll(/^ExecStartPre=\/bin\/sh -c "(.*)"$/gm)].map(([, check]) => check).join(' && ');
+    expect(checks).toMatch(/program.*switch/);
+    expect(await run(host, checks)).toMatchObject({ code: 0 });
+    for (const file of ['program', 'switch']) {
+      await run(
+        host,
+        `cp "$FLEETMASK_ROOT"/var/lib/fleetmask/r1/${file} /tmp/fm-r1; : >"$FLEETMASK_ROOT"/var/lib/fleetmask/r1/${file}`,
+      );
+      expect((await run(host, checks)).code).not.toBe(0);
+      await run(host, `mv /tmp/fm-r1 "$FLEETMASK_ROOT"/var/lib/fleetmask/r1/${file}`);
+    }
+  });
+
+  describe('at each boot', () => {
+    const boot = () => run(host, 'exec sh "$FLEETMASK_ROOT"/var/lib/fleetmask/r1/program root resume');
+    const expiring: Turn = { request: [...MASK, ...dated.words], text: dated.text };
+    const log = '"$FLEETMASK_ROOT"/var/lib/fleetmask/r1/log';
+
+    it.each([
+      ['has begun', `echo restoring >>${log}`],
+      ['has expired', `sed -i 's|expires=[^ ]*|expires=1795359491/2026-11-22/14:58:11|' ${log}`],
+      ['cannot read its terms', `: >${log}`],
+    ])('a rollback that %s is resumed', async (_, state) => {
+      await converse(host, [UNIT], expiring);
+      await run(host, state);
+      expect(await boot()).toMatchObject({ code: 0, output: expect.stringContaining('step resume 0') });
+    });
+
+    it('one that awaits its time is left to its timer, which is pinned to this boot', async () => {
+      for (const change of [masked, expiring]) {
+        await host.reset();
+        await converse(host, [UNIT], change);
+        const there = await dump(host.dir);
+        await writeFile(join(host.dir, 'var/lib/fleetmask/r1/elapses'), '99999\n');
+        expect(await boot()).toMatchObject({ code: 0, output: expect.not.stringContaining('step resume') });
+        expect((await dump(host.dir))[TIMER]).toBe(there[TIMER]);
+      }
+    });
+
+    it('a timer that has elapsed once, for the host’s clock was ahead, is armed anew', async () => {
+      await converse(host, [UNIT], expiring);
+      await run(host, 'systemctl stop fleetmask-undo-r1.timer');
+      expect(await boot()).toMatchObject({ code: 0 });
+      expect((await run(host, 'systemctl is-active fleetmask-undo-r1.timer')).output).toBe('active');
+    });
+
+    it('what is left of one that was confirmed goes', async () => {
+      await converse(host, [UNIT], masked);
+      await run(host, `echo 'confirmed 1796104800 - end' >>${log}`);
+      expect(await boot()).toMatchObject({ code: 0 });
+      expect(Object.keys(await dump(host.dir)).filter((path) => path.includes('fleetmask-undo'))).toEqual([]);
+      expect((await dump(host.dir))[LINK]).toBe('link /dev/null');
+    });
+  });
+
+  it('under a later mask of the same unit it ends, and hands on what it was to start', async () => {
+    const link = `/run/systemd/system/${UNIT}`;
+    const short = arming({ confirmWithin: 300, expires: null }, 'r1', 'run', program());
+    const request = ['apply', 'run=r1', 'where=run', 'stop-timeout=1', 'meta=-', `link=${link}`] as const;
+    await converse(host, [UNIT], {
+      request: [...request, `stop=${UNIT}`, `start=${UNIT}`, `read=${UNIT}`, ...short.words],
+      text: short.text,
+    });
+    const long = arming({ confirmWithin: 300, expires: null }, 'r2', 'etc', program());
+    const second = [
+      'apply',
+      'run=r2',
+      'where=etc',
+      'stop-timeout=1',
+      'meta=-',
+      `link=${LINK}`,
+      `read=${UNIT}`,
+    ] as const;
+    await converse(host, [UNIT], { request: [...second, ...long.words], text: long.text });
+    expect(await fire('/run/fleetmask/runs/r1')).toMatchObject({ code: 0 });
+    expect(await dump(host.dir)).toMatchObject({ [LINK]: 'link /dev/null' });
+    expect(Object.keys(await dump(host.dir))).not.toContain(link);
+    expect(await fire('/var/lib/fleetmask/r2')).toMatchObject({ code: 0 });
     expect(await dump(host.dir)).toEqual(before);
   });
 

@@ -62,6 +62,88 @@ describeLab('a mask for a time', (lab) => {
     await everywhere((host, i) => putItselfBack(host, before[i]!));
   });
 
+  it('that a power cut interrupts goes on at the next boot, wherever it was', async () => {
+    const before = await arrange('interrupted');
+    const run = await operator.do('mask interrupted --now --expires 12s', hosts);
+    expect(outcomes(run)).toEqual(all('masked'));
+    // by host: the link has gone; about to start the unit; the timer is taken away
+    const steps = ['daemon-reload', 'start -- interrupted.service', 'stop -- fleetmask-undo-*.timer'];
+    await everywhere((host, i) =>
+      host.writeFile(
+        '/usr/local/bin/systemctl',
+        `#!/bin/sh
+case $* in *${steps[i]}*) if rm /root/armed 2>/dev/null; then touch /run/cut; exec sleep 1000; fi ;; esac
+exec /bin/systemctl "$@"
+`,
+        0o755,
+      ),
+    );
+    await everywhere((host) => sh(host, 'touch /root/armed'));
+    await everywhere((host) =>
+      until(
+        () => host.exec('ls /run/cut'),
+        ({ code }) => code === 0,
+      ),
+    );
+    await everywhere((host) => host.powerCut());
+    await everywhere((host) => host.boot());
+    await everywhere((host, i) => putItselfBack(host, before[i]!, 90));
+    await everywhere((host) => sh(host, 'rm /usr/local/bin/systemctl'));
+  });
+
+  it('whose record is damaged ends as a failed unit, which status tells of, also after a reboot', async () => {
+    const before = await arrange('damaged');
+    const run = await operator.do('mask damaged --now --expires 12s', hosts);
+    const service = `fleetmask-undo-${run.report.run.id}.service`;
+    const receipt = `/var/lib/fleetmask/${run.report.run.id}`;
+    // by host: all is lost; cut off within the request; the program itself
+    const damage = [`: >log`, `cp log /root; truncate -s 50 log`, `cp program /root; truncate -s 999 program`];
+    await everywhere((host, i) => sh(host, `cd ${receipt}; ${damage[i]}`));
+    const failed = () =>
+      everywhere((host) =>
+        until(
+          () => host.exec(`systemctl is-failed ${service}`),
+          ({ stdout }) => stdout.trim() === 'failed',
+        ),
+      );
+    const told = async () => {
+      const status = await operator.do('status damaged', hosts);
+      for (const host of hosts)
+        expect(status.on(host).units[0]!.notes.join()).toMatch(/automatic rollback of run \S+ failed/);
+    };
+    await failed();
+    await told();
+    await everywhere((host) => host.powerCut());
+    await everywhere((host) => host.boot());
+    await everywhere(async (host) => expect(await property(host, 'damaged.service', 'LoadState')).toBe('masked'));
+    await failed().catch(() => {});
+    expect(kinds(await operator.decide('extend', run, '--expires', '1h'))).toEqual(all('stranded: read-back'));
+    await sh(hosts[1]!, `cp /root/log ${receipt}/log; systemctl start ${service}`);
+    await putItselfBack(hosts[1]!, before[1]!, 30);
+    await sh(hosts[2]!, `cp /root/program ${receipt}/program; systemctl start ${service}`);
+    await putItselfBack(hosts[2]!, before[2]!, 30);
+  });
+
+  it('for a runtime mask ends under a later mask, which then starts what ran; after a reboot nothing of it is left', async () => {
+    const before = await arrange('twice');
+    await operator.do('mask twice --now --runtime --expires 12s', hosts);
+    const second = await operator.do('mask twice --expires 30s', hosts);
+    expect(outcomes(second)).toEqual(all('masked'));
+    await everywhere(async (host) => {
+      await until(
+        () => host.exec('ls /run/fleetmask/runs /run/systemd/system/twice.service'),
+        ({ stdout }) => stdout === '',
+      );
+      expect(await property(host, 'twice.service', 'LoadState')).toBe('masked');
+    });
+    await everywhere((host, i) => putItselfBack(host, before[i]!, 90));
+
+    await operator.do('mask twice --now --runtime --expires 1h', hosts);
+    await everywhere((host) => host.powerCut());
+    await everywhere((host) => host.boot());
+    await everywhere((host, i) => putItselfBack(host, before[i]!, 30));
+  });
+
   it('is prolonged by extend, and stays after release, with nothing left of the switch', async () => {
     const before = await arrange('moved');
     const run = await operator.do('mask moved --now --expires 20s', hosts);
@@ -148,7 +230,7 @@ describeLab('a mask for a time', (lab) => {
     const again = await operator.do('mask shared --now', hosts);
     expect(outcomes(again)).toEqual(all('unchanged'));
     const note = (said: Run, host: LabHost) => said.on(host).units[0]!.notes.join();
-    for (const host of hosts) expect(note(again, host)).toMatch(/, which takes it back at 20\S+Z$/);
+    for (const host of hosts) expect(note(again, host)).toMatch(/; its automatic rollback is at 20\S+Z$/);
     await everywhere((host) => sh(host, "systemctl stop 'fleetmask-undo-*.timer'"));
     const status = await operator.do('status shared', hosts);
     for (const host of hosts)

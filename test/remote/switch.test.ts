@@ -25,7 +25,7 @@ it('the words of a switch tell how much follows, and that is the program and wha
   const lines = words.slice(2).map((word) => Number(/=(\d+),/.exec(word)?.[1]));
   expect(lines.reduce((a, b) => a + b)).toBe(text.split('\n').length - 1);
   const whole = text.split('\n').slice(0, lines[0]);
-  expect(whole.at(-1)).toMatch(/^\. ".*\/switch" && fire r1 etc$/);
+  expect(whole.at(-1)).toMatch(/^\. ".*\/switch" && "\$\{2-fire\}" r1 etc$/);
   expect(whole.slice(0, -1).join('\n')).toBe(program());
 });
 

@@ -2,6 +2,7 @@ import { type Facts, fault, type HostReport } from '../../model/index.ts';
 import { systemdFault } from '../../plan/assemble.ts';
 import { type DoctorRow, doctorTable, troublesOf, visibleJson } from '../../report/index.ts';
 import { acrossFleet } from '../../run/fleet.ts';
+import { brokenOn } from '../../run/switch.ts';
 import { type Crew, visit } from '../../run/visit.ts';
 import type { Description, Transport } from '../../transport/transport.ts';
 import { command } from '../command.ts';
@@ -33,7 +34,7 @@ export const doctor = command({
       },
     });
     const described = new Map<string, Description>();
-    const crew: Crew = { ...rest, wishes: ['clock=yes'], transport: noting(transport, described) };
+    const crew: Crew = { ...rest, wishes: ['clock=yes', 'receipts=all'], transport: noting(transport, described) };
     const found = new Map<string, Found>();
     try {
       const reports = await acrossFleet(
@@ -41,9 +42,11 @@ export const doctor = command({
         flags.forks,
         () => null,
         (host) =>
-          visit(host, crew, [], async ({ facts }) => {
+          visit(host, crew, [], async (session) => {
+            const { facts } = session;
             const now = io.date().getTime();
-            found.set(host.host, { facts, clockSkew: skewOf(facts.time, asked.get(host.host) ?? now, now) });
+            const clockSkew = skewOf(facts.time, asked.get(host.host) ?? now, now);
+            found.set(host.host, { facts, clockSkew, rollbacks: brokenOn(session) });
             const { privilege } = facts;
             const none = privilege.kind === 'none' ? fault('no-privilege', privilege.why, privilege.hint) : null;
             return { outcome: 'unchanged', units: [], fault: systemdFault(facts) ?? none };
@@ -69,6 +72,7 @@ export const doctor = command({
 
 interface Found {
   readonly facts: Facts;
+  readonly rollbacks: readonly string[];
   readonly clockSkew: number | null;
 }
 
@@ -116,6 +120,7 @@ function rowOf(
     systemd,
     systemdState: state?.kind === 'running' ? state.state : null,
     clockSkew: found?.clockSkew ?? null,
+    ...(found && found.rollbacks.length > 0 && { rollbacks: found.rollbacks }),
     seconds,
     fault,
   };

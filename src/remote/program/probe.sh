@@ -153,11 +153,11 @@ show_triggers() {
 # `holds RUN PATH` for a link that is still this run's own; and, when one run is asked for, what it answered: `told RUN KIND
 # TEXT`. One process, however many receipts there are.
 tell_receipts() {
-  linked='' ours=' '
+  linked='' ours=' ' told_of=' '
   set +f
   for receipt in "$root"/var/lib/fleetmask/* "$root"/run/fleetmask/runs/*; do
     owner=${receipt##*/}
-    [ -r "$receipt/log" ] || continue
+    { [ -f "$receipt/log" ] && [ -r "$receipt/log" ]; } || continue
     case $receipts_of in all | "$owner") ;; *) continue ;; esac
     first_line "$root/run/fleetmask/$owner.seq"
     [ -z "$value" ] || rec "fence $owner $value"
@@ -172,7 +172,16 @@ tell_receipts() {
     if [ "$receipts_of" != all ] && [ -r "$receipt/result" ]; then
       while read -r _ _ line; do rec "told $owner $line"; done <"$receipt/result"
     fi
-    [ ! -r "$receipt/switch" ] || tell_switch_of "$owner"
+    [ ! -e "$receipt/switch" ] || tell_switch_of "$owner"
+    told_of="$told_of$owner "
+  done
+  for unit in "$root"/etc/systemd/system/fleetmask-undo-*.timer "$root"/run/systemd/system/fleetmask-undo-*.timer; do
+    owner=${unit##*/fleetmask-undo-}
+    owner=${owner%.timer}
+    [ -e "$unit" ] || continue
+    case $receipts_of in all | "$owner") ;; *) continue ;; esac
+    # its receipt is gone, or cannot be read
+    case $told_of in *" $owner "*) ;; *) rec "switch $owner unreadable ? -" ;; esac
   done
   for ended in "$root"/run/fleetmask/*.ended; do
     owner=${ended##*/}
@@ -198,7 +207,12 @@ tell_switch_of() {
   run=$1 where=etc
   case $receipt in "$root"/run/*) where=run ;; esac
   set -f
-  . "$receipt/switch" && tell_switch
+  if has_switch; then
+    # shellcheck source=src/remote/program/switch.sh
+    . "$receipt/switch" && tell_switch
+  else
+    rec "switch $run unreadable ? -"
+  fi
   set +f
 }
 

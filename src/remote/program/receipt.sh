@@ -160,8 +160,10 @@ find_ours() {
   done <"$receipt/log"
 }
 
+# A record that was cut short is no proof that the link is another.
 is_foreign() {
-  [ "$ours" != unknown ] && [ "$ours" != "$(stat -c $link_identity "$root$path")" ]
+  [ "$ours" != unknown ] || return 1
+  case $(stat -c $link_identity "$root$path") in "$ours"*) return 1 ;; esac
 }
 
 leave_alone() {

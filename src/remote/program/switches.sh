@@ -6,6 +6,7 @@
 arm_switch() {
   failed=no said=''
   if receive "$receipt/program" "$program" && receive "$receipt/switch" "$switch_text"; then
+    # shellcheck source=src/remote/program/switch.sh
     . "$receipt/switch"
     arm && return 0
   fi
@@ -27,29 +28,41 @@ receive() {
   return 1
 }
 
+# The text of a switch, whole or not at all: what is damaged could end this shell.
+has_switch() {
+  [ -f "$receipt/switch" ] && (. "$receipt/switch" && command -v end_switch) >/dev/null 2>&1 </dev/null
+}
+
 name_switch() {
   switch=fleetmask-undo-$run
+  stamp=$root/var/lib/systemd/timers/stamp-$switch.timer
   switch_dir=/etc/systemd/system
   [ "$where" = etc ] || switch_dir=/run/systemd/system
   unit_file=$root$switch_dir/$switch
 }
 
-# disarm gone: all of a switch goes: timer and service, enablement, the stamp of the timer, and what systemd remembers of
-# them. `disarm resting`: it can be armed again, and the reload is the caller's. Costs nothing where there is none.
+# disarm gone: all of a switch goes: timer and services, enablement, the stamp of the timer, and what systemd remembers of
+# them. `disarm spent`: its receipt, too, and at once: what a power cut leaves of the two nobody takes away. `disarm resting`:
+# it can be armed again, and the reload is the caller's. Costs nothing where there is none.
 disarm() {
   name_switch
   [ -e "$unit_file.timer" ] || [ -e "$unit_file.service" ] || [ -e "$receipt/switch" ] || return 0
   patience=30
   halted=$switch.timer
   [ "$verb" = fire ] || halted="$halted $switch.service"
+  [ "$where" = run ] || [ "$verb" = fire ] || halted="$halted $switch-boot.service"
   step disarm ctl stop -- $halted
   case $status in 0 | 5) ;; *) failed=yes && return 0 ;; esac
   wants=$root$switch_dir/timers.target.wants
-  rm -f "$wants/$switch.timer" "$unit_file.service" "$unit_file.timer" "$root/var/lib/systemd/timers/stamp-$switch.timer" || failed=yes
-  [ ! -e "$receipt/made-wants" ] || rmdir "$wants" 2>/dev/null
+  made=no
+  [ ! -e "$receipt/made-wants" ] || made=yes
+  rm -f "$wants/$switch.timer" "$wants/$switch-boot.service" "$unit_file-boot.service" "$unit_file.service" \
+    "$unit_file.timer" "$stamp" || failed=yes
+  [ "$made" = no ] || rmdir "$wants" 2>/dev/null
   rm -f "$receipt/made-wants"
-  said=$(ctl reset-failed -- $halted 2>&1)
-  [ "$1" = gone ] || return 0
+  if [ "$1:$failed" = spent:no ]; then rm -rf "$receipt"; fi
+  said=$(ctl reset-failed -- $halted "$switch-boot.service" 2>&1)
+  [ "$1" != resting ] || return 0
   rm -f "$receipt/program" "$receipt/switch" "$receipt/elapses"
   patience=90
   step reload ctl daemon-reload || failed=yes
@@ -70,7 +83,7 @@ beside() (
   receipt=$1 receipts=${1%/*} run=${1##*/} where=etc
   case $receipt in "$root"/run/*) where=run ;; esac
   set -f
-  . "$receipt/switch" && "$2"
+  has_switch && . "$receipt/switch" && "$2"
 )
 
 # keep confirm=yes expires=…: ends the wait for a confirmation, or moves the expiry (`never` takes it away). What holds
@@ -79,8 +92,11 @@ keep() {
   parse "$@"
   begin || return 0
   failed=no
-  if [ -r "$receipt/switch" ]; then
+  if has_switch; then
+    # shellcheck source=src/remote/program/switch.sh
     . "$receipt/switch" && keep_run
+  elif [ -e "$receipt/switch" ] || is_orphan; then
+    rec "switch $run unreadable ? -"
   elif [ -r "$receipt/log" ]; then
     rec "switch $run none - -"
   else
@@ -90,4 +106,10 @@ keep() {
   look
   tell_look
   exec 9>&-
+}
+
+# Whether the units of a switch are here, whatever became of its receipt.
+is_orphan() {
+  name_switch
+  [ -e "$unit_file.timer" ] || [ -e "$unit_file.service" ]
 }

@@ -20,6 +20,7 @@ put_back() {
   else
     rec 'receipt none'
   fi
+  [ "$verb" = undo ] || spare_held
   unique $reads $starts $touched
   reads=$uniq
   was_failed=$failed
@@ -32,8 +33,9 @@ put_back() {
   fi
   tell_look
   prove
+  [ "$verb" = undo ] || check_log
   if [ "$verb" = fire ] && [ "$failed" = no ]; then end_switch "$why"; fi
-  [ "$failed" = yes ] || disarm gone
+  [ "$failed" = yes ] || disarm spent
   if [ "$failed" = no ]; then
     rm -rf "$receipt"
     rmdir "$receipts" 2>/dev/null
@@ -125,6 +127,8 @@ restore_links() {
       displacing) replace "$path" $text ;;
       removing) relink ;;
       lifting) ! is_lifted || relink ;;
+      # another run was to start it, and our mask is in its way
+      inherited) case " $starts " in *" $path "*) ;; *) starts="$starts $path" reads="$reads $path" ;; esac ;;
     esac
   done <"$receipt/log"
 }
