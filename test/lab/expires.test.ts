@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Operator, type Run } from './fleetmask.ts';
 import { describeLab } from './given.ts';
-import { dumps, enabled, HELD, hold, property, receiptOf, sh } from './inside.ts';
+import { dumps, enabled, HELD, hold, property, receiptOf, sh, until } from './inside.ts';
 import type { LabHost } from './lab.ts';
 import { kinds, outcomes } from './situation.ts';
 import { putItselfBack, switchesOn } from './switches.ts';
