@@ -11,10 +11,11 @@ export interface SwitchState {
   readonly run: string;
   /**
    * `waiting`: armed. `firing`: its time has come, and it waits for its turn. `restoring`: it has begun to put the host back, and has
-   * not done it yet. `failed`: it gave up, until the next boot. `unreadable`: its terms cannot be read, so it is due. `none`: there is
+   * not done it yet. `failed`: it gave up, until the next boot. `unreadable`: its terms cannot be read, so it is due. `lost`: its
+   * units are there, and its receipt is not. `none`: there is
    * none, any more.
    */
-  readonly timer: 'waiting' | 'firing' | 'restoring' | 'failed' | 'unreadable' | 'none' | 'other';
+  readonly timer: 'waiting' | 'firing' | 'restoring' | 'failed' | 'unreadable' | 'lost' | 'none' | 'other';
   /** Seconds left for a confirmation; null: none is awaited. */
   readonly confirmLeft: number | 'unknown' | null;
   /** By the host's clock, in seconds since 1970; null: never. */

@@ -69,7 +69,8 @@ export function switchesFrom(records: readonly HostRecord[]): SwitchState[] {
 
 /** As systemd calls a timer that waits, one whose service is at work, and one that is not there. */
 function timerOf(word: string): SwitchState['timer'] {
-  if (word === 'waiting' || word === 'restoring' || word === 'failed' || word === 'unreadable') return word;
+  if (word === 'waiting' || word === 'restoring' || word === 'failed' || word === 'unreadable' || word === 'lost')
+    return word;
   if (word === 'running') return 'firing';
   return word === 'dead' || word === 'none' ? 'none' : 'other';
 }

@@ -68,7 +68,9 @@ export async function keepHost(host: JournalHost, changed: Changed, job: KeepJob
       const { why, hint } = facts.privilege;
       return { outcome: 'refused', units, fault: fault('no-privilege', `no root privilege: ${why}`, hint) };
     }
-    if (!facts.receipts.some(({ run }) => run === job.run) && standingOf(session, job.run) === null)
+    const standing = standingOf(session, job.run)?.timer;
+    const unread = standing === 'unreadable' || standing === 'failed';
+    if (!facts.receipts.some(({ run }) => run === job.run) && !unread)
       return withoutReceipt(before, intent, evidenceOf(facts), endOf(session, job.run), facts, job, crew);
     const broken = brokenBy(before, intent, evidenceOf(facts), job);
     return keep(host, changed, job, asking, session, until, broken);

@@ -123,7 +123,7 @@ export function sayRollback(by: string, unlessConfirmed: boolean, now: string): 
 /** The same where a switch was to end it and will not; else nothing. */
 export function unarmed(session: Session, run: string): string {
   const standing = standingOf(session, run);
-  if (standing?.timer === 'failed' || standing?.timer === 'unreadable') return `; ${sayBroken(standing)}`;
+  if (standing !== null && isBroken(standing)) return `; ${sayBroken(standing)}`;
   const gone = standing?.timer === 'none' || standing?.timer === 'other';
   const awaited = standing?.confirmLeft != null || standing?.expires != null;
   return gone && awaited ? ', which was to take it back and has no timer that does' : '';
@@ -138,7 +138,11 @@ export function sayBroken({ run, timer }: SwitchState): string {
 
 /** The same of every run on the host, also of those whose receipt is gone. */
 export function brokenOn({ switches }: Session): string[] {
-  return switches.filter(({ timer }) => timer === 'failed' || timer === 'unreadable').map(sayBroken);
+  return switches.filter(isBroken).map(sayBroken);
+}
+
+function isBroken({ timer }: SwitchState): boolean {
+  return timer === 'failed' || timer === 'unreadable' || timer === 'lost';
 }
 
 /** What `status` says of them, whether they hold one of these units or not. */

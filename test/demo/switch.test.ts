@@ -142,14 +142,14 @@ describe.each(SHELLS)('under $name', (shell) => {
       expect((await dump(host.dir))[TIMER]).toContain('OnBootSec');
     });
 
-    it.each(['rm -r "$FLEETMASK_ROOT"/var/lib/fleetmask', ': >"$FLEETMASK_ROOT"/var/lib/fleetmask/r1/switch'])(
-      'and a receipt that is lost (%s) is told of by a probe',
-      async (loss) => {
-        await converse(host, [UNIT], masked);
-        await run(host, loss);
-        expect(await told()).toContain('switch r1 unreadable ? -');
-      },
-    );
+    it.each([
+      ['rm -r "$FLEETMASK_ROOT"/var/lib/fleetmask', 'lost'],
+      [': >"$FLEETMASK_ROOT"/var/lib/fleetmask/r1/switch', 'unreadable'],
+    ])('and a receipt that is damaged (%s) is told of by a probe', async (loss, state) => {
+      await converse(host, [UNIT], masked);
+      await run(host, loss);
+      expect(await told()).toContain(`switch r1 ${state} ? -`);
+    });
   });
 
   it('the program is started only where it is as it was sent', async () => {

@@ -180,8 +180,13 @@ tell_receipts() {
     owner=${owner%.timer}
     [ -e "$unit" ] || continue
     case $receipts_of in all | "$owner") ;; *) continue ;; esac
+    case $told_of in *" $owner "*) continue ;; esac
     # its receipt is gone, or cannot be read
-    case $told_of in *" $owner "*) ;; *) rec "switch $owner unreadable ? -" ;; esac
+    if [ -e "$root/var/lib/fleetmask/$owner" ] || [ -e "$root/run/fleetmask/runs/$owner" ]; then
+      rec "switch $owner unreadable ? -"
+    else
+      rec "switch $owner lost ? -"
+    fi
   done
   for ended in "$root"/run/fleetmask/*.ended; do
     owner=${ended##*/}

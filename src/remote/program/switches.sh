@@ -95,7 +95,7 @@ keep() {
   if has_switch; then
     # shellcheck source=src/remote/program/switch.sh
     . "$receipt/switch" && keep_run
-  elif [ -e "$receipt/switch" ] || is_orphan; then
+  elif [ -e "$receipt/switch" ] || { [ -e "$receipt" ] && is_orphan; }; then
     rec "switch $run unreadable ? -"
   elif [ -r "$receipt/log" ]; then
     rec "switch $run none - -"
