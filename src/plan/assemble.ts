@@ -20,6 +20,8 @@ import {
   type UnitFacts,
   type UnitPlan,
 } from '../model/index.ts';
+import { listed, once, some } from './by-name.ts';
+import { statesFault, unitsFault } from './excess.ts';
 import { type Guarded, guard } from './guard.ts';
 import { ABOVE_ETC, ETC, inTheWay, isMask, localFault, pathsOf, RUN } from './lying.ts';
 import { hasOwnFile, isConnection, notesOn } from './notes.ts';
@@ -58,19 +60,26 @@ export function assemble(ask: Ask, queries: readonly Query[], facts: Facts): Pla
     if (resolution.kind === 'absent') {
       absent.push(resolution.unit);
       looked.push(resolution.looked);
-    } else asked.push(...resolution.units.filter(({ unit }) => !asked.some((other) => other.unit === unit)));
+    } else {
+      const before = new Set(asked.map(({ unit }) => unit));
+      asked.push(...resolution.units.filter(({ unit }) => !before.has(unit)));
+    }
   }
   if (absent.length > 0 && !ask.skipAbsent) return refuse(absentFault(looked));
-  const planned = assembleFor(ask, asked, facts);
+  const tooMany = unitsFault(queries, asked.length);
+  if (tooMany) return refuse(tooMany);
+  const planned = assembleFor(ask, queries, asked, facts);
   return absent.length > 0 ? { ...planned, absent } : planned;
 }
 
 /** The same for the units that the host has. */
-function assembleFor(ask: Ask, asked: readonly Meant[], facts: Facts): Plan {
+function assembleFor(ask: Ask, queries: readonly Query[], asked: readonly Meant[], facts: Facts): Plan {
   const refuse = (fault: Fault, units: readonly UnitPlan[] = []): Plan => ({ kind: 'refusal', units, fault });
   const closure = ask.withTriggers ? withTriggers(asked, facts) : { kind: 'units' as const, units: asked };
   if (closure.kind === 'unseen') return refuse(fault('bad-reply', `${closure.name} can start it, and was not shown`));
   const meant = closure.units;
+  const more = unitsFault(queries, meant.length) ?? statesFault(meant, facts);
+  if (more) return refuse(more);
   const steps = meant.map((unit) =>
     ask.verb === 'mask' ? maskSteps(ask, unit, facts) : unmaskSteps(ask, unit, facts),
   );
@@ -91,7 +100,7 @@ function assembleFor(ask: Ask, asked: readonly Meant[], facts: Facts): Plan {
   const others = othersUnread(meant, facts);
   const told = units.map((unit, index) => {
     const notes = [...unit.notes, ...notesOnUnread(meant[index]!, facts)];
-    if (index === 0 && others.length > 0) notes.push(`the reload also reads what was changed of ${others.join(', ')}`);
+    if (index === 0 && others.length > 0) notes.push(`the reload also reads what was changed of ${listed(others)}`);
     return { ...unit, notes, steps: wordsFor(steps[index]!, ask) };
   });
   return { kind: 'change', units: told, change: changeOf(ask, steps), prior: priorOf(meant, facts) };
@@ -123,12 +132,14 @@ function endangered({ unit, facts, instances }: Meant) {
 
 function unitPlan(ask: Ask, each: Meant, meant: readonly Meant[], facts: Facts, warnings: readonly string[]): UnitPlan {
   const { asked, unit, facts: shown } = each;
-  const triggers = triggersOf(each, facts, new Set(meant.map((other) => other.unit)));
+  const triggers = some(triggersOf(each, facts, unitsOf(meant)));
   const notes = ask.verb === 'mask' ? [...warnings, ...notesOn(ask, each, meant)] : [];
   const plan = { asked, unit, shownAs: shown.id, before: stateOf(shown), triggers, steps: [], notes };
   if (ask.verb === 'unmask') return plan;
   return { ...plan, covers: coveredWith(each, facts), ways: waysRound(each, meant, facts) };
 }
+
+const unitsOf = once((meant: readonly Meant[]) => new Set(meant.map(({ unit }) => unit)));
 
 /** What makes a mask of this unit impossible, pointless or harmful. */
 function obstacleTo(ask: Ask, meant: Meant, facts: Facts): Fault | null {
@@ -247,7 +258,8 @@ function priorState(unit: UnitFacts, facts: Facts): PriorState {
 
 function priorOf(meant: readonly Meant[], facts: Facts): Prior {
   const units = meant.flatMap((unit) => [unit.facts, ...unit.instances]);
-  const related = facts.related.filter(({ id }) => !units.some((unit) => unit.id === id));
+  const ids = new Set(units.map(({ id }) => id));
+  const related = facts.related.filter(({ id }) => !ids.has(id));
   return {
     bootId: facts.bootId,
     machineId: facts.machineId,

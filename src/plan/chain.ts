@@ -1,6 +1,7 @@
 /** From a unit up through those that need it, to what must not be cut. Pure; every hop is something that the host said. */
 import type { Dependence, Need, SessionFacts, UnitDependence } from '../model/index.ts';
 import { isRunning } from '../model/index.ts';
+import { once } from './by-name.ts';
 import { isBootUnit } from './vital-units.ts';
 
 /** `by`: how the unit is tied to the one before; null for the first. */
@@ -20,11 +21,12 @@ export interface Chain {
  * The shortest way from one of the units to one that the boot needs; not the unit itself, whose name says so already. What can
  * start a unit does not need it for that.
  */
-export function chainToBoot(from: readonly string[], { units }: Dependence): Chain | null {
-  const needs = units.map((unit) => ({ ...unit, triggeredBy: [] }));
-  const to = (isEnd: (name: string) => boolean) =>
-    shortest(from, needs, ({ names }, hops) => hops > 0 && names.some((name) => isBootUnit(name) && isEnd(name)));
-  const links = to((name) => !isOfLogins(name)) ?? to(isOfLogins);
+export function chainToBoot(from: readonly string[], dependence: Dependence): Chain | null {
+  const graph = graphOf(dependence);
+  const needed = ({ by }: Edge) => by !== 'started by';
+  const to = (end: 'boot' | 'login') =>
+    shortest(from, graph, needed, (node, hops) => hops > 0 && graph.bootEnds[node] === end);
+  const links = to('boot') ?? to('login');
   return links && { links, end: { kind: 'boot' } };
 }
 
@@ -34,12 +36,54 @@ function isOfLogins(name: string): boolean {
 }
 
 /** The shortest way from one of the units to one that this session depends on. */
-export function chainToSession(from: readonly string[], { units, session }: Dependence): Chain | null {
-  const links = shortest(from, units, (unit) => tieOf(unit, session) !== null);
-  const last = units.find(({ id }) => id === links?.at(-1)?.unit);
-  const why = last === undefined ? null : tieOf(last, session);
+export function chainToSession(from: readonly string[], dependence: Dependence): Chain | null {
+  const graph = graphOf(dependence);
+  const links = shortest(
+    from,
+    graph,
+    () => true,
+    (node) => graph.ties[node] !== null,
+  );
+  const last = graph.nodes.get(links?.at(-1)?.unit ?? '');
+  const why = last === undefined ? null : graph.ties[last]!;
   return links && why !== null ? { links, end: { kind: 'session', why } } : null;
 }
+
+/** An edge from a unit to one that needs it, can start it, or is started by it. */
+interface Edge {
+  readonly to: number;
+  readonly by: NonNullable<Link['by']>;
+}
+
+/** The units by number, for as many walks as there are units to be masked. */
+interface Graph {
+  readonly units: readonly UnitDependence[];
+  readonly nodes: ReadonlyMap<string, number>;
+  readonly edges: readonly (readonly Edge[])[];
+  readonly bootEnds: readonly ('boot' | 'login' | null)[];
+  readonly ties: readonly (string | null)[];
+}
+
+const graphOf = once(({ units, session }: Dependence): Graph => {
+  // of two units that claim a name the later has it
+  const nodes = new Map(units.flatMap(({ names }, node) => names.map((name) => [name, node] as const)));
+  return {
+    units,
+    nodes,
+    edges: units.map((unit) =>
+      upwards(unit).flatMap(({ unit: name, by }) => {
+        const to = nodes.get(name);
+        return to === undefined || by === null ? [] : [{ to, by }];
+      }),
+    ),
+    bootEnds: units.map(({ names }) => {
+      const ends = names.filter(isBootUnit);
+      if (ends.length === 0) return null;
+      return ends.every(isOfLogins) ? 'login' : 'boot';
+    }),
+    ties: units.map((unit) => tieOf(unit, session)),
+  };
+});
 
 /** How this session hangs on the very unit; null when it does not. */
 function tieOf(
@@ -86,25 +130,40 @@ export function servesLogins(unit: string, source: string): boolean {
   return daemon?.test(unit) ?? false;
 }
 
-/** Breadth first, so that the chain is short; a loop ends where it began. */
+/** Breadth first, so that the chain is short; each unit is reached once, and remembers from where. */
 function shortest(
   from: readonly string[],
-  units: readonly UnitDependence[],
-  isEnd: (unit: UnitDependence, hops: number) => boolean,
+  { units, nodes, edges }: Graph,
+  follows: (edge: Edge) => boolean,
+  isEnd: (node: number, hops: number) => boolean,
 ): Link[] | null {
-  const known = new Map(units.flatMap((unit) => unit.names.map((name) => [name, unit] as const)));
-  const seen = new Set<UnitDependence>();
-  let ways: Link[][] = from.map((unit) => [{ unit: known.get(unit)?.id ?? unit, by: null }]);
-  for (let hops = 0; ways.length > 0; hops++) {
-    const next: Link[][] = [];
-    for (const way of ways) {
-      const unit = known.get(way.at(-1)!.unit);
-      if (unit === undefined || seen.has(unit)) continue;
-      seen.add(unit);
-      if (isEnd(unit, hops)) return way;
-      for (const link of upwards(unit)) next.push([...way, { ...link, unit: known.get(link.unit)?.id ?? link.unit }]);
+  interface Step {
+    readonly node: number;
+    readonly by: Link['by'];
+    readonly before: Step | null;
+  }
+  const reached = new Set<number>();
+  const reach = (node: number, by: Link['by'], before: Step | null): Step[] => {
+    if (reached.has(node)) return [];
+    reached.add(node);
+    return [{ node, by, before }];
+  };
+  let steps = from.flatMap((name) => {
+    const node = nodes.get(name);
+    return node === undefined ? [] : reach(node, null, null);
+  });
+  for (let hops = 0; steps.length > 0; hops++) {
+    const end = steps.find(({ node }) => isEnd(node, hops));
+    if (end !== undefined) {
+      const links: Link[] = [];
+      for (let step: Step | null = end; step !== null; step = step.before) {
+        links.push({ unit: units[step.node]!.id, by: step.by });
+      }
+      return links.reverse();
     }
-    ways = next;
+    steps = steps.flatMap((step) =>
+      edges[step.node]!.flatMap((edge) => (follows(edge) ? reach(edge.to, edge.by, step) : [])),
+    );
   }
   return null;
 }
@@ -119,13 +178,31 @@ function upwards({ id, active, dependents, triggeredBy, triggers }: UnitDependen
   ];
 }
 
+/** A chain is told whole up to so many units; of a longer one its ends. */
+const MOST_LINKS = 12;
+
 /** `keys.service ← ssh.service (Requires), in which this session’s sshd runs`. */
 export function inWords({ links, end }: Chain): string {
-  const way = links.map(({ unit, by }) => {
+  const words = ({ unit, by }: Link): string => {
     if (by === null) return unit;
     if (by === 'starts') return ` starts ${unit}`;
     return by === 'started by' ? ` ← ${unit} (starts it)` : ` ← ${unit} (${by})`;
-  });
-  if (end.kind === 'session') return `${way.join('')}, ${end.why}`;
-  return `${way.join('')} ← ${isOfLogins(links.at(-1)!.unit) ? 'every login' : 'boot'}`;
+  };
+  const way = ends(links.map(words), (left) => ` ← … ${left} more …`).join('');
+  if (end.kind === 'session') return `${way}, ${end.why}`;
+  return `${way} ← ${isOfLogins(links.at(-1)!.unit) ? 'every login' : 'boot'}`;
+}
+
+/** The units of a chain, in order, for a report. */
+export function unitsOf({ links }: Chain): string[] {
+  return ends(
+    links.map(({ unit }) => unit),
+    (left) => `… ${left} more …`,
+  );
+}
+
+function ends(all: readonly string[], between: (left: number) => string): string[] {
+  if (all.length <= MOST_LINKS) return [...all];
+  const half = MOST_LINKS / 2;
+  return [...all.slice(0, half), between(all.length - MOST_LINKS), ...all.slice(-half)];
 }

@@ -1,6 +1,6 @@
 /** What must not be masked: what the boot needs, never; what this session or another way in needs, not without a way back. */
 import { type Ask, type Facts, type Fault, fault, isRunning, type UnitFacts } from '../model/index.ts';
-import { type Chain, chainToBoot, chainToSession, inWords, servesLogins } from './chain.ts';
+import { type Chain, chainToBoot, chainToSession, inWords, servesLogins, unitsOf } from './chain.ts';
 import { isBootUnit, isOurs, managementOf, notesOn } from './vital-units.ts';
 
 /** A unit that would be masked, as the host shows it, and the instances that go with it. */
@@ -48,13 +48,7 @@ function bootFault(target: Endangered, { dependence }: Facts): Fault | null {
       'Confirm or roll back its run instead.',
     );
   const chain = dependence && chainToBoot(loadedOf(target), dependence);
-  if (chain)
-    return fault(
-      'protected',
-      said(unit, chain),
-      undefined,
-      chain.links.map((link) => link.unit),
-    );
+  if (chain) return fault('protected', said(unit, chain), undefined, unitsOf(chain));
   if (!namesOf(target).some(isBootUnit) && !facts.perpetual) return null;
   return fault('protected', `the host needs ${unit} to boot or to run at all`, undefined, [unit]);
 }
@@ -67,7 +61,7 @@ interface Danger {
 function lockout(target: Endangered, facts: Facts): Danger | null {
   const { unit } = target;
   const chain = facts.dependence && chainToSession(loadedOf(target), facts.dependence);
-  if (chain) return { message: said(unit, chain), chain: chain.links.map((link) => link.unit) };
+  if (chain) return { message: said(unit, chain), chain: unitsOf(chain) };
   const is = managementOf(unit) ?? managementOf(target.facts.id);
   if (is === null || !inUse(target) || elsewhere(target, facts) !== null) return null;
   return { message: `${unit} is ${is}, and ${target.facts.active || 'active'}`, chain: [unit] };

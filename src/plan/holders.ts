@@ -1,18 +1,10 @@
 /** Who holds a unit or a host, in words: from receipts and from the lock on the host. */
-import {
-  baseOf,
-  type Facts,
-  type LockHolder,
-  type Plan,
-  printable,
-  type Receipt,
-  type UnitReceipt,
-} from '../model/index.ts';
+import { type Facts, type LockHolder, type Plan, printable, type Receipt, type UnitReceipt } from '../model/index.ts';
+import { latestHolders } from './by-name.ts';
 
 /** The receipt of the run whose mask holds this unit; the latest where there are several. */
 export function holderOf(unit: string, receipts: readonly Receipt[]): UnitReceipt | null {
-  const holding = receipts.filter(({ holds }) => holds.some((path) => baseOf(path) === unit));
-  const latest = holding.toSorted((a, b) => (a.run < b.run ? -1 : 1)).at(-1);
+  const latest = latestHolders(receipts).get(unit);
   if (latest === undefined) return null;
   const { actor, started, reason, ticket } = latest.meta;
   return {

@@ -9,6 +9,7 @@ import {
   isRunning,
   type Prior,
   type PriorState,
+  printable,
   type StartProbe,
   type StepResult,
   shownName,
@@ -18,6 +19,7 @@ import {
   type UnitPlan,
   type UnitReport,
 } from '../model/index.ts';
+import { byId, byName, groups, listed, once } from './by-name.ts';
 import { sayLock } from './holders.ts';
 
 export interface Verdict {
@@ -50,7 +52,7 @@ export function asRead(units: readonly UnitPlan[]): UnitReport[] {
 /** The report of units that were read once more: what is read last is what is true. */
 export function readAgain(units: readonly UnitReport[], read: readonly UnitFacts[]): UnitReport[] {
   return units.map((unit) => {
-    const shown = read.find(({ names }) => names.includes(shownName(unit.unit)));
+    const shown = byName(read).get(shownName(unit.unit));
     return { ...unit, after: shown ? stateOf(shown) : null, notes: [] };
   });
 }
@@ -64,7 +66,7 @@ export function readLater(units: readonly UnitReport[], read: readonly UnitFacts
 export function judge(ask: Ask, plan: { units: readonly UnitPlan[]; change: Change }, evidence: Evidence): Verdict {
   const left = evidence.left.reduce((sum, group) => sum + group.all, 0);
   const units = plan.units.map((unit, index): UnitReport => {
-    const shown = evidence.units.find(({ names }) => names.includes(unit.shownAs));
+    const shown = byName(evidence.units).get(unit.shownAs);
     return {
       ...unread([unit])[0]!,
       after: shown ? stateOf(shown) : null,
@@ -109,10 +111,11 @@ function stepFault({ steps, units }: Evidence, change: Change): Fault | null {
   const write = failed('link:') ?? failed('remove:') ?? failed('displace:');
   if (write)
     return fault('write-failed', said(write) || `cannot write ${write.name.slice(write.name.indexOf(':') + 1)}`);
-  const running = units.filter((unit) => change.stops.includes(unit.id) && isRunning(unit.active));
+  const stops = new Set(change.stops);
+  const running = units.filter((unit) => stops.has(unit.id) && isRunning(unit.active));
   const stop = failed('stop');
   if (running.length > 0 && change.stops.length > 0) {
-    const names = running.map(({ id, active, sub }) => `${id} is ${active} (${sub})`).join(', ');
+    const names = listed(running.map(({ id, active, sub }) => `${id} is ${active} (${sub})`));
     if (stop?.refusal === 'refuses-manual') return fault('stop-refused', said(stop));
     return fault(
       'still-running',
@@ -129,7 +132,7 @@ function stateFault(
   { units, change }: { units: readonly UnitPlan[]; change: Change },
   evidence: Evidence,
 ): Fault | null {
-  const missing = units.find((unit) => !evidence.units.some(({ names }) => names.includes(unit.shownAs)));
+  const missing = units.find((unit) => !byName(evidence.units).has(unit.shownAs));
   if (missing) return fault('read-back', `${missing.unit} was not read back`);
   if (ask.verb === 'unmask') {
     const still = evidence.units.find((unit) => unit.load === 'masked');
@@ -155,11 +158,14 @@ function stateFault(
 }
 
 function named(units: readonly UnitPlan[], unit: UnitFacts): boolean {
-  return units.some(({ shownAs }) => unit.names.includes(shownAs));
+  const planned = shownNames(units);
+  return unit.names.some((name) => planned.has(name));
 }
 
+const shownNames = once((units: readonly UnitPlan[]) => new Set(units.map(({ shownAs }) => shownAs)));
+
 function startFault(name: string, { steps }: Evidence): Fault {
-  const attempt = steps.find((step) => step.name === `try:${name}`);
+  const attempt = stepsByName(steps).get(`try:${name}`);
   if (attempt?.status === 0) return fault('start-not-blocked', `${name} could be started in spite of the mask`);
   const why =
     attempt === undefined || attempt.status === 'untried' ? 'was not tried' : `failed otherwise: ${said(attempt)}`;
@@ -168,13 +174,17 @@ function startFault(name: string, { steps }: Evidence): Fault {
 
 /** Blocked means refused *because it is masked*; systemd 219 and later all say so in this word. */
 function startProbeOf({ steps }: Evidence, name: string): StartProbe {
-  const attempt = steps.find((step) => step.name === `try:${name}`);
+  const attempt = stepsByName(steps).get(`try:${name}`);
   if (attempt === undefined || attempt.status === 'untried') return 'skipped';
   return attempt.status !== 0 && attempt.refusal === 'masked' ? 'blocked' : 'not-blocked';
 }
 
+const stepsByName = once(
+  (steps: readonly StepResult[]) => new Map(steps.toReversed().map((step) => [step.name, step] as const)),
+);
+
 function said(step: StepResult): string {
-  return step.said.join(' ');
+  return printable(step.said.join(' '), 2_000);
 }
 
 /** What the read-back after an undo still lacks; null when the host is as it was. */
@@ -194,7 +204,8 @@ export function judgeUndo(change: Change, prior: Prior, evidence: Evidence): Fau
       : fault('not-restored', `${stays} is still there, and the host has no receipt of it`, UNKNOWN);
   }
   // without a receipt the run's link went before, and this is somebody's own affair
-  const taken = evidence.receipt && evidence.paths.find(({ path }) => change.links.includes(path));
+  const links = new Set(change.links);
+  const taken = evidence.receipt && evidence.paths.find(({ path }) => links.has(path));
   if (taken) return fault('not-restored', `${taken.path} was put there by somebody else and was left alone`, MEANT);
   const gone = change.removes.find((path) => !masks.has(path));
   if (gone) return fault('not-restored', `${gone} is not back`);
@@ -203,12 +214,12 @@ export function judgeUndo(change: Change, prior: Prior, evidence: Evidence): Fau
   );
   const lost = change.displaces.find((path) => !lying.has(path));
   if (lost) return fault('not-restored', `the unit file ${lost} is not back`);
+  const maskOf = groups([...masks], baseOf);
   for (const state of prior.states) {
-    const now =
-      evidence.units.find((unit) => unit.id === state.id) ??
-      evidence.units.find(({ names }) => state.load === 'not-found' && names.includes(state.id));
+    const units = evidence.units;
+    const now = byId(units).get(state.id) ?? (state.load === 'not-found' ? byName(units).get(state.id) : undefined);
     const difference = differenceTo(state, now, prior) ?? stillToQueue(state, now, evidence);
-    const mask = [...masks].find((path) => state.load !== 'masked' && baseOf(path) === state.id);
+    const mask = state.load === 'masked' ? undefined : maskOf.get(state.id)?.[0];
     const by = mask === undefined ? '' : ` (${mask})`;
     if (difference) return fault('not-restored', `${difference}${by}`, hintOn(state, now, change));
   }
@@ -232,7 +243,7 @@ const MEANT = 'If it is meant to stay, nothing is left to do: `fleetmask recover
 function differenceTo(state: PriorState, now: UnitFacts | undefined, prior: Prior): string | null {
   if (!now) return state.load === '' ? null : `${state.id} was not read back`;
   // a mask that nobody had made systemd read yet is read by any reload: that is not ours to undo
-  const maskUnread = state.load !== 'masked' && prior.masks.some((path) => path.endsWith(`/${state.id}`));
+  const maskUnread = state.load !== 'masked' && maskedBefore(prior).has(state.id);
   // so it is with any file that lay there unread, and with one that a package brought for a unit that was absent
   const absent = state.load === 'not-found' && now.load !== 'masked';
   const unread = maskUnread || absent || (state.unread && now.load !== 'masked');
@@ -246,7 +257,7 @@ function differenceTo(state: PriorState, now: UnitFacts | undefined, prior: Prio
   if (state.queued === 'start' && !stays(state.active)) return null;
   if (state.queued === 'stop' && !stays(now.active)) return null;
   // what started it before may have started it again
-  const woken = now.triggeredBy.some((name) => prior.states.some(({ id, active }) => id === name && stays(active)));
+  const woken = now.triggeredBy.some((name) => stays(byId(prior.states).get(name)?.active ?? ''));
   if (stays(now.active) && !stays(state.active) && woken && now.load !== 'masked') return null;
   if (stays(state.active) !== stays(now.active)) return `${state.id} was ${state.active} and is ${now.active}`;
   return null;
@@ -259,6 +270,8 @@ function stillToQueue(state: PriorState, now: UnitFacts | undefined, { steps }: 
   if (steps.some(({ name, status }) => name === 'queue' && status === 0)) return null;
   return `${state.id} was to be started and is ${now.active}`;
 }
+
+const maskedBefore = once(({ masks }: Prior) => new Set(masks.map(baseOf)));
 
 /**
  * A start waits for the end of a stop that is under way. A mask that was there before, of another run or a person, is nobody's to

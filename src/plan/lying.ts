@@ -1,5 +1,6 @@
 /** What lies on disk under a unit's name, and what of it is in the way of a mask. */
-import { type Ask, baseOf, dirOf, type Facts, type Fault, fault, type PathFact } from '../model/index.ts';
+import { type Ask, dirOf, type Facts, type Fault, fault, type PathFact } from '../model/index.ts';
+import { pathsByUnit } from './by-name.ts';
 
 export const ETC = '/etc/systemd/system';
 export const RUN = '/run/systemd/system';
@@ -13,7 +14,8 @@ export const ABOVE_ETC = [
 
 /** A unit file where the link would have to be can be moved aside; one that outranks that place cannot. */
 export function localFault(ask: Ask, lying: readonly PathFact[]): Fault | null {
-  const local = lying.find((path) => !isMask(path) && (dirOf(path.path) === ETC || path.path === inTheWay(ask, lying)));
+  const inPlace = inTheWay(ask, lying);
+  const local = lying.find((path) => !isMask(path) && (dirOf(path.path) === ETC || path.path === inPlace));
   if (local === undefined) return null;
   const what = local.kind === 'link' ? `a link to ${local.target}` : 'a unit file of the administrator';
   if (ask.runtime && dirOf(local.path) === ETC) {
@@ -35,8 +37,8 @@ export function inTheWay(ask: Ask, lying: readonly PathFact[]): string | undefin
 }
 
 /** What lies on disk under the unit's own name. */
-export function pathsOf(unit: string, { paths }: Facts): PathFact[] {
-  return paths.filter((path) => baseOf(path.path) === unit);
+export function pathsOf(unit: string, { paths }: Facts): readonly PathFact[] {
+  return pathsByUnit(paths).get(unit) ?? [];
 }
 
 export function isMask(path: PathFact): boolean {

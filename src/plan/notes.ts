@@ -1,5 +1,6 @@
 /** What an operator should know about a unit before agreeing to its mask. */
 import { type Ask, baseOf, isRunning, isTrigger, templateOf, type UnitFacts } from '../model/index.ts';
+import { byName, listed, once } from './by-name.ts';
 import type { Meant } from './resolve.ts';
 
 export function notesOn(ask: Ask, { unit, facts, instances }: Meant, meant: readonly Meant[]): string[] {
@@ -11,7 +12,7 @@ export function notesOn(ask: Ask, { unit, facts, instances }: Meant, meant: read
   if (connections > 0) notes.push(`no rollback brings back the connections that end with it (${connections} now)`);
   const own = instances.filter(hasOwnFile);
   if (own.length > 0)
-    notes.push(`instances with a unit file of their own are not masked: ${own.map(({ id }) => id).join(', ')}`);
+    notes.push(`instances with a unit file of their own are not masked: ${listed(own.map(({ id }) => id))}`);
   return notes;
 }
 
@@ -22,14 +23,16 @@ function notesOnTrigger(ask: Ask, facts: UnitFacts, meant: readonly Meant[]): st
   if (isRunning(active) && facts.load !== 'masked') {
     if (id.endsWith('.socket')) notes.push('a masked socket stops listening at once');
     if (id.endsWith('.socket') && sub === 'running' && !ask.now && starts.length > 0)
-      notes.push(`a rollback restarts ${starts.join(', ')}, or the socket could not listen again`);
+      notes.push(`a rollback restarts ${listed(starts)}, or the socket could not listen again`);
     if (id.endsWith('.timer') && !ask.now) notes.push('a masked timer stops waiting at once');
     if (fromBoot) notes.push('it counts from the boot: a rollback makes it elapse once, at once');
   }
-  const besides = starts.filter((name) => !meant.some(({ facts: { names } }) => names.includes(name)));
-  if (besides.length > 0) notes.push(`it also starts ${besides.join(', ')}, which then stays off`);
+  const besides = starts.filter((name) => !byName(factsOf(meant)).has(name));
+  if (besides.length > 0) notes.push(`it also starts ${listed(besides)}, which then stays off`);
   return notes;
 }
+
+const factsOf = once((meant: readonly Meant[]) => meant.map(({ facts }) => facts));
 
 /** An instance that a socket with Accept=yes made for one connection; without that connection it cannot start. */
 export function isConnection({ id, triggeredBy }: UnitFacts): boolean {

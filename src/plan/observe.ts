@@ -9,6 +9,8 @@ import {
   type UnitReport,
 } from '../model/index.ts';
 import { systemdFault } from './assemble.ts';
+import { listed, some } from './by-name.ts';
+import { unitsFault } from './excess.ts';
 import { holderOf, sayHolder } from './holders.ts';
 import { absentFault, type Query, resolve } from './resolve.ts';
 import { triggersOf } from './triggers.ts';
@@ -47,6 +49,8 @@ export function observe(
       absent.push(absentReport(resolution.unit));
       continue;
     }
+    const excess = unitsFault(queries, units.length + resolution.units.length);
+    if (excess) return { outcome: 'refused', units, fault: excess };
     for (const meant of resolution.units) {
       const { asked, unit, facts: shown, instances } = meant;
       const state = stateOf(shown);
@@ -58,9 +62,9 @@ export function observe(
         ...(shown.load !== 'masked' && shown.file.startsWith('masked')
           ? ['masked on disk only: systemd has not read it']
           : []),
-        ...(running.length > 0 ? [`instances running: ${running.join(', ')}`] : []),
+        ...(running.length > 0 ? [`instances running: ${listed(running)}`] : []),
       ];
-      const triggers = triggersOf(meant, facts);
+      const triggers = some(triggersOf(meant, facts));
       units.push({
         asked,
         unit,

@@ -20,6 +20,7 @@ import {
 } from '../model/index.ts';
 import { contradiction } from './accounts.ts';
 import { inEffect } from './aftermath.ts';
+import { byId } from './by-name.ts';
 import { judge, unread } from './judge.ts';
 
 /** What was done to a host, or was to be done. */
@@ -110,8 +111,9 @@ export function wayBack(
   const startedSince = ({ id, active, queued }: PriorState) =>
     !isRunning(active) && queued !== 'start' && isRunning(now.get(id)?.active ?? '');
   if (isSameBoot(prior, facts)) {
+    const attempts = new Set(change.attempts);
     const started = prior.states.filter(startedSince).map(({ id }) => id);
-    return { prior, halts: started.filter((id) => change.attempts.includes(id)) };
+    return { prior, halts: started.filter((id) => attempts.has(id)) };
   }
   const states = prior.states.map((state) =>
     startedSince(state) ? { ...state, active: now.get(state.id)?.active ?? state.active } : state,
@@ -126,13 +128,21 @@ export function unitsFrom({ change, prior }: Pick<Deed, 'change' | 'prior'>, ask
   const others = [...change.attempts, ...(change.attempts.length === 0 ? change.stops : [])].filter(
     (id) => !covered.has(id),
   );
+  const order = new Map(asked.map((name, at) => [name, at] as const).toReversed());
   return [...new Set([...linked, ...others])].map((unit) => {
     const shownAs = shownName(unit);
-    const { load, file, active } = prior.states.find(({ id }) => id === shownAs) ?? { load: '', file: '', active: '' };
-    const names = asked.filter((name) => unit === name || unit.startsWith(`${name}.`));
+    const { load, file, active } = byId(prior.states).get(shownAs) ?? { load: '', file: '', active: '' };
+    const at = Math.min(...stemsOf(unit).map((stem) => order.get(stem) ?? asked.length));
     return {
-      ...{ asked: names[0] ?? asked[0] ?? unit, unit, shownAs, before: { load, file, active } },
+      ...{ asked: asked[at] ?? asked[0] ?? unit, unit, shownAs, before: { load, file, active } },
       ...{ triggers: [], steps: [], notes: [] },
     };
   });
+}
+
+/** A name, and what it may have been asked for as: `a.b.service`, `a.b`, `a`. */
+function stemsOf(unit: string): string[] {
+  const stems = [unit];
+  for (let dot = unit.lastIndexOf('.'); dot > 0; dot = unit.lastIndexOf('.', dot - 1)) stems.push(unit.slice(0, dot));
+  return stems;
 }

@@ -14,6 +14,7 @@ import {
   UsageError,
   witnessOf,
 } from '../model/index.ts';
+import { byId, byName, pathsByUnit, some } from './by-name.ts';
 import { candidatesOf, type Entry, familyOf, lookUp } from './catalog.ts';
 import { socketOf } from './triggers.ts';
 
@@ -90,7 +91,7 @@ function inOrder(entry: Entry, facts: Facts): string[] {
 function find(name: string, asked: string, verb: Verb, facts: Facts): Meant[] {
   const { units } = facts;
   if (isTemplate(name)) {
-    const witness = units.find((unit) => unit.names.includes(witnessOf(name)));
+    const witness = byName(units).get(witnessOf(name));
     const pattern = glob(instancesOf(name));
     const instances = units.filter((unit) => unit !== witness && pattern.test(unit.id));
     return witness ? [{ asked, unit: name, facts: witness, instances }] : [];
@@ -109,10 +110,10 @@ function find(name: string, asked: string, verb: Verb, facts: Facts): Meant[] {
  */
 function behind(unit: UnitFacts, verb: Verb, { units, paths }: Facts): UnitFacts {
   if (unit.load !== 'masked' && unit.load !== 'error') return unit;
-  const lying = paths.filter((path) => baseOf(path.path) === unit.id);
+  const lying = pathsByUnit(paths).get(unit.id) ?? [];
   const link = lying.find((path) => path.kind === 'link' && baseOf(path.target) !== unit.id);
   if (link?.kind !== 'link' || (verb === 'unmask' && lying.some((path) => path.kind === 'null'))) return unit;
-  const real = units.find(({ id }) => id === baseOf(link.target));
+  const real = byId(units).get(baseOf(link.target));
   return real === undefined || real.load === 'not-found' ? unit : real;
 }
 
@@ -135,7 +136,9 @@ function nothing(query: Query, candidates: readonly string[], all: readonly Mean
 /** An alias that systemd cannot load, and whose unit the host does not show either. */
 function literal(name: string, found: readonly Meant[], facts: Facts): Resolution {
   const [unit] = found;
-  const link = facts.paths.find((path) => path.kind === 'link' && baseOf(path.path) === name);
+  const link = pathsByUnit(facts.paths)
+    .get(name)
+    ?.find(({ kind }) => kind === 'link');
   if (unit?.facts.load === 'error' && unit.unit === name && link?.kind === 'link') {
     const real = baseOf(link.target);
     const message = `${name} is an alias of ${real}, which cannot be loaded (masked, or broken)`;
@@ -167,6 +170,6 @@ export function absentFault(looked: readonly string[]): Fault {
 
 function ambiguous(query: Query, units: readonly Meant[], what: string): Resolution {
   const names = units.map(({ unit }) => unit);
-  const message = `${query.asked} could be ${names.join(' or ')}: ${names.length} units ${what}`;
+  const message = `${query.asked} could be ${some(names, 10).join(' or ')}: ${names.length} units ${what}`;
   return { kind: 'fault', fault: fault('ambiguous-unit', message) };
 }

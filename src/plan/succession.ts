@@ -10,6 +10,7 @@ import {
   type Receipt,
   templateOf,
 } from '../model/index.ts';
+import { groups } from './by-name.ts';
 import { sayRun } from './holders.ts';
 
 /** Why a run is not to be put back before another one is; null where none stands in its way. The latest comes first. */
@@ -19,31 +20,53 @@ export function standsOn(
   receipts: readonly Receipt[],
 ): Fault | null {
   const held = new Set(receipts.find((receipt) => receipt.run === run)?.holds);
+  const meant = meantBy(deed);
+  const links = new Set(deed.change.links);
   const later = receipts
     .filter(
       (receipt) =>
-        receipt.run > run && (masks(receipt, deed) || unmasked(receipt, deed, held) || builds(receipt, held)),
+        receipt.run > run && (masks(receipt, meant) || unmasked(receipt, links, held) || builds(receipt, held)),
     )
-    .toSorted((a, b) => (a.run < b.run ? 1 : -1))[0];
+    .reduce<Receipt | undefined>(
+      (latest, each) => (latest === undefined || latest.run < each.run ? each : latest),
+      undefined,
+    );
   if (later === undefined) return null;
   const hint = `Put that one back first: fleetmask rollback ${later.run} (or recover --from-hosts ${later.run} --undo, without its journal).`;
   return fault('newer-run', printable(`${sayRun(later)} came later and stands on what this run did here`), hint);
 }
 
+/** Names that the earlier run changed, or found in some state; and units of which it is known only that they ran, by such names. */
+interface Meant {
+  readonly names: ReadonlySet<string>;
+  readonly ran: ReadonlyMap<string, readonly string[]>;
+}
+
+function meantBy({ change: { links, removes, displaces }, prior }: { change: Change; prior: Prior }): Meant {
+  const known = prior.states.filter(({ load }) => load !== '').map(({ id }) => id);
+  const ran = prior.states.filter(({ load, active }) => load === '' && isRunning(active));
+  const names = [...[...links, ...removes, ...displaces].map(baseOf), ...known].flatMap(withTemplate);
+  const pairs = ran.flatMap(({ id }) => withTemplate(id).map((name) => ({ name, id })));
+  const ids = [...groups(pairs, ({ name }) => name)].map(([name, all]) => [name, all.map(({ id }) => id)] as const);
+  return { names: new Set(names), ran: new Map(ids) };
+}
+
+function withTemplate(name: string): string[] {
+  const template = templateOf(name);
+  return template === null ? [name] : [name, template];
+}
+
 /** It holds a unit masked that the earlier run found otherwise, or changed. */
-function masks({ holds, change }: Receipt, deed: { change: Change; prior: Prior }): boolean {
-  const { links, removes, displaces } = deed.change;
-  const states = deed.prior.states.filter(
-    ({ id, load, active }) => load !== '' || (isRunning(active) && change.stops.includes(id)),
-  );
-  const meant = [...[...links, ...removes, ...displaces].map(baseOf), ...states.map(({ id }) => id)];
-  const names = new Set(meant.flatMap((name) => [name, templateOf(name) ?? name]));
-  return holds.some((path) => names.has(baseOf(path)));
+function masks({ holds, change }: Receipt, { names, ran }: Meant): boolean {
+  const stops = new Set(change.stops);
+  return holds
+    .map(baseOf)
+    .some((name) => names.has(name) || (stops.size > 0 && ran.get(name)?.some((id) => stops.has(id))));
 }
 
 /** It took away a link of the earlier run, which is that run's again when it is put back. */
-function unmasked({ change }: Receipt, deed: { change: Change }, held: ReadonlySet<string>): boolean {
-  return change.removes.some((path) => deed.change.links.includes(path) && !held.has(path));
+function unmasked({ change }: Receipt, links: ReadonlySet<string>, held: ReadonlySet<string>): boolean {
+  return change.removes.some((path) => links.has(path) && !held.has(path));
 }
 
 /** It found a unit masked by the earlier run, and has done something more: stopped it, or masked others with it. */

@@ -1,5 +1,6 @@
 /** What can start a unit without anybody asking: sockets, timers, paths and automounts, and what can start those. */
 import { type Facts, isTemplate } from '../model/index.ts';
+import { byId, byName, once } from './by-name.ts';
 import type { Meant } from './resolve.ts';
 
 /** Names of all that is not masked itself; nearest first. `spared`: units that will be masked, which then start nothing. */
@@ -15,11 +16,13 @@ export type Closure =
 /** The units with all that can start them, as units to be masked of their own; asked is what they belong to. */
 export function withTriggers(meant: readonly Meant[], facts: Facts): Closure {
   const units = [...meant];
+  const taken = new Set(units.map(({ unit }) => unit));
   for (const each of meant) {
     for (const name of closure(direct(each, facts), facts, (_, load) => load === 'not-found')) {
-      const trigger = facts.units.find(({ names }) => names.includes(name));
+      const trigger = byName(facts.units).get(name);
       if (trigger === undefined) return { kind: 'unseen', name };
-      if (units.some(({ unit }) => unit === trigger.id)) continue;
+      if (taken.has(trigger.id)) continue;
+      taken.add(trigger.id);
       units.push({ asked: each.asked, unit: trigger.id, facts: trigger, instances: [] });
     }
   }
@@ -29,8 +32,11 @@ export function withTriggers(meant: readonly Meant[], facts: Facts): Closure {
 /** Of a socket's connections only the instances know who starts them; before the first, its name tells. */
 function direct({ unit, facts: shown, instances }: Meant, { units }: Facts): string[] {
   const socket = isTemplate(unit) ? socketOf(unit) : null;
-  const accepting = units.filter(({ id, accept, load }) => id === socket && accept && load !== 'not-found');
-  return [...[shown, ...instances].flatMap(({ triggeredBy }) => triggeredBy), ...accepting.map(({ id }) => id)];
+  const accepting = socket === null ? undefined : byId(units).get(socket);
+  return [
+    ...[shown, ...instances].flatMap(({ triggeredBy }) => triggeredBy),
+    ...(accepting?.accept && accepting.load !== 'not-found' ? [accepting.id] : []),
+  ];
 }
 
 /** The socket whose connections are instances of this template, should there be one with Accept=yes. */
@@ -39,14 +45,17 @@ export function socketOf(template: string): string | null {
 }
 
 function closure(names: readonly string[], facts: Facts, drop: (name: string, load: string) => boolean): string[] {
-  const known = new Map([...facts.related, ...facts.units].map((unit) => [unit.id, unit]));
+  const known = everyUnit(facts);
+  // what is added while it is walked is walked too
   const found = new Set<string>();
-  const todo = [...names];
-  for (let name = todo.shift(); name !== undefined; name = todo.shift()) {
-    const unit = known.get(name);
-    if (found.has(name) || drop(name, unit?.load ?? '')) continue;
-    found.add(name);
-    todo.push(...(unit?.triggeredBy ?? []));
-  }
+  const add = (more: readonly string[]) => {
+    for (const name of more) if (!drop(name, known.get(name)?.load ?? '')) found.add(name);
+  };
+  add(names);
+  for (const name of found) add(known.get(name)?.triggeredBy ?? []);
   return [...found];
 }
+
+const everyUnit = once(
+  ({ related, units }: Facts) => new Map([...related, ...units].map((unit) => [unit.id, unit] as const)),
+);

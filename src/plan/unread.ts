@@ -10,6 +10,7 @@ import {
   templateOf,
   type UnitFacts,
 } from '../model/index.ts';
+import { some } from './by-name.ts';
 import { isMask, pathsOf } from './lying.ts';
 import { isConnection } from './notes.ts';
 import type { Meant } from './resolve.ts';
@@ -45,7 +46,7 @@ function maskUnread(top: PathFact | undefined, facts: Facts): Unread {
 }
 
 /** What counts for an instance without a file of its own is what its template has; so it is for a template's witness. */
-function lyingUnder({ id }: UnitFacts, facts: Facts): PathFact[] {
+function lyingUnder({ id }: UnitFacts, facts: Facts): readonly PathFact[] {
   const own = pathsOf(id, facts);
   const template = templateOf(id);
   return own.length > 0 || template === null ? own : pathsOf(template, facts);
@@ -97,7 +98,7 @@ export function notesOnUnread({ facts: shown, instances }: Meant, facts: Facts):
   const notes = [shown, ...instances].map((unit) =>
     noteOn(unit, unit.id === shown.id ? 'its' : `of ${unit.id} the`, facts),
   );
-  return [...new Set(notes.filter((note) => note !== ''))];
+  return some([...new Set(notes.filter((note) => note !== ''))], 20);
 }
 
 function noteOn(unit: UnitFacts, whose: string, facts: Facts): string {

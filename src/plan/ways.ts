@@ -1,22 +1,33 @@
 /** What a mask covers besides the unit's name, and what it does not: whatever else can be seen to run the same. */
-import { baseOf, dirOf, type Facts, type Hit, isTemplate, isUnitName, templateOf } from '../model/index.ts';
+import { baseOf, dirOf, type Facts, type Hit, isTemplate, isUnitName, printable, templateOf } from '../model/index.ts';
+import { groups, once, some } from './by-name.ts';
 import type { Meant } from './resolve.ts';
 
 /** Aliases, D-Bus names for which systemd is asked, and instances: none of them starts while the unit is masked. */
 export function coveredWith(meant: Meant, { hits }: Facts): string[] {
   const { unit, facts, instances } = meant;
   const aliases = isTemplate(unit) ? [] : facts.names.filter((name) => name !== unit);
+  const own = new Set(facts.names);
   const names = busServices(hits)
-    .filter((service) => asksFor(service, meant))
+    .filter((service) => asksFor(service, own, facts.busName))
     .map(({ name }) => name);
-  return [...new Set([...aliases, ...instances.map(({ id }) => id), ...names])];
+  return some([...new Set([...aliases, ...instances.map(({ id }) => id), ...names])]);
 }
+
+/** So many are told of a unit; a program that more run is a shell. */
+const MOST_WAYS = 20;
 
 /** In an operator's words; `all`: what is masked by the same run. */
 export function waysRound(meant: Meant, all: readonly Meant[], facts: Facts): string[] {
-  const own = new Set(all.flatMap(({ unit, facts: { names } }) => [unit, ...names]).flatMap(withTemplate));
-  return [...copies(meant, own, facts), ...services(meant, own, facts), ...scripts(meant, facts)];
+  const own = maskedBy(all);
+  const found = [...copies(meant, own, facts), ...services(meant, own, facts), ...scripts(meant, facts)];
+  return some(found, MOST_WAYS).map((way) => printable(way));
 }
+
+const maskedBy = once(
+  (all: readonly Meant[]) =>
+    new Set(all.flatMap(({ unit, facts: { names } }) => [unit, ...names]).flatMap(withTemplate)),
+);
 
 function withTemplate(name: string): string[] {
   const template = templateOf(name);
@@ -25,63 +36,89 @@ function withTemplate(name: string): string[] {
 
 /** Other units that run the same program, transient ones too. */
 function copies({ facts: { programs } }: Meant, own: ReadonlySet<string>, { hits }: Facts): string[] {
-  const found = hits.flatMap(({ path, key, value }) => {
-    const other = unitOf(path);
-    const program = programs.find((each) => key === 'ExecStart' && runs(value, each));
-    return program === undefined || other === null || own.has(other) ? [] : [`${path} runs ${program} too`];
-  });
+  const distinct = new Map(programs.toReversed().map((program) => [inUsr(program), program]));
+  const found = [...distinct].flatMap(([key, program]) =>
+    (programsRun(hits).get(key) ?? []).flatMap(({ path, other }) =>
+      own.has(other) ? [] : [`${path} runs ${program} too`],
+    ),
+  );
   return [...new Set(found)];
 }
 
+/** Which units run a program, by its path. */
+const programsRun = once((hits: readonly Hit[]) => {
+  const units = hits.flatMap(({ path, key, value }) => {
+    const program = programOf(value);
+    const other = key === 'ExecStart' && program !== '' ? unitOf(path) : null;
+    return other === null ? [] : [{ path, other, program: inUsr(program) }];
+  });
+  return groups(units, ({ program }) => program);
+});
+
 /** D-Bus starts them without asking systemd, or asks for another unit. */
 function services(meant: Meant, own: ReadonlySet<string>, { hits }: Facts): string[] {
-  const { busName, programs } = meant.facts;
+  const { busName, names } = meant.facts;
+  const programs = new Set(meant.facts.programs.map(inUsr));
+  const asked = new Set(names);
   return busServices(hits)
     .filter(({ systemd }) => systemd === undefined || !own.has(systemd))
-    .filter((service) => !asksFor(service, meant))
-    .filter(({ name, exec }) => isOwn(name, busName) || programs.some((program) => runs(exec, program)))
+    .filter((service) => !asksFor(service, asked, busName))
+    .filter(({ name, program }) => isOwn(name, busName) || programs.has(program))
     .map(({ path, name, systemd }) => `D-Bus starts ${systemd ?? 'a program'} for ${name} (${path})`);
 }
 
 /** One that reads the distribution's functions asks systemd, which refuses. */
 function scripts({ unit, facts: { source } }: Meant, { hits, scripts }: Facts): string[] {
-  const asking = new Set(hits.filter(({ key }) => key === 'functions').map(({ path }) => path));
+  const asking = readingFunctions(hits);
   const named = scripts.filter((path) => `${baseOf(path)}.service` === unit && !asking.has(path));
   const generated = source.startsWith('/etc/init.d/') && !asking.has(source) ? [source] : [];
   return [...new Set([...named, ...generated])].map((path) => `${path} can still be run by hand`);
 }
 
+const readingFunctions = once(
+  (hits: readonly Hit[]) => new Set(hits.filter(({ key }) => key === 'functions').map(({ path }) => path)),
+);
+
 interface BusService {
   readonly path: string;
   readonly name: string;
   readonly systemd: string | undefined;
-  readonly exec: string;
+  readonly program: string;
 }
 
 /** The activation files of D-Bus among the hits. */
-function busServices(hits: readonly Hit[]): BusService[] {
-  const paths = [...new Set(hits.map(({ path }) => path))].filter((path) => path.includes('/dbus-1/'));
-  return paths.map((path) => {
-    const value = (key: Hit['key']) => hits.find((hit) => hit.path === path && hit.key === key)?.value;
+const busServices = once((hits: readonly Hit[]): BusService[] => {
+  const files = groups(
+    hits.filter(({ path }) => path.includes('/dbus-1/')),
+    ({ path }) => path,
+  );
+  return [...files].map(([path, lines]) => {
+    const value = (key: Hit['key']) => lines.find((hit) => hit.key === key)?.value;
     const name = value('Name') ?? baseOf(path).replace(/\.service$/, '');
-    return { path, name, systemd: value('SystemdService'), exec: value('Exec') ?? '' };
+    return { path, name, systemd: value('SystemdService'), program: inUsr(programOf(value('Exec') ?? '')) };
   });
-}
+});
 
 /** By one of its names, or by the alias that goes with its D-Bus name, which systemd need not have read yet. */
-function asksFor({ name, systemd }: BusService, { facts }: Meant): boolean {
+function asksFor({ name, systemd }: BusService, own: ReadonlySet<string>, busName: string): boolean {
   if (systemd === undefined) return false;
-  return facts.names.includes(systemd) || (isOwn(name, facts.busName) && systemd === `dbus-${name}.service`);
+  return own.has(systemd) || (isOwn(name, busName) && systemd === `dbus-${name}.service`);
 }
 
 function isOwn(name: string, busName: string): boolean {
   return busName !== '' && name === busName;
 }
 
-/** `-"/usr/sbin/x"`: prefixes and quotes do not matter, nor does /usr, which most distributions have merged. */
-function runs(value: string, program: string): boolean {
-  const path = value.replace(/^["@:+!|-]*/, '').replace(/".*$/, '');
-  return path !== '' && path.replace(/^\/usr\//, '/') === program.replace(/^\/usr\//, '/');
+/** `-"/usr/sbin/x"`: prefixes and quotes do not matter. Empty where there is none. */
+function programOf(value: string): string {
+  const path = value.replace(/^["@:+!|-]*/, '');
+  const quote = path.indexOf('"');
+  return quote < 0 ? path : path.slice(0, quote);
+}
+
+/** /usr/bin and /bin are one on most hosts. */
+function inUsr(path: string): string {
+  return path.startsWith('/usr/') ? path.slice('/usr'.length) : path;
 }
 
 /** The unit that a unit file or a drop-in of it is of. */

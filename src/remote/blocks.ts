@@ -43,9 +43,12 @@ export function unitNames(text: string | undefined): string[] {
   return (text ?? '').split(' ').filter(isUnitName);
 }
 
+/** PATH_MAX of Linux. */
+export const MAX_PATH = 4096;
+
 /** Of what lies in a directory of units. */
 export function isPath(text: string): boolean {
-  return /^\/[A-Za-z0-9:_.\\@/-]+$/.test(text) && !text.includes('/../');
+  return text.length <= MAX_PATH && /^\/[A-Za-z0-9:_.\\@/-]+$/.test(text) && !text.includes('/../');
 }
 
 /** Of a machine or a boot. */

@@ -109,7 +109,7 @@ function wayBackWords(prior: Prior): string[] {
       ({ id }) => `queue=${id}`,
     ),
     ...prior.states.filter(({ queued }) => queued === 'reload').map(({ id }) => `reload=${id}`),
-    ...prior.masks.filter((path) => heldRunning(path, prior)).map((path) => `lift=${path}`),
+    ...masksOverRunning(prior).map((path) => `lift=${path}`),
   ];
 }
 
@@ -154,11 +154,11 @@ function wasRunning({ active, queued }: PriorState): boolean {
 }
 
 /** A unit that ran under a mask, or waited to start what is under one, can start again only while that mask is off. */
-function heldRunning(mask: string, { states }: Prior): boolean {
-  const name = baseOf(mask);
-  return states.some(
-    (state) => wasRunning(state) && (state.id === name || templateOf(state.id) === name || isTrigger(state.id)),
-  );
+function masksOverRunning({ masks, states }: Prior): readonly string[] {
+  const running = states.filter(wasRunning).map(({ id }) => id);
+  if (running.some(isTrigger)) return masks;
+  const names = new Set(running.flatMap((id) => [id, templateOf(id) ?? id]));
+  return masks.filter((mask) => names.has(baseOf(mask)));
 }
 
 function unique(words: readonly string[]): string[] {
@@ -197,11 +197,6 @@ export class Answer {
 
   constructor(nonce: string, seq: number) {
     this.#frame = `@${nonce} ${seq} `;
-  }
-
-  /** Whether a record has come: what came before it was no answer. */
-  get begun(): boolean {
-    return this.#bytes > 0;
   }
 
   /**

@@ -8,7 +8,7 @@ import {
   type Receipt,
   type UnitState,
 } from '../model/index.ts';
-import { firstWord, identifier, isPath } from './blocks.ts';
+import { firstWord, identifier, isPath, keyValue } from './blocks.ts';
 import { metaFrom } from './meta.ts';
 import type { HostRecord } from './protocol.ts';
 import { evidenceFrom } from './records.ts';
@@ -50,8 +50,13 @@ export function receiptsFrom(records: readonly HostRecord[]): Receipt[] {
 
 /** The inverse of `applyWords` in protocol.ts; what is not in its form is left out. */
 function requested(words: readonly string[]): Pick<Receipt, 'meta' | 'change' | 'prior'> {
-  const all = (key: string) =>
-    words.filter((word) => word.startsWith(`${key}=`)).map((word) => word.slice(key.length + 1));
+  const values = new Map<string, string[]>();
+  for (const [key, value] of words.map(keyValue)) {
+    const before = values.get(key);
+    if (before === undefined) values.set(key, [value]);
+    else before.push(value);
+  }
+  const all = (key: string) => values.get(key) ?? [];
   const units = (key: string) => all(key).filter(isUnitName);
   const paths = (key: string) => all(key).filter(isPath);
   const change: Change = {

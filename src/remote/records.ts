@@ -17,7 +17,7 @@ import {
   type Systemd,
   type UnitFacts,
 } from '../model/index.ts';
-import { blocks, firstWord, identifier, isPath, keyValue, texts, unitNames } from './blocks.ts';
+import { blocks, firstWord, identifier, isPath, keyValue, MAX_PATH, texts, unitNames } from './blocks.ts';
 import { dependenceFrom } from './dependence.ts';
 import { metaFrom } from './meta.ts';
 import type { HostRecord } from './protocol.ts';
@@ -115,22 +115,23 @@ function unitsFrom(records: readonly HostRecord[]): UnitFacts[] {
   const jobs = jobsFrom(records);
   return blocks(records, 'unit').map((fields) => {
     const text = (key: string) => printable(fields.get(key) ?? '', 4096);
+    const word = (key: string) => printable(fields.get(key) ?? '', 40);
     const id = text('Id');
     const stopLimit = millisecondsFrom(text('TimeoutStopUSec') || text('TimeoutUSec'));
     return {
       id,
       names: [...new Set([id, ...unitNames(fields.get('Names'))])],
-      load: text('LoadState'),
-      active: text('ActiveState'),
-      sub: text('SubState'),
-      file: text('UnitFileState'),
+      load: word('LoadState'),
+      active: word('ActiveState'),
+      sub: word('SubState'),
+      file: word('UnitFileState'),
       fragment: text('FragmentPath'),
       source: text('SourcePath'),
       canStart: text('CanStart') === 'yes',
       refuseManualStop: text('RefuseManualStop') === 'yes',
       mainPid: Number(/^\d+$/.exec(text('MainPID'))?.[0] ?? 0),
       controlGroup: /^(\/[\x21-\x26\x28-\x7e]+)$/.exec(fields.get('ControlGroup') ?? '')?.[1] ?? '',
-      killMode: text('KillMode'),
+      killMode: word('KillMode'),
       transient: text('Transient') === 'yes',
       perpetual: text('Perpetual') === 'yes',
       triggeredBy: unitNames(fields.get('TriggeredBy')),
@@ -187,7 +188,7 @@ function pathsFrom(records: readonly HostRecord[]): PathFact[] {
 
 function hitFrom(text: string): Hit[] {
   const match = /^(\/[\x21-\x7e]+) (?:(SystemdService|Name|Exec|ExecStart)=(\S*)|functions)$/.exec(text);
-  if (match?.[1] === undefined) return [];
+  if (match?.[1] === undefined || match[1].length > MAX_PATH) return [];
   const key = (match[2] ?? 'functions') as Hit['key'];
   return [{ path: match[1], key, value: printable(match[3] ?? '', 4096) }];
 }

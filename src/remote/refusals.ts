@@ -189,11 +189,7 @@ export function barredFrom(
 export function endedEarly(kind: 'no-shell' | 'lost', ended: Ended, heard: string): Fault {
   if (ended.how === 'flooded') {
     const before = kind === 'no-shell' ? ' before it answered' : '';
-    return fault(
-      'bad-reply',
-      `the host sent more than ${ended.bytes} bytes${before}`,
-      before === '' ? undefined : NOISY,
-    );
+    return fault('bad-reply', `the host sent ${ended.what}${before}`, before === '' ? undefined : NOISY);
   }
   if (ended.how === 'lost') return fault('lost', ended.why);
   const how = ended.how === 'exited' ? `exit status ${ended.code}` : `signal ${printable(ended.signal, 40)}`;

@@ -15,6 +15,7 @@ import {
 import type { Connection, RemoteProcess } from '../transport/transport.ts';
 import { type Conceal, concealed, concealedEnd, concealing } from './conceal.ts';
 import { type Escalation, firstLine, startShell } from './escalate.ts';
+import { excessOf } from './limits.ts';
 import {
   Answer,
   applyWords,
@@ -183,7 +184,9 @@ class Channel {
         if (state.kind === 'broken') resolve(broken(this.#conceal(state.why)));
         if (state.kind !== 'done') return;
         this.#answered = true;
-        resolve({ kind: 'answer', value: concealed(answer.records, this.#conceal) });
+        const excess = excessOf(answer.records);
+        if (excess === null) resolve({ kind: 'answer', value: concealed(answer.records, this.#conceal) });
+        else resolve(broken(`the host tells of ${excess}`));
       };
       void this.#process.ended.then((end) => {
         const how = concealedEnd(end, this.#conceal);

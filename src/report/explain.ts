@@ -103,10 +103,15 @@ function anonymous({ host, address, fault }: Failure): string {
 function replaceWord(text: string, word: string, by: string): string {
   if (word === '' || !text.includes(word)) return text;
   const pieces = text.split(word);
-  return pieces.reduce((whole, piece) => {
-    const inside = /[\w-]$/.test(whole) || /^[\w-]/.test(piece);
-    return `${whole}${inside ? word : by}${piece}`;
-  });
+  const isWord = (char: string | undefined) => char !== undefined && /[\w-]/.test(char);
+  return pieces
+    .map((piece, i) => {
+      if (i === 0) return piece;
+      // between two occurrences there may be nothing, and what stood there was the word itself
+      const inside = isWord((pieces[i - 1] || (i > 1 ? word : '')).at(-1)) || isWord(piece[0]);
+      return `${inside ? word : by}${piece}`;
+    })
+    .join('');
 }
 
 /** The order in which outcomes are counted. */

@@ -31,7 +31,7 @@ export function prose(spans: readonly Span[], screen: Screen, indent = ''): stri
     } else {
       const before = line.at(-1);
       const space = before ? [{ text: ' ', style: before.style === word[0]?.style ? before.style : undefined }] : [];
-      line = [...line, ...space, ...word];
+      line.push(...space, ...word);
       used += space.length + width;
     }
   }

@@ -65,7 +65,10 @@ interface Row {
 
 function rowsOf(equal: readonly HostReport[]): Row[] {
   const host = equal[0]!;
-  const head = { hosts: equal.map((each) => each.host), seconds: Math.max(...equal.map((each) => each.seconds)) };
+  const head = {
+    hosts: equal.map((each) => each.host),
+    seconds: equal.reduce((longest, each) => Math.max(longest, each.seconds), 0),
+  };
   if (host.units.length === 0) return [{ head, host, unit: null }];
   return host.units.map((unit, i) => ({ head: i === 0 ? head : null, host, unit }));
 }

@@ -28,6 +28,8 @@ const GAP = 2;
 const MIN_WIDTH = 40;
 /** cli-table3 lays out in quadratic time; the widths are fixed here, so long tables are drawn in parts. */
 const PART = 100;
+/** With so many different names the width of their column is not sought column by column. */
+const MANY = 1_000;
 
 /**
  * Rows as a table that fits the screen, one newline at its end; the empty string where there are no rows.
@@ -76,14 +78,14 @@ function widthsFor(
   screenWidth: number | undefined,
 ): number[] {
   const texts = columns.map((column, i) => [...new Set([column.title, ...cells.map((row) => row[i]!.text)])]);
-  const widths = texts.map((column) => Math.max(...column.map(widthOf)));
+  const widths = texts.map((column) => widest(column.map(widthOf)));
   const budget = Math.max(screenWidth ?? DEFAULT_WIDTH, MIN_WIDTH) - GAP * (columns.length - 1);
   const excess = () => widths.reduce((sum, width) => sum + width, 0) - budget;
   const groups = inOrder(columns, screenWidth !== undefined);
 
   const wrapTo = (i: number, width: number) => {
     const breaks = breaksOf(columns[i]!);
-    widths[i] = Math.max(...texts[i]!.flatMap((text) => wrap(text, width, breaks).map(widthOf)));
+    widths[i] = widest(texts[i]!.flatMap((text) => wrap(text, width, breaks).map(widthOf)));
   };
   for (const group of groups) {
     const least = new Map(group.map((i) => [i, leastWhole(columns[i]!, texts[i]!)]));
@@ -93,15 +95,22 @@ function widthsFor(
     } else {
       // a name that stays whole is worth more than two that are a bit shorter
       while (excess() > 0) {
-        const widest = widestOf(widths, group, (i) => least.get(i)!);
-        if (widest === undefined) break;
-        wrapTo(widest, widths[widest]! - 1);
+        const next = widestOf(widths, group, (i) => least.get(i)!);
+        if (next === undefined) break;
+        // of long lists all are laid out anew for each column that is gained
+        const step = texts[next]!.length > MANY ? excess() : 1;
+        wrapTo(next, Math.max(least.get(next)!, widths[next]! - step));
       }
     }
   }
   for (const group of groups) narrow(widths, group, (i) => columns[i]!.min, excess());
   if (screenWidth !== undefined) narrow(widths, [...columns.keys()], () => 1, excess());
   return widths;
+}
+
+/** Of as many as there are: a call takes no more than some ten thousand arguments. */
+function widest(widths: readonly number[]): number {
+  return widths.reduce((a, b) => Math.max(a, b), 0);
 }
 
 /** Columns by index, grouped, in the order in which they give way. */
@@ -117,7 +126,7 @@ function inOrder(columns: readonly Column<never>[], namesToo: boolean): number[]
 
 /** The narrowest width at which wrapping alone does. */
 function leastWhole(column: Column<never>, texts: readonly string[]): number {
-  return Math.max(column.min, ...texts.map((text) => longestPiece(text, breaksOf(column))));
+  return Math.max(column.min, widest(texts.map((text) => longestPiece(text, breaksOf(column)))));
 }
 
 /** Takes `excess` columns away, each from the widest of the group, none below its least width. */

@@ -10,7 +10,7 @@ export interface CommandLimits {
 
 /** An authenticated connection, as far as commands are concerned. */
 export interface CommandLink {
-  /** Lets the server send this much more output before it counts as a flood. */
+  /** A packet with so many bytes of output came, or is to be expected: what else a server may send counts as a flood sooner. */
   expect(bytes: number): void;
   /** Exactly one of the two is called at first; `refused` may follow `started` when the refusal comes late. */
   exec(command: string, started: (channel: CommandChannel) => void, refused: (why: string) => void): void;
@@ -38,6 +38,11 @@ export interface CommandChannel {
 }
 
 const STDERR_KEPT = 8 * 1024;
+/**
+ * Each packet costs some 6 µs here, however little is in it: a host may send its output in so many. The remote program writes an
+ * answer at once.
+ */
+const MAX_PIECES = 10_000;
 /** How long a server may take to close a channel after it has reported the exit status. */
 const CLOSE_GRACE_MS = 2_000;
 
@@ -61,6 +66,7 @@ export function startCommand(
   let timer: NodeJS.Timeout | undefined;
   let stderr = Buffer.alloc(0);
   const received = { stdout: 0, stderr: 0 };
+  let pieces = 0;
 
   let resolve: (ended: Ended) => void;
   const ended = new Promise<Ended>((done) => {
@@ -77,14 +83,20 @@ export function startCommand(
 
   /** What of a chunk is within the cap. ssh2 does not enforce the window, so bytes are counted even after the end. */
   const admit = (stream: 'stdout' | 'stderr', chunk: Buffer): Buffer => {
+    pieces += 1;
+    link.expect(chunk.length);
     const room = Math.max(0, limits.maxOutputBytes - received[stream]);
     received[stream] += chunk.length;
     return chunk.subarray(0, room);
   };
   const endFlood = (stream: 'stdout' | 'stderr'): void => {
-    if (received[stream] <= limits.maxOutputBytes) return;
-    settle({ how: 'flooded', bytes: received[stream] });
-    link.destroy(`it sent more than ${limits.maxOutputBytes} bytes on ${stream}`);
+    if (received[stream] > limits.maxOutputBytes) {
+      settle({ how: 'flooded', what: `more than ${limits.maxOutputBytes} bytes` });
+      link.destroy(`it sent more than ${limits.maxOutputBytes} bytes on ${stream}`);
+    } else if (pieces > MAX_PIECES) {
+      settle({ how: 'flooded', what: `its output in more than ${MAX_PIECES} pieces` });
+      link.destroy(`it sent its output in more than ${MAX_PIECES} pieces`);
+    }
   };
 
   const attach = (opened: CommandChannel): void => {
@@ -130,7 +142,6 @@ export function startCommand(
     limits.startTimeoutMs,
   );
   link.onGone(gone);
-  link.expect(2 * limits.maxOutputBytes);
   if (!settled) link.exec(command, attach, (why) => settle({ how: 'lost', why: `the command was refused: ${why}` }));
 
   return {

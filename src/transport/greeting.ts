@@ -25,15 +25,20 @@ const KEPT = 8 * 1024;
 
 export function greeting(): Greeting {
   let text = '';
+  /** Where the line begins that has not ended yet: what is before has been looked at. */
+  let open = 0;
   let software: string | undefined;
   return {
     add(chunk) {
-      if (text.length < KEPT) text += chunk.toString('latin1', 0, KEPT - text.length);
+      if (text.length >= KEPT) return;
+      const from = text.length;
+      text += chunk.toString('latin1', 0, KEPT - text.length);
+      for (let end = text.indexOf('\n', from); end >= 0 && software === undefined; end = text.indexOf('\n', open)) {
+        software = /^SSH-(?:2\.0|1\.99)-([^ \r\n]+)/.exec(text.slice(open, end))?.[1];
+        open = end + 1;
+      }
     },
-    software() {
-      software ??= /(?:^|\n)SSH-(?:2\.0|1\.99)-([^ \r\n]+)[^\n]*\n/.exec(text)?.[1];
-      return software;
-    },
+    software: () => software,
     strictKex: () => text.includes('kex-strict-s-v00@openssh.com'),
     dropped() {
       if (text.includes('Exceeded MaxStartups')) return { by: 'max-startups' };

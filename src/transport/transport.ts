@@ -77,6 +77,6 @@ export type Ended = { readonly stderr: string } & (
   | { readonly how: 'signalled'; readonly signal: string }
   /** The exit status never came: connection lost, channel refused, or `abandon`. Never a success. */
   | { readonly how: 'lost'; readonly why: string }
-  /** More output than the cap allows; the connection was destroyed. */
-  | { readonly how: 'flooded'; readonly bytes: number }
+  /** More output than is allowed, or in more pieces; the connection was destroyed. `what`: `more than … bytes`. */
+  | { readonly how: 'flooded'; readonly what: string }
 );

@@ -29,9 +29,11 @@ const WINDOW = 2 * 1024 * 1024;
 const MAX_PACKET = 32 * 1024;
 
 /** What a server may send besides the output of commands: requests and channels nobody asked for. */
-const BYTES_BESIDE_OUTPUT = 4 * 1024 * 1024;
-/** Bytes in packets for a byte of output: a program that writes a few bytes at a time has each wrapped. */
-const WRAPPING = 8;
+const BYTES_BESIDE_OUTPUT = 256 * 1024;
+/** The same for each command, or connection through this one, that is started here. */
+const BYTES_BESIDE_EACH = 64 * 1024;
+/** What a packet has besides its data, at most. */
+const WRAPPING = 128;
 /** What may wait here for a server that makes this side talk and does not listen. */
 const MAX_UNSENT = 4 * 1024 * 1024;
 
@@ -87,10 +89,11 @@ export function openChannels(stream: MuxStream, end: () => void, why: () => Prom
 
   return {
     expect(bytes) {
-      allowed += bytes * WRAPPING;
+      allowed += bytes + WRAPPING;
     },
     exec(command, started, refused) {
       if (gone !== undefined) return refused(gone);
+      allowed += BYTES_BESIDE_EACH;
       const id = nextId++;
       channels.set(id, new Channel(id, stream, command, started, refused));
     },

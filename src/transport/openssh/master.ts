@@ -36,7 +36,7 @@ const MAX_DIR = 107 - 18 - '/s'.length - '/fleetmask-ssh-XXXXXX'.length;
 /** Asked even when ssh did not say that it is ready. */
 const LOOK_EVERY_MS = 250;
 /** ssh says some KiB at a login, and little after it; what a server makes it say besides is a flood. */
-const MAX_SAID = 1024 * 1024;
+const MAX_SAID = 256 * 1024;
 const KILL_AFTER_MS = 2_000;
 /** How long its last words may come after its end. */
 const DRAIN_MS = 250;

@@ -31,7 +31,7 @@ export interface Dial {
 export type Dialled = Attempt<Link>;
 
 /** A server has no reason to send more than this before the login is done; banners and key lists take a few KiB. */
-const MAX_BYTES_BEFORE_LOGIN = 1024 * 1024;
+const MAX_BYTES_BEFORE_LOGIN = 256 * 1024;
 
 function algorithmsFor({ algorithms = {} }: Target, hostKey: HostKeyCheck): NonNullable<ConnectConfig['algorithms']> {
   const { kex = offered('kex'), cipher = offered('cipher'), hmac = offered('hmac') } = algorithms;

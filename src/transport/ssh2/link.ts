@@ -17,9 +17,11 @@ export interface Link extends CommandLink {
 }
 
 /** What a server may send on the wire besides the output of commands: requests and channels nobody asked for. */
-const BYTES_BESIDE_OUTPUT = 4 * 1024 * 1024;
-/** Bytes on the wire for a byte of output: a program that writes a few bytes at a time has each wrapped in a packet. */
-const WRAPPING = 8;
+const BYTES_BESIDE_OUTPUT = 256 * 1024;
+/** The same for each command, or connection through this one, that is started here. */
+const BYTES_BESIDE_EACH = 64 * 1024;
+/** What a packet has besides its data, at most. */
+const WRAPPING = 128;
 /** What may wait here for a server that makes this side talk and does not listen. */
 const MAX_UNSENT = 4 * 1024 * 1024;
 
@@ -55,9 +57,10 @@ export function openLink(client: Client, wire: Wire, shortcuts: Shortcuts | unde
 
   return {
     expect(bytes) {
-      allowed += bytes * WRAPPING;
+      allowed += bytes + WRAPPING;
     },
     exec(command, started, refused) {
+      allowed += BYTES_BESIDE_EACH;
       const refuse = (text: string): void => refused(printable(text, 200));
       try {
         if (shortcuts?.exec !== undefined) {
@@ -73,6 +76,7 @@ export function openLink(client: Client, wire: Wire, shortcuts: Shortcuts | unde
       }
     },
     forward({ address, port }, opened, refused) {
+      allowed += BYTES_BESIDE_EACH;
       const refuse = (error: Error & { reason?: unknown }): void => {
         const text = error.message.replace('(SSH) Channel open failure: ', '');
         refused(printable(text, 200), typeof error.reason === 'number' ? error.reason : undefined);
