@@ -3,6 +3,7 @@ import yargs, { type Argv, type Options } from 'yargs';
 import { UsageError } from '../model/index.ts';
 import { printError } from '../report/index.ts';
 import type { Command } from './command.ts';
+import { plainWords, VEIL } from './command-line.ts';
 import { apply } from './commands/apply.ts';
 import { completion } from './commands/completion.ts';
 import { confirm } from './commands/confirm.ts';
@@ -98,6 +99,7 @@ async function dispatch(io: Io, version: string): Promise<number> {
     io.stdout.write(completed);
     return EXIT.ok;
   }
+  const words = plainWords(io.args, COMMANDS);
   let exitCode: number | undefined;
   const parser = yargs([])
     .scriptName('fleetmask')
@@ -116,11 +118,11 @@ async function dispatch(io: Io, version: string): Promise<number> {
     .demandCommand(1, 'Which command? fleetmask --help lists them.')
     .exitProcess(false)
     .fail((message, error) => {
-      throw error ?? usageError(message, io.args[0]);
+      throw error ?? usageError(message, words[0]);
     });
   const settings = settingsOf(io, KNOWN);
   // yargs lays out the help of whatever it runs, asked or not, at the cost of a host or two; what is hidden costs nothing
-  const helpAsked = io.args.length === 0 || io.args.some((arg) => arg === '--help' || arg === '-h');
+  const helpAsked = words.length === 0 || words.includes('--help');
   if (helpAsked) {
     parser
       .usage('$0: take a systemd service out of action on every host of a fleet, prove it, and put it back.')
@@ -148,28 +150,11 @@ async function dispatch(io: Io, version: string): Promise<number> {
     );
   }
   let shown = '';
-  await parser.parseAsync(veiled(joined(io.args)), {}, (_error: unknown, _argv: unknown, output: string) => {
+  await parser.parseAsync(words, {}, (_error: unknown, _argv: unknown, output: string) => {
     shown = output;
   });
   if (shown !== '') io.stdout.write(`${shown}\n`);
   return exitCode ?? EXIT.ok;
-}
-
-/** `-i -` as `-i=-`: yargs takes a `-` alone for no value. */
-function joined(args: readonly string[]): string[] {
-  return args.flatMap((arg, at) => {
-    if (arg === '-' && isInventory(args[at - 1])) return [];
-    return args[at + 1] === '-' && isInventory(arg) ? [`${arg}=-`] : [arg];
-  });
-}
-
-const VEIL = '\0';
-
-/** What follows `--` are no flags: yargs does not take it for arguments of a command. No argument has a NUL in it. */
-function veiled(args: readonly string[]): string[] {
-  const end = args.indexOf('--');
-  if (end < 0) return [...args];
-  return [...args.slice(0, end), ...args.slice(end + 1).map((arg) => arg.replace(/^-/, `${VEIL}-`))];
 }
 
 function unveiled<F extends Record<string, unknown>>(flags: F): F {
@@ -189,8 +174,6 @@ function inventorySource({ inventory }: Record<string, unknown>): Pick<Selection
 function changesHosts({ options }: Command): boolean {
   return 'yes' in options;
 }
-
-const isInventory = (arg: string | undefined): boolean => arg === '--inventory' || /^-[a-zA-Z]*i$/.test(arg ?? '');
 
 /** yargs' own words, where they are for programmers, in an operator's. */
 function usageError(message: string, word: string | undefined): UsageError {

@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
-import type { UsageError } from '../model/index.ts';
+import { didYouMean, type UsageError } from '../model/index.ts';
 import { glob, type Matcher, regex } from './glob.ts';
 import type { Inventory } from './inventory.ts';
 import { mistake, type Origin, quoted } from './mistake.ts';
-import { didYouMean } from './near.ts';
 
 export interface SelectOptions {
   /** `@file` elements are relative to this. */

@@ -1,4 +1,5 @@
 export * from './dependence.ts';
+export * from './did-you-mean.ts';
 export * from './evidence.ts';
 export * from './facts.ts';
 export * from './fault.ts';

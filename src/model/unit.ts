@@ -1,4 +1,6 @@
 /** Unit types that systemd knows, as name suffixes. */
+import { didYouMean } from './did-you-mean.ts';
+
 const SUFFIXES = [
   'service',
   'socket',
@@ -30,6 +32,12 @@ export function isUnitName(name: string): boolean {
 
 export function hasUnitSuffix(name: string): boolean {
   return SUFFIXES.some((suffix) => name.endsWith(`.${suffix}`));
+}
+
+/** The whole name that was meant by one whose suffix is mistyped (`cron.servce`); undefined where it ends like nothing of systemd's. */
+export function nearSuffix(name: string): string | undefined {
+  const dot = name.lastIndexOf('.') + 1;
+  return dot === 0 ? undefined : didYouMean(name.slice(dot), SUFFIXES, (suffix) => `${name.slice(0, dot)}${suffix}`);
 }
 
 /** `foo@.service`: a name that stands for its instances and is never loaded itself. */

@@ -1,6 +1,5 @@
 /** Facts → plan. Pure: the same for a dry run and for the run itself. */
 import {
-  type AbsentUnit,
   type Ask,
   type Change,
   dirOf,
@@ -25,7 +24,7 @@ import { statesFault, unitsFault } from './excess.ts';
 import { type Guarded, guard } from './guard.ts';
 import { ABOVE_ETC, ETC, inTheWay, isMask, localFault, pathsOf, RUN } from './lying.ts';
 import { hasOwnFile, isConnection, notesOn } from './notes.ts';
-import { absentFault, type Meant, type Query, resolve } from './resolve.ts';
+import { absentFault, type Meant, type Missing, type Query, resolve } from './resolve.ts';
 import { triggersOf, withTriggers } from './triggers.ts';
 import { notesOnUnread, othersUnread, unreadFault, unreadOf } from './unread.ts';
 import { coveredWith, waysRound } from './ways.ts';
@@ -52,24 +51,22 @@ export function assemble(ask: Ask, queries: readonly Query[], facts: Facts): Pla
   if (unusable) return refuse(unusable);
 
   const asked: Meant[] = [];
-  const absent: AbsentUnit[] = [];
-  const looked: string[] = [];
+  const missing: Missing[] = [];
   for (const query of queries) {
     const resolution = resolve(query, ask.verb, facts, ask.allowAbsent || ask.verb === 'unmask');
     if (resolution.kind === 'fault') return refuse(resolution.fault);
     if (resolution.kind === 'absent') {
-      absent.push(resolution.unit);
-      looked.push(resolution.looked);
+      missing.push(resolution);
     } else {
       const before = new Set(asked.map(({ unit }) => unit));
       asked.push(...resolution.units.filter(({ unit }) => !before.has(unit)));
     }
   }
-  if (absent.length > 0 && !ask.skipAbsent) return refuse(absentFault(looked));
+  if (missing.length > 0 && !ask.skipAbsent) return refuse(absentFault(missing));
   const tooMany = unitsFault(queries, asked.length);
   if (tooMany) return refuse(tooMany);
   const planned = assembleFor(ask, queries, asked, facts);
-  return absent.length > 0 ? { ...planned, absent } : planned;
+  return missing.length > 0 ? { ...planned, absent: missing.map(({ unit }) => unit) } : planned;
 }
 
 /** The same for the units that the host has. */

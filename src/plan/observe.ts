@@ -12,7 +12,7 @@ import { systemdFault } from './assemble.ts';
 import { listed, some } from './by-name.ts';
 import { unitsFault } from './excess.ts';
 import { holderOf, sayHolder } from './holders.ts';
-import { absentFault, type Query, resolve } from './resolve.ts';
+import { absentFault, type Missing, type Query, resolve } from './resolve.ts';
 import { triggersOf } from './triggers.ts';
 
 export interface Observation {
@@ -35,8 +35,7 @@ export function observe(
   const unusable = systemdFault(facts);
   if (unusable) return { outcome: 'refused', units: [], fault: unusable };
   const units: UnitReport[] = [];
-  const absent: UnitReport[] = [];
-  const looked: string[] = [];
+  const missing: Missing[] = [];
   let problem: Fault | null = null;
   for (const query of queries) {
     const resolution = resolve(query, 'status', facts, false);
@@ -45,8 +44,7 @@ export function observe(
       continue;
     }
     if (resolution.kind === 'absent') {
-      looked.push(resolution.looked);
-      absent.push(absentReport(resolution.unit));
+      missing.push(resolution);
       continue;
     }
     const excess = unitsFault(queries, units.length + resolution.units.length);
@@ -79,8 +77,8 @@ export function observe(
       });
     }
   }
-  if (absent.length > 0 && !skipAbsent) problem ??= absentFault(looked);
-  const all = [...units, ...absent];
+  if (missing.length > 0 && !skipAbsent) problem ??= absentFault(missing);
+  const all = [...units, ...missing.map(({ unit }) => absentReport(unit))];
   if (problem) return { outcome: 'refused', units: all, fault: problem };
   if (units.length === 0) return { outcome: 'absent', units: all, fault: null };
   const masked = units.filter(({ after }) => after?.load === 'masked').length;

@@ -2,6 +2,7 @@
 import {
   type AbsentUnit,
   baseOf,
+  didYouMean,
   type Facts,
   type Fault,
   fault,
@@ -10,12 +11,13 @@ import {
   isRunning,
   isTemplate,
   isUnitName,
+  nearSuffix,
   type UnitFacts,
   UsageError,
   witnessOf,
 } from '../model/index.ts';
 import { byId, byName, pathsByUnit, some } from './by-name.ts';
-import { candidatesOf, type Entry, familyOf, lookUp } from './catalog.ts';
+import { candidatesOf, type Entry, entries, familyOf, lookUp } from './catalog.ts';
 import { socketOf } from './triggers.ts';
 
 /** One UNIT argument, understood. */
@@ -31,6 +33,8 @@ export function parseQuery(asked: string): Query {
   const entry = lookUp(asked);
   if (entry !== undefined) return { kind: 'logical', asked, entry };
   const name = hasUnitSuffix(asked) ? asked : `${asked}.service`;
+  const meant = name === asked ? undefined : nearSuffix(asked);
+  if (meant !== undefined) throw new UsageError(`${JSON.stringify(asked)} has no suffix of a unit`, meant);
   if (!isUnitName(name)) {
     throw new UsageError(
       `not a unit name: ${JSON.stringify(asked.length > 80 ? `${asked.slice(0, 80)}…` : asked)}`,
@@ -67,8 +71,7 @@ type Verb = 'mask' | 'unmask' | 'status';
 
 export type Resolution =
   | { readonly kind: 'units'; readonly units: readonly Meant[] }
-  /** `looked`: the names that were looked for, for a message. */
-  | { readonly kind: 'absent'; readonly unit: AbsentUnit; readonly looked: string }
+  | ({ readonly kind: 'absent' } & Missing)
   | { readonly kind: 'fault'; readonly fault: Fault };
 
 /** Which units of this host a query means, for masking them, unmasking them or telling their state. */
@@ -163,9 +166,23 @@ function choose(query: Query & { kind: 'logical' }, verb: Verb, found: readonly 
   return { kind: 'units', units: loaded.length > 0 ? loaded.slice(0, 1) : found };
 }
 
-/** All at once, so that an operator with a list of units mends it once. */
-export function absentFault(looked: readonly string[]): Fault {
-  return fault('no-unit', `there is no ${looked.join(' and no ')} on this host`);
+/** Units of which a host has none. */
+export interface Missing {
+  readonly unit: AbsentUnit;
+  /** The names that were looked for. */
+  readonly looked: string;
+}
+
+/** All at once, so that an operator with a list of units mends it once. A name that may be mistyped is not offered to be masked. */
+export function absentFault(missing: readonly Missing[]): Fault {
+  const message = `there is no ${missing.map(({ looked }) => looked).join(' and no ')} on this host`;
+  const names = entries().flatMap(({ name, synonyms }) => [name, ...synonyms]);
+  const near = missing
+    .map(({ unit }) => unit.asked.replace(/\.service$/, ''))
+    .filter((asked) => lookUp(asked) === undefined)
+    .map((asked) => didYouMean(asked, names))
+    .find((hint) => hint !== undefined);
+  return fault('no-unit', message, near);
 }
 
 function ambiguous(query: Query, units: readonly Meant[], what: string): Resolution {

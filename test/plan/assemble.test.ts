@@ -26,8 +26,8 @@ function summary(plan: Plan): Record<string, unknown> {
   const absent = plan.absent?.map(({ unit }) => unit);
   const common = { kind: plan.kind, units, absent, triggers, notes, ways, covers };
   if (plan.kind === 'refusal') {
-    const { kind: fault, message, chain } = plan.fault;
-    return { ...common, fault, message, chain };
+    const { kind: fault, message, hint, chain } = plan.fault;
+    return { ...common, fault, message, hint, chain };
   }
   if (plan.kind === 'no-op') return common;
   const { change, prior } = plan;

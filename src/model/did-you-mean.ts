@@ -1,4 +1,4 @@
-import { printable } from '../model/index.ts';
+import { printable } from './printable.ts';
 
 /**
  * Up to three of `names` that someone who wrote `wanted` may have meant, best first, as a sentence; or undefined.
