@@ -33,14 +33,14 @@ export function parseQuery(asked: string): Query {
   const entry = lookUp(asked);
   if (entry !== undefined) return { kind: 'logical', asked, entry };
   const name = hasUnitSuffix(asked) ? asked : `${asked}.service`;
-  const meant = name === asked ? undefined : nearSuffix(asked);
-  if (meant !== undefined) throw new UsageError(`${JSON.stringify(asked)} has no suffix of a unit`, meant);
   if (!isUnitName(name)) {
     throw new UsageError(
       `not a unit name: ${JSON.stringify(asked.length > 80 ? `${asked.slice(0, 80)}…` : asked)}`,
       'A unit name is letters, digits, : _ . \\ @ - and a suffix such as .service; patterns are not taken.',
     );
   }
+  const meant = name === asked ? undefined : nearSuffix(asked);
+  if (meant !== undefined) throw new UsageError(`${JSON.stringify(asked)} has no suffix of a unit`, meant);
   return { kind: 'literal', asked, name };
 }
 
