@@ -17,6 +17,7 @@ import { offerToKeep } from './keep.ts';
 import { assertWayBack, type LockoutFlags } from './lockout.ts';
 import { visitOnRecord } from './on-record.ts';
 import { openPlanFile } from './plan-file.ts';
+import { sealed } from './recorded-connections.ts';
 import { newRun, type RunFlags, stateDir, visitFleet } from './run.ts';
 import type { OutputFlags } from './screen.ts';
 import { type SwitchFlags, switchOf, termsOf } from './switch.ts';
@@ -112,7 +113,7 @@ export async function dryRun(io: Io, verb: Ask['verb'], flags: ChangeFlags, out?
       work: (host, crew) =>
         plan(host, ask, queries, crew, (found) => planned.set(host.host, found), switchOf(io, flags)),
       finish: async (reports) => {
-        file?.save(savedPlan(run, ask, hosts, planned, reports));
+        file?.save(savedPlan(run, ask, sealed(io, hosts), planned, reports));
         return null;
       },
     });
@@ -186,7 +187,14 @@ export async function change(
     open: async () => {
       const { startedAt: at, actor } = run;
       const wayBack = flags.rollback === 'fleet' && { fleetRollback: course.limits };
-      const start = { type: 'run', schema: 'fleetmask.journal/1', run, ask, hosts, ...wayBack } as const;
+      const start = {
+        type: 'run',
+        schema: 'fleetmask.journal/1',
+        run,
+        ask,
+        hosts: sealed(io, hosts),
+        ...wayBack,
+      } as const;
       const opened = { type: 'opened', at, actor, command: ask.verb, by: io.controller } as const;
       return ledger(await createJournal(stateDir(io), start, opened), [start, opened]);
     },

@@ -56,6 +56,7 @@ export const IN_DIRECTORY: Readonly<Record<SettingName, Leave>> = {
   forget: 'never',
   'from-hosts': 'never',
   'take-over': 'never',
+  'trust-plan': 'never',
   run: 'reading',
   every: 'free',
   count: 'free',

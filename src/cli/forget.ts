@@ -32,7 +32,10 @@ export async function forgetHosts(io: Io, named: string, flags: ForgetFlags): Pr
   const state = stateOfRun(readJournal(stateDir(io), named));
   const { start } = state;
   const { id } = start.run;
-  const hosts = await journalHosts(io, start.hosts, flags, (host) => isInDoubt(host, state));
+  const hosts = await journalHosts(io, start.hosts, flags, {
+    wanted: (host) => isInDoubt(host, state),
+    contacted: () => false,
+  });
   const names = hosts.map(({ host }) => host);
   if (hosts.length === 0) {
     throw new UsageError(

@@ -9,6 +9,7 @@ import { type Intent, type RunState, stateOfRun } from '../run/run-state.ts';
 import type { Io } from './io.ts';
 import { agreedBy, type Holder, holdersOf, warningsOn } from './receipt-holders.ts';
 import { chooseRun, listReceipts, scan } from './receipt-scan.ts';
+import { sealed } from './recorded-connections.ts';
 import { type Recovery, recoverHosts } from './recovery.ts';
 import { stateDir } from './run.ts';
 import { refuseReportFormats } from './screen.ts';
@@ -92,7 +93,10 @@ async function openFor(io: Io, run: RunInfo, holders: readonly Holder[], takeOve
   const dir = stateDir(io);
   const at = io.date().toISOString();
   const opened = { type: 'opened', at, actor: io.actor, command: 'recover', by: io.controller } as const;
-  const hosts = holders.map(({ host }) => host);
+  const hosts = sealed(
+    io,
+    holders.map(({ host }) => host),
+  );
   let journal: Journal;
   const { state: known, damaged } = journalOf(io, run.id) ?? { state: null };
   if (known !== null) {

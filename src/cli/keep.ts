@@ -11,11 +11,12 @@ import { EXIT } from './exit.ts';
 import type { Io } from './io.ts';
 import { journalHosts } from './journal-hosts.ts';
 import { visitOnRecord } from './on-record.ts';
+import type { TrustFlags } from './recorded-connections.ts';
 import { agreed, stateDir, visitFleet } from './run.ts';
 import type { OutputFlags } from './screen.ts';
 import type { SelectionFlags, WayInFlags } from './targets.ts';
 
-export interface KeepFlags extends SelectionFlags, WayInFlags, CrewFlags, OutputFlags {
+export interface KeepFlags extends SelectionFlags, WayInFlags, CrewFlags, OutputFlags, TrustFlags {
   readonly run?: string | undefined;
   readonly 'take-over'?: boolean | undefined;
 }
@@ -28,7 +29,7 @@ export async function keepRun(io: Io, keep: KeepAsk, flags: KeepFlags): Promise<
   refusePointless(keep, state);
   const { waves: _, ...earlier } = start.run;
   const run: RunInfo = { ...earlier, command: keep.command, actor: io.actor, startedAt: io.date().toISOString() };
-  const hosts = await journalHosts(io, start.hosts, flags, (host) => isMeant(state.hosts.get(host), keep));
+  const hosts = await journalHosts(io, start.hosts, flags, { wanted: (host) => isMeant(state.hosts.get(host), keep) });
   if (hosts.length === 0) {
     const where = flags.limit ? ' on these hosts' : '';
     io.stderr.write(`fleetmask: there is nothing to ${keep.command} of run ${run.id}${where}\n`);
@@ -76,7 +77,8 @@ export async function offerToKeep(io: Io, run: string, flags: KeepFlags): Promis
   );
   if (!agreed(await io.prompt(question, 'shown'))) return EXIT.ok;
   const { inventory: _, limit: __, nodes: ___, 'ssh-config': ____, ...again } = flags;
-  return keepRun(io, { command: 'confirm', expiresAt: null }, { ...again, run });
+  // this process has just recorded how it reached them
+  return keepRun(io, { command: 'confirm', expiresAt: null }, { ...again, run, 'trust-plan': true });
 }
 
 /** A run that was put together from receipts knows its terms by its hosts alone. */

@@ -3,7 +3,7 @@ import type { Options } from 'yargs';
 import { UsageError } from '../model/index.ts';
 import { connection } from './connection-options.ts';
 import { CHANGE, OUTPUT, SELECTION } from './option-groups.ts';
-import { recovery, watching } from './run-options.ts';
+import { recovery, trusting, watching } from './run-options.ts';
 
 export { connection };
 
@@ -188,6 +188,7 @@ const SETTINGS = [
   absence,
   masking,
   recovery,
+  trusting,
   watching,
   consent,
   output,

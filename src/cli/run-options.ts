@@ -11,9 +11,19 @@ export const takingOver = {
   },
 } as const satisfies Record<string, Options>;
 
+/** For commands that reach hosts as a plan file or a journal says. */
+export const trusting = {
+  'trust-plan': {
+    type: 'boolean',
+    group: CHANGE,
+    describe: 'do not ask about commands and addresses that come from the plan file or journal',
+  },
+} as const satisfies Record<string, Options>;
+
 /** For commands that keep a change. */
 export const keeping = {
   ...takingOver,
+  ...trusting,
   yes: { alias: 'y', type: 'boolean', group: CHANGE, describe: 'taken as everywhere; nothing is asked here' },
 } as const satisfies Record<string, Options>;
 

@@ -42,7 +42,7 @@ function isAllOurs(io: Io, dir: string): boolean {
 }
 
 /** What fleetmask puts there. */
-const OURS = /^(?:runs|index.*|.*\.key)$/;
+const OURS = /^(?:runs|index.*|seal\.key)$/;
 
 function close(dir: string): boolean {
   try {

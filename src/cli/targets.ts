@@ -1,4 +1,5 @@
 /** Inventory and flags → the hosts of a run and how to reach them. */
+import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { expandNodeRange, type Inventory, loadInventory, matchNames, usableHosts } from '../inventory/index.ts';
 import { fault, type Host, type HostReport, type HostSecrets, printable, SECRETS, UsageError } from '../model/index.ts';
@@ -57,6 +58,7 @@ export async function readInventory(
 ): Promise<Inventory> {
   // they belong to every inventory, and a directory of somebody else could name commands in them
   for (const name of ['group_vars', 'host_vars']) {
+    if (lstatSync(join(io.cwd, name), { throwIfNoEntry: false }) === undefined) continue;
     assertOurs(io, join(io.cwd, name), 'these variables', 'or run the command in another directory');
   }
   const interrupt = new AbortController();

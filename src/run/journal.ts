@@ -85,6 +85,8 @@ export type JournalRecord =
 /** How a host was reached, so that the run can be undone without the inventory. No secrets. */
 export interface JournalHost extends Target {
   readonly become: Become;
+  /** Of the account that recorded it; see cli/recorded-connections.ts. */
+  readonly seal?: string;
 }
 
 export interface Journal {

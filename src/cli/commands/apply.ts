@@ -3,6 +3,7 @@ import { command } from '../command.ts';
 import { journalHosts } from '../journal-hosts.ts';
 import { change, connection, consent, output, selection } from '../options.ts';
 import { readPlanFile } from '../plan-file.ts';
+import { trusting } from '../run-options.ts';
 
 const { check: _, ...course } = change;
 
@@ -19,6 +20,7 @@ export const apply = command({
     file: { type: 'string', hidden: true },
     ...selection,
     ...course,
+    ...trusting,
     ...consent,
     ...connection,
     ...output,

@@ -9,9 +9,10 @@ import { recoverFromHosts } from '../from-hosts.ts';
 import type { Io } from '../io.ts';
 import { journalHosts } from '../journal-hosts.ts';
 import { connection, consent, output, selection } from '../options.ts';
+import type { TrustFlags } from '../recorded-connections.ts';
 import { type Recovery, recoverHosts } from '../recovery.ts';
 import { stateDir } from '../run.ts';
-import { recovery } from '../run-options.ts';
+import { recovery, trusting } from '../run-options.ts';
 import type { SelectionFlags, WayInFlags } from '../targets.ts';
 
 export const recover = command({
@@ -25,7 +26,15 @@ export const recover = command({
     ['fleetmask recover --from-hosts -i hosts.yaml', 'which runs left receipts there; the controller may be lost'],
     ['fleetmask recover --from-hosts 20261122-0315 -i hosts.yaml -l all', 'settle one of them from here'],
   ],
-  options: { run: { type: 'string', hidden: true }, ...recovery, ...selection, ...consent, ...connection, ...output },
+  options: {
+    run: { type: 'string', hidden: true },
+    ...recovery,
+    ...trusting,
+    ...selection,
+    ...consent,
+    ...connection,
+    ...output,
+  },
   positional: (argv) =>
     argv.positional('run', { type: 'string', describe: 'a run’s id, a unique beginning of it, or `last`' }),
   run: async (io, flags) => {
@@ -37,13 +46,18 @@ export const recover = command({
   },
 });
 
-type Flags = Recovery['flags'] & SelectionFlags & WayInFlags & { readonly 'take-over'?: boolean | undefined };
+type Flags = Recovery['flags'] &
+  SelectionFlags &
+  WayInFlags &
+  TrustFlags & { readonly 'take-over'?: boolean | undefined };
 
 async function recoverJournalled(io: Io, named: string, flags: Flags): Promise<number> {
   const dir = stateDir(io);
   const state = stateOfRun(readJournal(dir, named));
   const { run } = state.start;
-  const hosts = await journalHosts(io, state.start.hosts, flags);
+  const hosts = await journalHosts(io, state.start.hosts, flags, {
+    contacted: (host) => doubtOn(host, state, 'settle') !== null,
+  });
   const settled = state.ended && hosts.every(({ host }) => doubtOn(host, state, 'settle') === null);
   if (flags.undo) tellWhatStays(io, hosts, state);
   if (settled) io.stderr.write(`note: no host of run ${run.id} is in doubt: this is how they were left\n`);

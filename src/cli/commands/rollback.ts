@@ -9,7 +9,7 @@ import { journalHosts } from '../journal-hosts.ts';
 import { visitOnRecord } from '../on-record.ts';
 import { connection, consent, output, selection } from '../options.ts';
 import { stateDir, visitFleet } from '../run.ts';
-import { takingOver } from '../run-options.ts';
+import { takingOver, trusting } from '../run-options.ts';
 
 export const rollback = command({
   name: 'rollback',
@@ -19,13 +19,23 @@ export const rollback = command({
     ['fleetmask rollback 20261122-031500123-a1b2c3', 'every host that the run changed'],
     ['fleetmask rollback last -l web1', 'one of them'],
   ],
-  options: { run: { type: 'string', hidden: true }, ...takingOver, ...selection, ...consent, ...connection, ...output },
+  options: {
+    run: { type: 'string', hidden: true },
+    ...takingOver,
+    ...trusting,
+    ...selection,
+    ...consent,
+    ...connection,
+    ...output,
+  },
   positional: (argv) =>
     argv.positional('run', { type: 'string', describe: 'a run’s id, a unique beginning of it, or `last`' }),
   run: async (io, flags) => {
     const records = readJournal(stateDir(io), String(flags.run));
     const state = stateOfRun(records);
-    const hosts = await journalHosts(io, state.start.hosts, flags, (host) => undoableOn(host, state) !== null);
+    const hosts = await journalHosts(io, state.start.hosts, flags, {
+      wanted: (host) => undoableOn(host, state) !== null,
+    });
     const { start } = state;
     const forgotten = [...state.hosts].flatMap(([host, { kind }]) => (kind === 'forgotten' ? [host] : []));
     if (forgotten.length > 0) {

@@ -17,8 +17,9 @@ import { assertWithinGuardrails } from '../guardrails.ts';
 import type { Io } from '../io.ts';
 import { journalHosts } from '../journal-hosts.ts';
 import { connection, consent, duration, listing, selection, wholeNumber } from '../options.ts';
+import { sealed, type TrustFlags } from '../recorded-connections.ts';
 import { consent as agree, metaOf, newRun, stateDir } from '../run.ts';
-import { watching } from '../run-options.ts';
+import { trusting, watching } from '../run-options.ts';
 import { screens } from '../screen.ts';
 import { type SelectionFlags, targetsOf, type WayInFlags } from '../targets.ts';
 
@@ -34,7 +35,7 @@ export const watch = command({
     ['fleetmask watch --run last --for 10m -o ndjson', 'what a run has changed, for ten minutes, for a script'],
     ['fleetmask watch --run last --reassert -y', 'and mask again what was unmasked or started'],
   ],
-  options: { ...watching, ...selection, ...consent, ...connection, ...listing },
+  options: { ...watching, ...trusting, ...selection, ...consent, ...connection, ...listing },
   positional: units,
   run: async (io, flags) => {
     const every = duration('every', flags.every);
@@ -102,7 +103,7 @@ export const watch = command({
 /** The reason on record of what a watch masks again. */
 const REASSERTED = 'put back by fleetmask watch';
 
-interface SubjectFlags extends SelectionFlags, WayInFlags {
+interface SubjectFlags extends SelectionFlags, WayInFlags, TrustFlags {
   readonly units?: readonly string[] | undefined;
   readonly run?: string | undefined;
   readonly now?: boolean | undefined;
@@ -136,7 +137,7 @@ async function subjectOf(
     const known = state.hosts.get(host);
     return known?.kind === 'changed' || known?.report?.outcome === 'unchanged';
   };
-  const hosts = await journalHosts(io, state.start.hosts, flags, held);
+  const hosts = await journalHosts(io, state.start.hosts, flags, { wanted: held });
   if (hosts.length === 0) {
     throw new UsageError(`run ${state.start.run.id} holds on no host${flags.limit ? ' of these' : ''}`);
   }
@@ -164,7 +165,7 @@ async function reassert(io: Io, host: JournalHost, { ask, of, upheld }: Upholdin
     ...(expiresAt && { expiresAt }),
   };
   const { startedAt, actor } = run;
-  const start = { type: 'run', schema: 'fleetmask.journal/1', run, ask, hosts: [host] } as const;
+  const start = { type: 'run', schema: 'fleetmask.journal/1', run, ask, hosts: sealed(io, [host]) } as const;
   const opened = { type: 'opened', at: startedAt, actor, command: 'watch', by: io.controller } as const;
   const journal = ledger(await createJournal(stateDir(io), start, opened), [start, opened]);
   io.recorded(run.id);
