@@ -6,6 +6,7 @@ import { fault, type Host, type HostReport, type HostSecrets, printable, SECRETS
 import { untouched } from '../run/fleet.ts';
 import type { JournalHost } from '../run/journal.ts';
 import { runWithin } from '../transport/program.ts';
+import { ansibleInventory, ansibleLogin } from './ansible-settings.ts';
 import { type BecomeFlags, becomeOf } from './become.ts';
 import { BrokenOff, type Io } from './io.ts';
 import { assertOurs } from './strict-modes.ts';
@@ -23,32 +24,54 @@ export interface SelectionFlags {
 export interface WayInFlags extends SshFlags, BecomeFlags {}
 
 /** The inventory that -i names, else the hosts that -w names. Its notes (what was read and not followed) go to stderr. */
-export async function inventoryOf(io: Io, { inventory, nodes, inventoryFrom }: SelectionFlags): Promise<Inventory> {
-  const sources = inventory?.length ? inventory : nodes === undefined ? [] : [`${expandNodeRange(nodes).join(',')},`];
-  if (sources.length === 0) {
+export async function inventoryOf(io: Io, flags: SelectionFlags): Promise<Inventory> {
+  const { sources, from } = sourcesOf(io, flags);
+  const loaded = await readInventory(io, sources, from === 'directory' ? 'data' : 'programs');
+  if (from === 'directory') refuseCommands(loaded);
+  for (const note of loaded.notes) io.stderr.write(`note: ${note}\n`);
+  return loaded;
+}
+
+/** What -i names, else -w, else Ansible's own settings. Throws UsageError where nothing names any. */
+function sourcesOf(
+  io: Io,
+  { inventory, nodes, inventoryFrom }: SelectionFlags,
+): { readonly sources: readonly string[]; readonly from: 'operator' | 'directory' } {
+  if (inventory?.length) return { sources: inventory, from: inventoryFrom ?? 'operator' };
+  if (nodes !== undefined) return { sources: [`${expandNodeRange(nodes).join(',')},`], from: 'operator' };
+  const ansible = ansibleInventory(io);
+  if (ansible === null) {
     throw new UsageError(
       'no inventory was named',
       'Name one with -i: a file, a directory, or a list such as web1,web2,; or hosts with -w: web[1-40].',
     );
   }
-  const loaded = await readInventory(io, sources, inventoryFrom === 'directory' ? 'data' : 'programs');
-  if (inventoryFrom === 'directory') refuseCommands(loaded);
-  for (const note of loaded.notes) io.stderr.write(`note: ${note}\n`);
-  return loaded;
+  io.stderr.write(`note: ${ansible.note}\n`);
+  return ansible;
 }
 
-/** Throws UsageError for an inventory of ./fleetmask.yaml that would run a command: here, or by way of an ssh_config file. */
+/** Throws UsageError for an inventory of ./fleetmask.yaml or ./ansible.cfg that would run a command: here, or by way of an ssh_config file. */
 function refuseCommands({ hosts }: Inventory): void {
   for (const { name, connection } of hosts.values()) {
-    const { proxyCommand, sshConfigFile } = connection;
-    if (proxyCommand === undefined && sshConfigFile === undefined) continue;
-    const what = proxyCommand === undefined ? `the ssh_config file ${sshConfigFile}` : `the command ${proxyCommand}`;
+    const { proxyCommand, sshConfigFile, sshOptions = [] } = connection;
+    const option = sshOptions.find((each) => !HARMLESS_OPTION.test(each));
+    if (proxyCommand === undefined && sshConfigFile === undefined && option === undefined) continue;
+    const what =
+      proxyCommand !== undefined
+        ? `the command ${proxyCommand}`
+        : sshConfigFile !== undefined
+          ? `the ssh_config file ${sshConfigFile}`
+          : `the option -o ${option}`;
     throw new UsageError(
-      `${name}: the inventory names ${printable(what, 200)}, and ./fleetmask.yaml names the inventory`,
+      `${name}: the inventory names ${printable(what, 200)}, and the settings of this directory name the inventory`,
       'Check it, and name the inventory with -i.',
     );
   }
 }
+
+/** Options of ssh that neither run a program nor have to do with whom one talks to. */
+const HARMLESS_OPTION =
+  /^\s*"?(?:port|user|compression|connect(?:timeout|ionattempts)|control(?:master|path|persist)|serveralive(?:interval|countmax)|tcpkeepalive|identit(?:yfile|iesonly)|addressfamily|loglevel|batchmode|preferredauthentications|(?:pubkey|password|kbdinteractive)authentication|ipqos|requesttty)\b/i;
 
 /** Programs of the inventory are ended, with what they started, when the operator interrupts. */
 export async function readInventory(
@@ -140,7 +163,9 @@ async function targetsFrom(
   inventory: Inventory,
   hosts: readonly Host[],
 ): Promise<JournalHost[]> {
-  const ways = openWays(io, flags, inventory);
+  const ansible = ansibleLogin(io);
+  for (const note of ansible.notes) io.stderr.write(`note: ${note}\n`);
+  const ways = openWays(io, flags, inventory, ansible);
   const targets = await Promise.all(
     hosts.map(async (host) => ({
       ...(await ways.targetOf(host)),

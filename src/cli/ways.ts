@@ -26,6 +26,12 @@ export interface SshFlags {
   readonly timeout?: string | undefined;
 }
 
+/** What is used where neither inventory, flags nor ssh_config name one. */
+export interface LoginDefaults {
+  readonly user?: string | undefined;
+  readonly privateKey?: string | undefined;
+}
+
 export interface Ways {
   /** What `ssh -G` would say about a host, with what inventory and flags say of it on the command line. */
   settingsOf(host: Host): Promise<Resolved>;
@@ -38,7 +44,7 @@ export interface Ways {
  * Reads ssh_config at the first question: `~/.ssh/config` and `/etc/ssh/ssh_config`, or what -F or the inventory names.
  * Throws a UsageError for a mistake in it, with file and line.
  */
-export function openWays(io: Io, flags: SshFlags, inventory: Inventory): Ways {
+export function openWays(io: Io, flags: SshFlags, inventory: Inventory, unsaid: LoginDefaults = {}): Ways {
   if (flags.port !== undefined) wholeNumber('port', flags.port, 1, 65535);
   const configs = new Map<string | undefined, SshConfig>();
   const notes = new Map<string, Set<string>>();
@@ -59,18 +65,25 @@ export function openWays(io: Io, flags: SshFlags, inventory: Inventory): Ways {
     return config;
   };
 
-  const settingsOf = ({ name, connection }: Host): Promise<Resolved> => {
-    const user = connection.user ?? flags.user;
+  const settingsOf = async (host: Host): Promise<Resolved> => {
+    const said = await resolved(host, {});
+    const user = said.placeOf('user') === undefined ? unsaid.user : undefined;
+    const privateKey = said.placeOf('identityfile') === undefined ? unsaid.privateKey : undefined;
+    return user === undefined && privateKey === undefined ? said : resolved(host, { user, privateKey });
+  };
+
+  const resolved = ({ name, connection }: Host, defaults: LoginDefaults): Promise<Resolved> => {
+    const user = connection.user ?? flags.user ?? defaults.user;
     const port = connection.port ?? flags.port;
-    const key = connection.privateKeyFile ?? flags['private-key'];
+    const key = connection.privateKeyFile ?? flags['private-key'] ?? defaults.privateKey;
     const overrides: Overrides = {
       ...(user !== undefined && { user }),
       ...(port !== undefined && { port }),
       options: [...keyOption(key), ...proxyOptions(connection), ...policy(flags), ...(connection.sshOptions ?? [])],
     };
-    const resolved = configOf(connection.sshConfigFile).resolve(connection.address ?? name, overrides);
-    if (connection.sshOptions === undefined) return resolved;
-    return resolved.catch((error: unknown) => {
+    const settings = configOf(connection.sshConfigFile).resolve(connection.address ?? name, overrides);
+    if (connection.sshOptions === undefined) return settings;
+    return settings.catch((error: unknown) => {
       // a mistake in an option has no other place than the host that has it
       if (!(error instanceof UsageError)) throw error;
       throw new UsageError(`${name}: its SSH arguments or ssh_config: ${error.message}`, error.hint);

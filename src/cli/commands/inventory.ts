@@ -1,6 +1,7 @@
 import { type Inventory, renderAnsibleList, toAnsibleList, toGraph } from '../../inventory/index.ts';
 import { type Host, UsageError } from '../../model/index.ts';
 import { hostCard, inventoryTable, visibleJson } from '../../report/index.ts';
+import { ansibleLogin } from '../ansible-settings.ts';
 import { command } from '../command.ts';
 import { EXIT } from '../exit.ts';
 import type { Io } from '../io.ts';
@@ -73,6 +74,9 @@ async function oneHost(io: Io, name: string | undefined, flags: SelectionFlags &
     host: name,
     groups: host.groups,
     vars: Object.fromEntries(host.vars),
-    connection: unusable === undefined ? connectionOf(await openWays(io, flags, loaded).settingsOf(host)) : null,
+    connection:
+      unusable === undefined
+        ? connectionOf(await openWays(io, flags, loaded, ansibleLogin(io)).settingsOf(host))
+        : null,
   };
 }
