@@ -85,10 +85,16 @@ async function givenNow(host: JournalHost, ways: Ways): Promise<{ commands: stri
   return { commands: [...commandsOf(byName), ...commandsOf(byAddress)], places: placesOf(byName) };
 }
 
+/** Options of ssh that run a program of this machine, or load one. */
+const PROGRAM_OPTION = /^\s*"?(?:knownhostscommand|pkcs11provider|securitykeyprovider|localcommand|xauthlocation)\b/i;
+
 /** Of the host and the bastions before it. */
-function commandsOf({ proxy }: Target): string[] {
-  if (proxy === undefined) return [];
-  return proxy.kind === 'command' ? [`command ${proxy.command}`] : commandsOf(proxy.via);
+function commandsOf({ proxy, ssh }: Target): string[] {
+  const options = (ssh?.options ?? []).filter((option) => PROGRAM_OPTION.test(option));
+  return [
+    ...options.map((option) => `option -o ${option}`),
+    ...(proxy === undefined ? [] : proxy.kind === 'command' ? [`command ${proxy.command}`] : commandsOf(proxy.via)),
+  ];
 }
 
 /** Where and as whom one would connect, and by what the host would be known. */
@@ -97,6 +103,7 @@ function placesOf({ proxy, user, address, port, ssh, ...known }: Target): string
   return [
     `address ${user}@${address}:${port}`,
     ...(ssh?.config === undefined ? [] : [`ssh_config ${ssh.config}`]),
+    ...(ssh?.options ?? []).map((option) => `option -o ${option}`),
     ...(hostKeyChecking === undefined ? [] : [`host-key-checking ${hostKeyChecking}`]),
     ...(hostKeyAlias === undefined ? [] : [`host key of ${hostKeyAlias}`]),
     ...knownHostsFiles.map((file) => `known_hosts ${file}`),

@@ -73,6 +73,16 @@ describe('a plan file', () => {
   });
   const apply = (...more: string[]) => alice.run('apply', plan, '-y', ...known(), '-o', 'json', ...more);
 
+  it.each([
+    ['KnownHostsCommand=touch ran', 'option -o KnownHostsCommand=touch ran'],
+    ['HostName=elsewhere', 'option -o HostName=elsewhere'],
+  ])('with the option %s for ssh is shown', async (option, line) => {
+    forgePlan((host) => {
+      host.ssh = { ...(host.ssh as Fields), options: [option] };
+    });
+    expect(await apply()).toEqual(refused(line));
+  });
+
   it('of one’s own is carried out without a question', async () => {
     const run = await apply();
     expect(run.code, run.stderr).toBe(0);
