@@ -1,6 +1,6 @@
 /** Plan files: written whole or not at all. */
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { UsageError } from '../model/index.ts';
 import { formatPlan, parsePlan, type SavedPlan } from '../run/saved-plan.ts';
 import type { Io } from './io.ts';
@@ -33,9 +33,13 @@ export function openPlanFile(io: Io, out: string): PlanFile {
   let open = true;
   return {
     save: (plan) => {
-      writeSync(handle, formatPlan(plan));
-      fsyncSync(handle);
-      renameSync(fresh, file);
+      try {
+        writeFileSync(handle, formatPlan(plan)); // whole, where writeSync may stop early
+        fsyncSync(handle);
+        renameSync(fresh, file);
+      } catch (error) {
+        throw new UsageError(`--out: ${out} cannot be written: ${(error as Error).message}`, 'Nothing was touched.');
+      }
     },
     discard: () => {
       if (!open) return;

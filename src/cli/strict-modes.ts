@@ -4,7 +4,7 @@ import { isAbsolute, join } from 'node:path';
 import { printable, UsageError } from '../model/index.ts';
 import type { Io } from './io.ts';
 
-type Who = Pick<Io, 'uid' | 'home' | 'env'>;
+type Who = Pick<Io, 'uid' | 'home' | 'env' | 'cwd'>;
 
 const OTHERS_WRITE = 0o022;
 const STICKY = 0o1000;
@@ -17,12 +17,12 @@ const MOST_LINKS = 40;
  * not looked at, as by ssh. A directory that all may write is in order where it is sticky (/tmp): others cannot replace our files there.
  * What is not there yet is in order if its directory is. An ACL that lets others write shows as the group's permission.
  *
- * `what`: how messages call it: `these settings`. `instead`: what else can be done.
+ * A relative path is one of the current directory. `what`: how messages call it: `these settings`. `instead`: what else can be done.
  */
 export function assertOurs(who: Who, path: string, what: string, instead?: string): void {
   const owners = ownersFor(who);
   const home = realHome(who.home);
-  const rest = path.split('/').filter((part) => part !== '' && part !== '.');
+  const rest = (isAbsolute(path) ? path : join(who.cwd, path)).split('/').filter((part) => part !== '' && part !== '.');
   let at = '/';
   let links = 0;
   let stat: Stats = lstatSync(at);

@@ -105,6 +105,15 @@ describe('a run goes on, is whole on record, and exits 7', () => {
   });
 });
 
+it('SIGHUP alone ends nothing', async () => {
+  const child = start([...masking('json'), '-f', '1'], ['ignore', 'pipe', 'pipe']);
+  const end = ended(child);
+  await expect.poll(() => journal()?.includes('"settled"'), { timeout: 20_000, interval: 20 }).toBe(true);
+  child.kill('SIGHUP');
+  expect((await end).code).toBe(0);
+  await wholeOnRecord();
+});
+
 it('a file that takes only the beginning of a document is no success', async () => {
   await ended(start(masking('json'), 'ignore'));
   const file = join(home, 'out.json');

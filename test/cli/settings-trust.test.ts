@@ -52,6 +52,15 @@ describe('a file that others could have written is refused, with the command tha
     expect(await list()).toMatchObject({ code: 2, stderr: expect.stringContaining('belongs to uid 12345') });
   });
 
+  it('variables that are not there refuse nobody’s directory', async () => {
+    const file = hosts();
+    mkdirSync(join(alice.home, 'open'));
+    chmodSync(join(alice.home, 'open'), 0o777);
+    const bob = from(join(alice.home, 'open'));
+    expect((await bob.run('inventory', 'list', '-i', file)).code).toBe(0);
+    bob.dispose();
+  });
+
   it('one in a directory that others can write, or behind a link in one', async () => {
     put('open/fleetmask.yaml', 'forks: 5\n');
     put('closed/fleetmask.yaml', 'forks: 5\n');
@@ -177,6 +186,15 @@ describe('the state directory', () => {
     });
     chownSync(alice.stateDir, OTHER, OTHER);
     expect((await list()).code).toBe(2);
+  });
+
+  it('may be named from the current directory', async () => {
+    const bob = operator({ cwd: alice.home, env: { FLEETMASK_STATE_DIR: 'nowhere/state' } });
+    mkdirSync(join(alice.home, 'nowhere'));
+    expect((await bob.run('runs', 'list')).code).toBe(0);
+    chmodSync(join(alice.home, 'nowhere'), 0o777);
+    expect((await bob.run('runs', 'list')).stderr).toContain(`chmod go-w ${join(alice.home, 'nowhere')}`);
+    bob.dispose();
   });
 
   it('is a directory', async () => {

@@ -133,13 +133,16 @@ Host *
     ],
     ['behind another, by one ProxyJump', () => [['chained'], ['-i', 'chained,', '-F', config]]],
   ];
-  it.each(ways)('%s, hosts are masked and put back exactly', async (_what, way) => {
+  it.each(ways)('%s, hosts are masked and put back exactly', async (what, way) => {
     const [all, args] = way();
     const before = await dumped();
     const run = await mask(...args);
     expect(outcomes(run)).toEqual(each(all, 'masked'));
     for (const host of hosts.slice(0, all.length)) expect(await hold(host, UNIT)).toBe(HELD);
-    expect(outcomes(await rollback(run.report.run.id))).toEqual(each(all, 'restored'));
+    // ssh_config does not give the command that the journal has: a person, or a flag, must
+    const trust = what.includes('ProxyCommand') ? ['--trust-plan'] : [];
+    if (trust.length > 0) expect((await rollback(run.report.run.id)).exitCode).toBe(2);
+    expect(outcomes(await rollback(run.report.run.id, ...trust))).toEqual(each(all, 'restored'));
     expect(await changed(before)).toEqual([]);
     for (const host of hosts) expect(await receiptOf(host, run.report.run.id)).toBe('');
   });
