@@ -23,7 +23,16 @@ const MAX_LINE = 64 * 1024;
 const MAX_RECORDS = 20_000;
 const MAX_ANSWER = 1024 * 1024;
 
-const PARTS = ['fleetmask.sh', 'units.sh', 'probe.sh', 'receipt.sh', 'switches.sh', 'apply.sh', 'undo.sh'] as const;
+const PARTS = [
+  'fleetmask.sh',
+  'units.sh',
+  'probe.sh',
+  'receipt.sh',
+  'switches.sh',
+  'apply.sh',
+  'undo.sh',
+  'audit.sh',
+] as const;
 
 /** The remote program as it is sent, without the part that is not wished for. */
 export function program(wishes: readonly Wish[] = []): string {

@@ -40,6 +40,14 @@ describeLab('a change that must be confirmed', (lab) => {
     await ended;
     await everywhere(async (host) => expect(await hold(host, 'orphaned.service')).toBe(HELD));
     await everywhere((host, i) => putItselfBack(host, before[i]!));
+    const lines = 'journalctl --sync; journalctl -q -t fleetmask -o cat | grep \'units="orphaned.service"\' || :';
+    await everywhere(async (host) => {
+      await until(
+        () => sh(host, lines),
+        (text) => text.includes('did="automatic rollback" outcome="rolled back, unconfirmed"'),
+      );
+      expect((await sh(host, lines)).split('\n')[0]).toMatch(/^run=\S+ did="mask" outcome="applied" actor="[^"]+@/);
+    });
   });
 
   it('is taken back without sshd, without D-Bus, and with a masked sysinit.target', async () => {

@@ -16,20 +16,23 @@ apply() {
     refuse "unarmed $unarmed"
     return 0
   fi
-  changed=no
+  changed=no deed=incomplete
   if change_links; then
     if stop_units; then
       patience=90
       step reload ctl daemon-reload
+      reloaded=$status
       look
       stop_again
       swept=no
       for group in $groups; do sweep "$group"; done
       [ "$swept" = no ] || look
       try_starts
+      [ "$reloaded" != 0 ] || is_running || deed=applied
     fi
   elif [ "$changed" = no ]; then
     rm -f "$receipt/log"
+    deed=''
     refuse "write $said"
     return 0
   else

@@ -7,6 +7,7 @@
 #   switches.sh  the switches that runs have stored here
 #   apply.sh     a change, and its proof
 #   undo.sh      the way back
+#   audit.sh     a line in the host's own journal for each of those
 #   guard.sh     what a mask must not cut; sent for a mask alone
 #   switch.sh    how a host puts a run back by itself; sent and stored for a switch alone
 #
@@ -143,7 +144,7 @@ parse() {
 
 # What a request begins with, and a try of a switch.
 begin_anew() {
-  out='' records=0 keep='' seen_by_look='' seen_records=0
+  out='' records=0 keep='' seen_by_look='' seen_records=0 deed=''
   patience=30 unheard=0
 }
 
@@ -166,6 +167,7 @@ serve() {
   rec "done $((records + 1))" # counts itself: an answer that lost a line is no answer
   [ -z "$keep" ] || printf '%s' "$out" >"$keep"
   printf '%s' "$out" >&3
+  audit
 }
 
 prepare() {
@@ -191,4 +193,5 @@ main() {
       "$nonce "*) serve ${request#"$nonce "} ;;
     esac
   done
+  wait
 }

@@ -227,6 +227,11 @@ keep_run() {
     if [ -n "$new_expires" ]; then note "${nl}expires $new_expires" || return 0; fi
     step kept on_disk "$receipt/log"
     recall_terms
+    case $confirming$new_expires in
+      no) ;;
+      yes) deed=confirmed ;;
+      *) deed="expires ${new_expires%%/*}" ;;
+    esac
     if [ "$confirming$new_expires" = no ]; then
       : # whoever asks for nothing wants to know
     elif [ -z "$within$expires" ]; then
@@ -256,11 +261,14 @@ fire() {
     if lock_for_switch; then put_back_by_itself "$run" "$where"; else failed=yes; fi
     exec 9>&-
     log_deeds
-    [ "$failed" = yes ] || exit 0
+    [ "$failed" = yes ] || break
     # what a log does not tell now it does not tell later
     [ "$lacking_log" = no ] || break
   done
-  exit 1
+  audit
+  wait
+  [ "$failed" = no ]
+  exit
 }
 
 # resume RUN WHERE: what each boot starts. What was begun, or is overdue, is for the service, with all its tries. What is not
@@ -324,7 +332,10 @@ put_back_by_itself() {
   lacking_log=yes
   if ! { [ -f "$receipt/log" ] && [ -r "$receipt/log" ]; }; then
     # unless somebody else has ended it while we waited for the lock
-    if [ -e "$unit_file.service" ]; then rec "lacking $receipt/log" && failed=yes; fi
+    if [ -e "$unit_file.service" ]; then
+      rec "lacking $receipt/log"
+      failed=yes deed='not rolled back, its receipt cannot be read' meta=-
+    fi
     return 0
   fi
   recall_terms
@@ -342,6 +353,7 @@ put_back_by_itself() {
   parse $request
   run=$1 where=$2
   if is_superseded; then
+    deed="superseded, $why"
     end_switch superseded
     disarm spent
     rmdir "$receipts" 2>/dev/null
@@ -349,6 +361,8 @@ put_back_by_itself() {
   fi
   note "${nl}restoring" && on_disk "$receipt/log" || failed=yes
   put_back
+  deed="rolled back, $why"
+  [ "$failed" = no ] || deed="not rolled back, $why"
   [ "$failed" = no ] || note "not-restored $(date +%s)"
 }
 

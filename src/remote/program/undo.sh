@@ -5,7 +5,11 @@
 undo() {
   parse "$@"
   begin || return 0
+  deed='rolled back'
+  [ -r "$receipt/log" ] || deed='nothing to roll back'
   put_back
+  # shellcheck disable=SC2034 # audit.sh reads it
+  [ "$failed" = no ] || deed='not rolled back'
   exec 9>&-
 }
 
