@@ -20,7 +20,7 @@ import {
   type UnitPlan,
 } from '../model/index.ts';
 import { listed, once, some } from './by-name.ts';
-import { statesFault, unitsFault } from './excess.ts';
+import { coversFault, statesFault, unitsFault } from './excess.ts';
 import { type Guarded, guard } from './guard.ts';
 import { ABOVE_ETC, ETC, inTheWay, isMask, localFault, pathsOf, RUN } from './lying.ts';
 import { hasOwnFile, isConnection, notesOn } from './notes.ts';
@@ -84,6 +84,8 @@ function assembleFor(ask: Ask, queries: readonly Query[], asked: readonly Meant[
     ask.verb === 'mask' && !isDone(steps[index]!) ? guard(endangered(unit), ask, facts) : FREE,
   );
   const units = meant.map((unit, index) => unitPlan(ask, unit, meant, facts, guarded[index]!.notes));
+  const covers = coversFault(units);
+  if (covers) return refuse(covers);
   const obstacle = meant
     .map((unit, index) => guarded[index]!.fault ?? obstacleTo(ask, unit, facts))
     .find((found) => found !== null);

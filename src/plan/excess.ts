@@ -1,5 +1,5 @@
 /** How much one host may add to what was asked; what is over that is a fault of that host alone. */
-import { type Facts, type Fault, fault } from '../model/index.ts';
+import { type Facts, type Fault, fault, type UnitPlan } from '../model/index.ts';
 import type { Meant, Query } from './resolve.ts';
 
 /** Besides those that were named: patterns of the catalogue, and triggers, are the host's to choose. */
@@ -25,4 +25,11 @@ export function statesFault(meant: readonly Meant[], { related }: Facts): Fault 
     'ambiguous-unit',
     `${states} names, instances and related units go with what is meant; at most ${MOST_STATES} are taken`,
   );
+}
+
+/** What is masked with them is compared with what may never be: so all of it is kept, and it may not be too much. */
+export function coversFault(units: readonly UnitPlan[]): Fault | null {
+  const covered = units.reduce((sum, { covers }) => sum + (covers?.length ?? 0), 0);
+  if (covered <= MOST_STATES) return null;
+  return fault('ambiguous-unit', `${covered} names are masked with what is meant; at most ${MOST_STATES} are taken`);
 }

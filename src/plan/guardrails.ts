@@ -1,5 +1,6 @@
 /** What the administrator of the controller allows to be masked at all, whatever an operator asks for. Pure. */
-import { type Ask, type Facts, fault, isTemplate, type Plan, type UnitReport } from '../model/index.ts';
+import { type Ask, type Facts, fault, type Plan, templateOf, type UnitReport } from '../model/index.ts';
+import { byId, byName } from './by-name.ts';
 import { candidatesOf, entries } from './catalog.ts';
 
 /** A pattern of unit names, and where it was said: `/etc/fleetmask/config.yaml:4`. */
@@ -52,22 +53,40 @@ export function whyNot({ neverMask, onlyMask }: Guardrails, unit: string, names:
 }
 
 function namesOf(unit: string, covers: readonly string[], { units }: Facts): string[] {
-  const shown = units.find(({ id, names }) => id === unit || names.includes(unit));
+  const shown = byId(units).get(unit) ?? byName(units).get(unit);
   const names = [unit, ...(shown?.names ?? []), ...covers];
   return [...new Set(names.flatMap(withTemplate))];
 }
 
 /** An instance is named by its template too. */
 function withTemplate(name: string): string[] {
-  const template = name.replace(/@.+(?=\.[a-z]+$)/, '@');
-  return template === name || isTemplate(name) ? [name] : [name, template];
+  const template = templateOf(name);
+  return template === null ? [name] : [name, template];
 }
 
 /** What the catalogue calls a unit of these names, in any distribution. */
 function logicalNames(names: readonly string[]): string[] {
-  return entries()
-    .filter((entry) => candidatesOf(entry).some((candidate) => names.some((name) => like(candidate, name))))
-    .flatMap(({ name, synonyms }) => [name, ...synonyms]);
+  catalogued ??= catalogue();
+  const { byCandidate, patterns } = catalogued;
+  const found = names.flatMap((name) => [
+    ...(byCandidate.get(name) ?? []),
+    ...patterns.flatMap(({ candidate, entry }) => (like(candidate, name) ? [entry] : [])),
+  ]);
+  return [...new Set(found)].flatMap(({ name, synonyms }) => [name, ...synonyms]);
+}
+
+type Entry = ReturnType<typeof entries>[number];
+let catalogued: ReturnType<typeof catalogue> | undefined;
+
+/** Its units by name, and the few patterns: a host may have thousands of names. */
+function catalogue() {
+  const all = entries().flatMap((entry) => candidatesOf(entry).map((candidate) => ({ candidate, entry })));
+  const isPattern = ({ candidate }: { candidate: string }) => /[*?]/.test(candidate);
+  const byCandidate = new Map<string, Entry[]>();
+  for (const { candidate, entry } of all.filter((each) => !isPattern(each))) {
+    byCandidate.set(candidate, [...(byCandidate.get(candidate) ?? []), entry]);
+  }
+  return { byCandidate, patterns: all.filter(isPattern) };
 }
 
 /** A pattern without a suffix means units of every kind. */

@@ -11,7 +11,7 @@ export function coveredWith(meant: Meant, { hits }: Facts): string[] {
   const names = busServices(hits)
     .filter((service) => asksFor(service, own, facts.busName))
     .map(({ name }) => name);
-  return some([...new Set([...aliases, ...instances.map(({ id }) => id), ...names])]);
+  return [...new Set([...aliases, ...instances.map(({ id }) => id), ...names])];
 }
 
 /** So many are told of a unit; a program that more run is a shell. */

@@ -3,6 +3,9 @@
  * is here, with the worst input of the largest size that is taken, and a quarter of it: four times as much may cost no more than
  * `MOST_RATIO` as much. That is a ratio, so it holds on any machine; the bound in time is generous besides.
  */
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { printable, Secret } from '../../src/model/index.ts';
 import { isUnitName } from '../../src/model/unit.ts';
@@ -10,6 +13,7 @@ import { accountOf, byAccount, contradiction, sayAccount } from '../../src/plan/
 import { aftermath } from '../../src/plan/aftermath.ts';
 import { assemble } from '../../src/plan/assemble.ts';
 import { newsOf, standingsOf } from '../../src/plan/drift.ts';
+import { type Guardrails, noteGuardrails, withinGuardrails } from '../../src/plan/guardrails.ts';
 import { holderOf, sayHolder, sayLock, tellHolders } from '../../src/plan/holders.ts';
 import { judge, judgeUndo, readAgain, unread } from '../../src/plan/judge.ts';
 import { observe } from '../../src/plan/observe.ts';
@@ -20,7 +24,7 @@ import { concealed, concealing } from '../../src/remote/conceal.ts';
 import { excessOf } from '../../src/remote/limits.ts';
 import { metaFrom } from '../../src/remote/meta.ts';
 import { Answer, applyWords, newNonce, undoWords } from '../../src/remote/protocol.ts';
-import { receiptsFrom } from '../../src/remote/receipts.ts';
+import { ofOurRuns, receiptsFrom } from '../../src/remote/receipts.ts';
 import { evidenceFrom, factsFrom, osFrom } from '../../src/remote/records.ts';
 import { barredFrom, endedEarly, hintFor, isQuestion, refusalOf } from '../../src/remote/refusals.ts';
 import { endsFrom, switchesFrom } from '../../src/remote/switch.ts';
@@ -60,6 +64,12 @@ function work<T>(name: string, input: (share: Share) => T, run: (input: T) => un
   });
 }
 
+/** They are the administrator's; what they are held against is the host's. */
+const GUARDRAILS: Guardrails = {
+  ...{ onlyMask: [], require: [], maxHostsWithoutWaves: null },
+  neverMask: given.times(20, (i) => ({ pattern: `*never${i}*x*`, at: 'config.yaml:1' })),
+};
+
 const queries = (...units: string[]): Query[] => units.map(parseQuery);
 
 for (const [what, probe] of Object.entries(PROBES)) {
@@ -84,6 +94,7 @@ for (const [what, probe] of Object.entries(PROBES)) {
       (facts) =>
         named.map((each) => {
           const plan = assemble({ ...ASK, verb, ...more }, each, facts);
+          withinGuardrails(GUARDRAILS, { verb }, plan, facts);
           if (plan.kind !== 'change') return plan;
           const context = { run: 'r', meta: {}, stopTimeout: 1 };
           return [
@@ -97,12 +108,15 @@ for (const [what, probe] of Object.entries(PROBES)) {
   work(
     `observe: ${what}`,
     (share) => given.factsOf(probe(share)),
-    (facts) => named.map((each) => observe(each, facts, '2026-12-01T12:00:00Z', () => '')),
+    (facts) =>
+      named.map((each) =>
+        noteGuardrails(GUARDRAILS, observe(each, facts, '2026-12-01T12:00:00Z', () => '').units, facts),
+      ),
   );
 }
 
 for (const [what, records] of Object.entries(RECEIPTS)) {
-  work(`receiptsFrom: ${what}`, records, receiptsFrom);
+  work(`ofOurRuns, receiptsFrom: ${what}`, records, (all) => receiptsFrom(ofOurRuns(all)));
   const read = (share: Share) => ({ receipts: given.receipts(records(share)), deed: given.deedOf(share) });
   work(`standsOn: ${what}`, read, ({ receipts, deed }) => [
     standsOn(given.runId(0), deed, receipts),
@@ -299,5 +313,72 @@ describe('four times as much of what a host says costs about four times as much 
     // what is measured can only be too much: of the collector, of a machine that is busy
     for (let again = 0; again < 5 && whole >= bound; again++) whole = Math.min(whole, cost(1));
     if (whole > HARMLESS_MS) expect(whole, 'milliseconds for the whole').toBeLessThan(bound);
+  });
+});
+
+/** Modules whose functions are given a host's words, and of these the functions that are reached through others, or are not. */
+const HEARD: Readonly<Record<string, readonly string[]>> = {
+  'remote/blocks.ts': ['texts', 'firstWord', 'keyValue', 'blocks', 'unitNames', 'isPath', 'identifier'],
+  'remote/conceal.ts': ['concealedEnd'],
+  'remote/dependence.ts': ['dependenceFrom'],
+  'remote/limits.ts': [],
+  'remote/meta.ts': ['metaText'],
+  'remote/receipts.ts': [],
+  'remote/records.ts': [],
+  'remote/refusals.ts': [],
+  'remote/switch.ts': ['arming', 'keepWords', 'cksum'],
+  'remote/timespan.ts': ['millisecondsFrom'],
+  'plan/accounts.ts': [],
+  'plan/aftermath.ts': ['inEffect'],
+  'plan/assemble.ts': ['systemdFault'],
+  'plan/by-name.ts': ['groups', 'once', 'listed', 'some'],
+  'plan/chain.ts': ['chainToBoot', 'chainToSession', 'servesLogins', 'inWords', 'unitsOf'],
+  'plan/drift.ts': ['isAsAsked', 'canReassert'],
+  'plan/excess.ts': ['unitsFault', 'statesFault', 'coversFault'],
+  'plan/guard.ts': ['guard'],
+  'plan/guardrails.ts': ['matches', 'whyNot'],
+  'plan/holders.ts': ['sayRun'],
+  'plan/judge.ts': ['asRead', 'readLater', 'refusalOf'],
+  'plan/lying.ts': ['localFault', 'inTheWay', 'pathsOf', 'isMask'],
+  'plan/notes.ts': ['notesOn', 'isConnection', 'hasOwnFile'],
+  'plan/observe.ts': ['absentReport'],
+  'plan/recall.ts': ['namesOf', 'isSameBoot'],
+  'plan/resolve.ts': ['namesToProbe', 'resolve', 'absentFault'],
+  'plan/succession.ts': [],
+  'plan/triggers.ts': ['triggersOf', 'withTriggers', 'socketOf'],
+  'plan/unread.ts': ['unreadOf', 'unreadFault', 'notesOnUnread', 'othersUnread'],
+  'plan/vital-units.ts': ['isBootUnit', 'isOurs', 'managementOf', 'notesOn'],
+  'plan/ways.ts': ['coveredWith', 'waysRound'],
+};
+
+/** Of those rooms, what is given the operator's words alone. */
+const UNHEARD = [
+  'plan/catalog.ts',
+  'remote/escalate.ts',
+  'remote/part.ts',
+  'remote/password-dialogue.ts',
+  'remote/protocol.ts',
+  'remote/session.ts',
+];
+
+describe('the table above', () => {
+  const here = readFileSync(fileURLToPath(import.meta.url), 'utf8');
+  const src = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'src');
+  const files = ['plan', 'remote'].flatMap((room) => readdirSync(join(src, room)).map((file) => `${room}/${file}`));
+
+  it('knows every module that hears hosts', () => {
+    const known = [...Object.keys(HEARD), ...UNHEARD];
+    expect(files.filter((file) => file.endsWith('.ts') && !known.includes(file))).toEqual([]);
+  });
+
+  it.each(Object.entries(HEARD))('has every function of %s', (file, others) => {
+    const names = [...readFileSync(join(src, file), 'utf8').matchAll(/^export function (\w+)/gm)].map(
+      ([, name]) => name!,
+    );
+    const body = here.slice(0, here.indexOf('const HEARD'));
+    const missing = names.filter(
+      (name) => !others.includes(name) && !new RegExp(`\\b${name}\\(|\\b${name}\\)|, ${name},`).test(body),
+    );
+    expect(missing).toEqual([]);
   });
 });

@@ -262,6 +262,82 @@ const RECORDS: readonly Case[] = [
     outcomes: ['refused', 'masked', 'unchanged', 'rolled-back', 'stranded'],
   },
   {
+    name: 'has fifteen refusals of sudo of 64 KB that pattern after pattern could go back and forth in',
+    host: {
+      tamper: (lines, { nonce }) =>
+        closed(
+          `${open(lines.replace(/privilege=root/, 'privilege=none'))}${`@${nonce} 0 sudo ${'account '.repeat(7_500)}\n`.repeat(15)}`,
+          nonce,
+          0,
+        ),
+    },
+    outcomes: refused,
+    fault: 'no-privilege',
+  },
+  {
+    name: 'has a chain of 3,800 units that fans out to 60,000 duplicates',
+    host: {
+      tamper: (lines, { nonce, answer }) => {
+        const units = Array.from({ length: 3_800 }, (_, i) => {
+          const next = i < 3_799 ? `c${i + 1}.service` : 'end.service '.repeat(5_000);
+          return [`Id=c${i}.service`, `RequiredBy=${next}`, '']
+            .map((text) => `@${nonce} ${answer} beyond ${text}\n`)
+            .join('');
+        });
+        const first = `@${nonce} ${answer} unit RequiredBy=${'c0.service '.repeat(5_000)}\n`;
+        const bomb = lines.replace(/^@\w+ \d+ unit Id=cron\.service\n/m, (id) => id + first);
+        return closed(open(bomb) + units.join(''), nonce, answer);
+      },
+    },
+    outcomes: refused,
+    fault: 'bad-reply',
+  },
+  {
+    name: 'has a chain as long as is taken, which fans out at every unit',
+    host: {
+      tamper: (lines, { nonce, answer }) => {
+        const units = Array.from({ length: 2_000 }, (_, i) =>
+          [`Id=c${i}.service`, `RequiredBy=${`c${i + 1}.service `.repeat(7)}`, '']
+            .map((text) => `@${nonce} ${answer} beyond ${text}\n`)
+            .join(''),
+        );
+        const first = `@${nonce} ${answer} unit RequiredBy=c0.service\n`;
+        const bomb = lines.replace(/^@\w+ \d+ unit Id=cron\.service\n/m, (id) => id + first);
+        return closed(open(bomb) + units.join(''), nonce, answer);
+      },
+    },
+    outcomes: ['masked', 'refused', 'rolled-back', 'stranded'],
+  },
+  {
+    name: 'has 14,000 lines of unit files that speak of its unit',
+    host: {
+      tamper: (lines, { nonce, answer }) =>
+        closed(
+          open(lines) +
+            Array.from(
+              { length: 14_000 },
+              (_, i) => `@${nonce} ${answer} found /usr/share/dbus-1/services/s${i}.service Name=n${i}\n`,
+            ).join(''),
+          nonce,
+          answer,
+        ),
+    },
+    outcomes: refused,
+    fault: 'bad-reply',
+  },
+  {
+    name: 'says everything in pieces of a byte',
+    host: {
+      command: (channel, client) =>
+        flood(client, () => {
+          if (!channel.writable) throw new Error('closed');
+          channel.write('x');
+        }),
+    },
+    outcomes: refused,
+    fault: 'bad-reply',
+  },
+  {
     name: 'is an evil distribution',
     host: { tamper: (lines) => lines.replace(/^(@\w+ \d+ os \w+)=.*/gm, (_, head) => `${head}="${EVIL_WORD}"`) },
     outcomes: ['masked', 'refused'],

@@ -145,7 +145,7 @@ function judge({ exact, withoutPort }: Found, key: string): Verdict {
 }
 
 const plainOnly = (lines: readonly Line[]): readonly Line[] => lines.filter((line) => line.marker === 'none');
-const unpadded = (base64: string): string => base64.replace(/=+$/, '');
+const unpadded = (base64: string): string => base64.replace(/={1,2}$/, '');
 
 function parseLine(raw: string, file: string, line: number): Line | undefined {
   // In front only blanks are passed over, as by ssh: after a form feed the line names some other host.
