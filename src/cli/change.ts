@@ -2,8 +2,10 @@
 import { type Ask, type HostReport, UsageError } from '../model/index.ts';
 import { parseQuery } from '../plan/resolve.ts';
 import { budget, type Limits, waveProof } from '../run/budget.ts';
-import { createJournal, type JournalHost } from '../run/journal.ts';
+import { createJournal, type JournalHost, readJournal } from '../run/journal.ts';
 import { ledger } from '../run/ledger.ts';
+import { review } from '../run/overdue.ts';
+import { stateOfRun } from '../run/run-state.ts';
 import { type Planned, savedPlan } from '../run/saved-plan.ts';
 import { plan, settle } from '../run/settle.ts';
 import { parseShare } from '../run/share.ts';
@@ -198,6 +200,14 @@ export async function change(
       const opened = { type: 'opened', at, actor, command: ask.verb, by: io.controller } as const;
       return ledger(await createJournal(stateDir(io), start, opened), [start, opened]);
     },
+    review:
+      course.order?.confirmWithin == null
+        ? undefined
+        : (reports, job, crew) => {
+            const state = stateOfRun(readJournal(stateDir(io), run.id));
+            const keep = { command: 'confirm', expiresAt: null } as const;
+            return review(reports, state, { ...job, ask, keep }, crew, flags.forks);
+          },
     work: (host, job, crew, stopped) => {
       const more = { ...(saved && { saved }), ...(course.order && { switch: course.order }) };
       return settle(host, { ...job, ask, queries, rollback, stopped, machines, ...more }, crew);

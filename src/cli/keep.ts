@@ -1,13 +1,13 @@
 /** confirm, extend and release: decisions about an earlier run whose hosts have a switch. */
 import { fault, type HostReport, type RunInfo, UsageError } from '../model/index.ts';
-import { describeKeeping } from '../report/index.ts';
-import { reopenJournal } from '../run/claim.ts';
+import { describeAtWork, describeKeeping } from '../report/index.ts';
+import { isRunItself, openClaims, reopenJournal } from '../run/claim.ts';
 import { type JournalHost, readJournal } from '../run/journal.ts';
 import { type KeepAsk, keepHost } from '../run/keep.ts';
-import { ledger } from '../run/ledger.ts';
+import { type Ledger, ledger } from '../run/ledger.ts';
 import { askOf, type HostState, type RunState, stateOfRun } from '../run/run-state.ts';
 import type { CrewFlags } from './crew.ts';
-import { EXIT } from './exit.ts';
+import { EXIT, graver } from './exit.ts';
 import type { Io } from './io.ts';
 import { journalHosts } from './journal-hosts.ts';
 import { visitOnRecord } from './on-record.ts';
@@ -26,16 +26,21 @@ export async function keepRun(io: Io, keep: KeepAsk, flags: KeepFlags): Promise<
   const records = readJournal(stateDir(io), String(flags.run));
   const state = stateOfRun(records);
   const { start } = state;
+  // the run itself: what it has changed so far can be decided about while it goes on
+  const atWork = openClaims(records).some((claim) => isRunItself(claim) && io.lifeOf(claim.by) !== 'gone');
   refusePointless(keep, state);
   const { waves: _, ...earlier } = start.run;
   const run: RunInfo = { ...earlier, command: keep.command, actor: io.actor, startedAt: io.date().toISOString() };
-  const hosts = await journalHosts(io, start.hosts, flags, { wanted: (host) => isMeant(state.hosts.get(host), keep) });
+  const hosts = await journalHosts(io, start.hosts, flags, {
+    wanted: (host) => isMeant(state.hosts.get(host), keep, atWork),
+  });
+  const still = atWork ? sayAtWork(io, run.id, keep, state) : EXIT.ok;
   if (hosts.length === 0) {
     const where = flags.limit ? ' on these hosts' : '';
     io.stderr.write(`fleetmask: there is nothing to ${keep.command} of run ${run.id}${where}\n`);
-    return visitFleet(io, { run, hosts, flags, work: nothingToKeep });
+    return graver(await visitFleet(io, { run, hosts, flags, work: nothingToKeep }), still);
   }
-  return visitOnRecord(io, {
+  const exitCode = await visitOnRecord(io, {
     run,
     hosts,
     // whoever says this has decided
@@ -45,9 +50,10 @@ export async function keepRun(io: Io, keep: KeepAsk, flags: KeepFlags): Promise<
       const { command } = keep;
       const opened = { type: 'opened', at, actor, command, by: io.controller } as const;
       const takeOver = flags['take-over'] ?? false;
-      const journal = ledger(await reopenJournal(stateDir(io), run.id, opened, io.lifeOf, takeOver), records);
+      const beside = atWork ? isRunItself : undefined;
+      const journal = ledger(await reopenJournal(stateDir(io), run.id, opened, io.lifeOf, takeOver, beside), records);
       await journal.commit({ type: 'keep', at, actor, command, hosts: hosts.map(({ host }) => host) });
-      return journal;
+      return atWork ? unfinished(journal) : journal;
     },
     work: async (host, job, crew) => {
       const known = state.hosts.get(host.host);
@@ -58,6 +64,19 @@ export async function keepRun(io: Io, keep: KeepAsk, flags: KeepFlags): Promise<
       return keepHost(host, changed, { ...job, ask: askOf(known.intent, state), keep }, crew);
     },
   });
+  return graver(exitCode, still);
+}
+
+/** The run says itself when it is finished. */
+function unfinished(journal: Ledger): Ledger {
+  return { ...journal, commit: async (entry) => (entry.type === 'finished' ? undefined : journal.commit(entry)) };
+}
+
+/** Says that the run goes on. Hosts that it is changing just now may be armed already: they have to be decided about later. */
+function sayAtWork(io: Io, run: string, { command }: KeepAsk, { hosts }: RunState): number {
+  const changing = [...hosts].filter(([, state]) => state.kind === 'in-doubt').map(([host]) => host);
+  io.stderr.write(describeAtWork(run, command, changing.length));
+  return changing.length === 0 ? EXIT.ok : EXIT.untouched;
 }
 
 /**
@@ -66,8 +85,9 @@ export async function keepRun(io: Io, keep: KeepAsk, flags: KeepFlags): Promise<
  */
 export async function offerToKeep(io: Io, run: string, flags: KeepFlags): Promise<number> {
   const { hosts } = stateOfRun(readJournal(stateDir(io), run));
+  const now = io.date().getTime();
   const awaiting = [...hosts.values()].flatMap((state) =>
-    state.kind === 'changed' && state.report.confirmBy !== undefined ? [state.report] : [],
+    state.kind === 'changed' && Date.parse(state.report.confirmBy ?? '') > now ? [state.report] : [],
   );
   const first = awaiting.map(({ confirmBy }) => confirmBy!).sort()[0];
   if (first === undefined) return EXIT.ok;
@@ -95,9 +115,9 @@ function refusePointless({ command }: KeepAsk, { start: { run }, hosts }: RunSta
   throw new UsageError(`run ${run.id} does not expire`, 'Only a run with --expires does; this one stays.');
 }
 
-/** Hosts in doubt are meant, too, and told about. */
-function isMeant(state: HostState | undefined, { command }: KeepAsk): boolean {
-  if (state?.kind === 'in-doubt') return true;
+/** Hosts in doubt are meant, too, and told about, unless the run is changing them just now. */
+function isMeant(state: HostState | undefined, { command }: KeepAsk, atWork: boolean): boolean {
+  if (state?.kind === 'in-doubt') return !atWork;
   if (state?.kind !== 'changed') return false;
   return (command === 'confirm' ? state.report.confirmBy : state.report.expiresAt) !== undefined;
 }

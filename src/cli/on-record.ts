@@ -17,6 +17,8 @@ export interface VisitOnRecord extends Pick<Visit, 'run' | 'hosts' | 'unsupporte
   readonly whenSpent?: 'put-back' | 'keep';
   /** Opens the journal and writes what this visit begins with. Called once, when everything is ready and agreed to. */
   open(): Promise<Ledger>;
+  /** See Visit. */
+  review?: ((reports: readonly HostReport[], job: UndoJob, crew: Crew) => Promise<readonly HostReport[]>) | undefined;
   work(host: JournalHost, job: UndoJob, crew: Crew, stopped: () => Fault | null): Promise<HostReport>;
 }
 
@@ -39,6 +41,7 @@ export async function visitOnRecord(io: Io, visit: VisitOnRecord): Promise<numbe
         journal = await onRecord(() => visit.open());
         io.recorded(run.id);
       },
+      review: visit.review && ((reports, crew) => visit.review!(reports, job(), crew)),
       work: (host, crew, stopped) => visit.work(host, job(), crew, stopped),
       undo: whenSpent && ((crew) => ({ whenSpent, ...undoOf(job(), journal!, run.actor, crew) })),
       inDoubt: () => journal?.inDoubt() ?? [],

@@ -92,7 +92,8 @@ export const change = {
     type: 'string',
     requiresArg: true,
     group: CHANGE,
-    describe: 'hosts put themselves back unless the run is confirmed in time: 5m',
+    describe:
+      'automatic rollback of each host, so long after its change, unless it is confirmed: 5m; not below --host-timeout',
   },
   expires: {
     type: 'string',

@@ -27,6 +27,8 @@ export interface Visit {
   readonly budget?: Budget | undefined;
   /** Absent: every wave has its turn. */
   readonly proof?: WaveProof | undefined;
+  /** Asked after each wave: of which hosts something else is true by now. */
+  review?: ((reports: readonly HostReport[], crew: Crew) => Promise<readonly HostReport[]>) | undefined;
   /** What is told of a host that has no turn any more; absent: that it was not started. */
   unbegun?(host: JournalHost, why: Fault): HostReport;
   /** How what was changed is taken back; absent where nothing is, or where the visit is a way back itself. */
@@ -72,6 +74,7 @@ export async function visitFleet(io: Io, visit: Visit): Promise<number> {
       proof: visit.proof,
       interrupt: stopping.signal,
       work: (host, stopped) => visit.work(host, crew, stopped),
+      review: visit.review && ((reports) => visit.review!(reports, crew)),
       unbegun: visit.unbegun && ((host, why) => visit.unbegun!(host, why)),
       undo: undo && {
         ...undo,
@@ -106,7 +109,7 @@ export async function visitFleet(io: Io, visit: Visit): Promise<number> {
         hosts: [...reports, ...unsupported],
         totals: totalsOf([...reports, ...unsupported]),
         exitCode,
-        ...(awaiting(reports) && { confirm: `fleetmask confirm ${run.id}` }),
+        ...(awaiting(reports, finishedAt) && { confirm: `fleetmask confirm ${run.id}` }),
       },
     });
     await shown.end();
@@ -126,8 +129,11 @@ function nowhere(asked: readonly string[], reports: readonly HostReport[]): stri
     .map((name) => `${name} is installed on no host: check the name`);
 }
 
-function awaiting(reports: readonly HostReport[]): boolean {
-  return reports.some(({ confirmBy, switchOf }) => confirmBy !== undefined && switchOf === undefined);
+function awaiting(reports: readonly HostReport[], now: string): boolean {
+  return reports.some(
+    ({ confirmBy, switchOf }) =>
+      confirmBy !== undefined && switchOf === undefined && Date.parse(confirmBy) > Date.parse(now),
+  );
 }
 
 export interface RunFlags {

@@ -1,12 +1,14 @@
 /** --confirm-within and --expires. */
-import type { RunInfo } from '../model/index.ts';
+import { type RunInfo, UsageError } from '../model/index.ts';
 import { rfc3339, type SwitchAsk } from '../run/switch.ts';
 import type { Io } from './io.ts';
+import { duration } from './options.ts';
 import { confirmWithin, expiry } from './times.ts';
 
 export interface SwitchFlags {
   readonly 'confirm-within'?: string | undefined;
   readonly expires?: string | undefined;
+  readonly 'host-timeout': string;
 }
 
 /** What hosts are to do by themselves; undefined: nothing. */
@@ -14,9 +16,19 @@ export function switchOf(io: Io, flags: SwitchFlags): SwitchAsk | undefined {
   const { 'confirm-within': within, expires } = flags;
   if (within === undefined && expires === undefined) return undefined;
   return {
-    confirmWithin: within === undefined ? null : confirmWithin(within),
+    confirmWithin: within === undefined ? null : longEnough(confirmWithin(within), flags),
     expiresAt: expires === undefined ? null : expiry(expires, io.date()),
   };
+}
+
+/** A window that one slow host may outlive would roll back hosts that nobody could have confirmed. */
+function longEnough(seconds: number, { 'host-timeout': limit }: SwitchFlags): number {
+  const most = Math.ceil(duration('host-timeout', limit) / 1000);
+  if (seconds >= most) return seconds;
+  throw new UsageError(
+    `--confirm-within: ${seconds} s is shorter than one host may take, ${most} s (--host-timeout)`,
+    `Use --confirm-within ${most}s, or --host-timeout ${seconds}s.`,
+  );
 }
 
 /** The same, for the journal and the report. */

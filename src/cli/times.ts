@@ -12,7 +12,7 @@ export function confirmWithin(text: string): number {
   if (seconds !== undefined && seconds >= SHORTEST && seconds <= 86_400) return Math.ceil(seconds);
   throw new UsageError(
     `--confirm-within: not a duration from ${SHORTEST}s to 24h: ${JSON.stringify(text)}`,
-    'Say how long you need to look: 90s, 5m, 1h.',
+    'Use the time that you need to look: 5m, 1h.',
   );
 }
 

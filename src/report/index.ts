@@ -21,6 +21,7 @@ export { progressSink } from './progress-sink.ts';
 export { type ResultOptions, renderReport } from './results.ts';
 export {
   describeAsk,
+  describeAtWork,
   describeForgetting,
   describeKeeping,
   describeOffer,

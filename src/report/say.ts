@@ -17,6 +17,14 @@ export function describeKeeping(hosts: readonly string[], by: string): string {
   return safe(`Keep the change on ${countHosts(hosts.length)}? If not, automatic rollback at ${by}. [y/N] `);
 }
 
+/** To whoever decides about a run that still works on other hosts; `changing`: how many it is changing just now. */
+export function describeAtWork(run: string, command: string, changing: number): string {
+  const now = changing === 0 ? '' : ` and is changing ${countHosts(changing)}`;
+  return safe(
+    `fleetmask: run ${run} is still at work${now}; for hosts that it changes from now on: fleetmask ${command} ${run}`,
+  ).concat('\n');
+}
+
 const DEEDS = {
   mask: 'Mask',
   unmask: 'Unmask',

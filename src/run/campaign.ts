@@ -22,6 +22,8 @@ export interface Campaign {
   readonly interrupt: AbortSignal;
   /** Settles one host. `stopped` tells at any moment why no change is to begin any more. */
   work(host: JournalHost, stopped: () => Fault | null): Promise<HostReport>;
+  /** Asked after each wave, of all hosts so far: those of which something else is true by now. */
+  review?: ((reports: readonly HostReport[]) => Promise<readonly HostReport[]>) | undefined;
   /** What is told of a host that has no turn any more; absent: that it was not started. */
   readonly unbegun?: ((host: JournalHost, why: Fault) => HostReport) | undefined;
   /** How a change is taken back; absent where nothing is changed. */
@@ -53,7 +55,19 @@ export async function campaign(plan: Campaign): Promise<HostReport[]> {
   };
   const numbered = (report: HostReport, wave: number): HostReport => (plan.waves ? { ...report, wave } : report);
 
-  const ended: Wave[] = [];
+  let ended: Wave[] = [];
+  const lookAgain = async () => {
+    const news = (await plan.review?.(ended.flatMap(({ reports }) => reports))) ?? [];
+    const now = new Map(news.map((report) => [report.host, report]));
+    ended = ended.map((wave) => ({ ...wave, reports: wave.reports.map((report) => now.get(report.host) ?? report) }));
+    for (const { number, reports } of ended) {
+      for (const report of reports.filter(({ host }) => now.has(host))) {
+        if (report.fault !== null) failed.push(report);
+        publish({ type: 'host-settled', report: numbered(report, number) });
+      }
+    }
+    spent ??= budget(failed);
+  };
   for (const [i, wave] of inWaves(hosts, sizes).entries()) {
     const begins = stopped() === null;
     const reports = await acrossFleet(
@@ -69,6 +83,7 @@ export async function campaign(plan: Campaign): Promise<HostReport[]> {
       plan.unbegun,
     );
     ended.push({ number: i + 1, hosts: wave, reports });
+    await lookAgain();
     unproved ??= begins ? (plan.proof?.(reports, i + 1) ?? null) : null;
     if (plan.waves && begins) publish(waveFinished(i + 1, sizes.length, reports));
   }

@@ -42,6 +42,11 @@ export function openClaims(records: readonly JournalRecord[]): Opened[] {
   return [...open.values()];
 }
 
+/** Whether this is the run itself, not somebody who came back to it. */
+export function isRunItself({ command }: Opened): boolean {
+  return command === 'mask' || command === 'unmask';
+}
+
 /** Who may be at work on a run now. */
 export function workerOn(records: readonly JournalRecord[], lifeOf: (by: Controller) => Life): Opened | undefined {
   return openClaims(records).find(({ by }) => lifeOf(by) === 'alive');
@@ -49,7 +54,8 @@ export function workerOn(records: readonly JournalRecord[], lifeOf: (by: Control
 
 /**
  * Opens the journal of an earlier run and claims the run for this process, until it is closed. Throws UsageError where another
- * process is at work on it, or may be: `takeOver` says that one which cannot be looked at from here is gone.
+ * process is at work on it, or may be: `takeOver` says that one which cannot be looked at from here is gone. `beside`: which
+ * others may work on it meanwhile.
  */
 export async function reopenJournal(
   stateDir: string,
@@ -57,6 +63,7 @@ export async function reopenJournal(
   opened: Opened,
   lifeOf: (by: Controller) => Life,
   takeOver: boolean,
+  beside: (other: Opened) => boolean = () => false,
 ): Promise<Journal> {
   const journal = await appendJournal(stateDir, run);
   const close = async () => {
@@ -69,6 +76,7 @@ export async function reopenJournal(
   const claims = openClaims(readJournal(stateDir, run));
   const own = claims.findIndex(({ by }) => keyOf(by) === keyOf(opened.by));
   for (const other of claims.slice(0, own)) {
+    if (beside(other)) continue;
     const life = lifeOf(other.by);
     if (life === 'gone' || (life === 'unknown' && takeOver)) continue;
     await close();

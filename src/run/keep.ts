@@ -140,7 +140,7 @@ function judged(
   const refused = refusalOf(evidence);
   if (refused) return { outcome: 'refused', units, fault: refused, ...timesOf(before) };
   if (standing?.timer === 'failed' || standing?.timer === 'unreadable') {
-    const message = `${sayBroken(standing)}; nothing was decided`;
+    const message = `${sayBroken(standing)}; the decision may have no effect`;
     return { outcome: 'stranded', units, fault: fault('read-back', message, ROLLBACK) };
   }
   if (!evidence.receipt) return withoutReceipt(before, intent, evidence, end, facts, job, crew);
@@ -168,7 +168,7 @@ function judged(
 const ROLLBACK = 'Look at it again in a minute; `fleetmask rollback` of the run puts it back, too.';
 
 /** The receipt goes with the automatic rollback; or it was lost, and that rollback with it. What is read tells. */
-function withoutReceipt(
+export function withoutReceipt(
   before: HostReport,
   intent: Intent,
   read: Evidence,
@@ -226,7 +226,7 @@ function planned(unit: UnitReport): UnitPlan {
 }
 
 /** What a probe found, as if it had been read back. */
-function evidenceOf({ units, paths }: Facts): Evidence {
+export function evidenceOf({ units, paths }: Facts): Evidence {
   return { refused: null, steps: [], units, paths, left: [], foreign: [], lacking: [], receipt: true };
 }
 

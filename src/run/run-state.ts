@@ -57,7 +57,9 @@ export function stateOfRun(records: readonly JournalRecord[]): RunState {
   const last = new Map<string, Intent['request']>();
   const lastSeq = new Map<string, number>();
   const toPutBack = new Set<string>();
-  const forward: HostReport[] = [];
+  const forward = new Map<string, HostReport>();
+  /** Hosts about which `confirm` and the like have decided, maybe beside the run that still works on others. */
+  const decided = new Set<string>();
   let afterwards = false;
   let rollingBack = false;
   let finished: RunState['finished'] = null;
@@ -78,6 +80,7 @@ export function stateOfRun(records: readonly JournalRecord[]): RunState {
       }
       case 'rollback':
         for (const host of record.hosts) toPutBack.add(host);
+        decided.clear();
         afterwards = true;
         rollingBack = true;
         ended = false;
@@ -86,6 +89,8 @@ export function stateOfRun(records: readonly JournalRecord[]): RunState {
         lastSeq.set(record.host, Math.max(record.seq, lastSeq.get(record.host) ?? 0));
         break;
       case 'keep':
+        for (const host of record.hosts) decided.add(host);
+        break;
       case 'forget':
         afterwards = true;
         rollingBack = false;
@@ -97,13 +102,16 @@ export function stateOfRun(records: readonly JournalRecord[]): RunState {
         break;
       case 'settled': {
         const { report } = record;
-        // a host that could not be put back is still to be; one that nobody got at, unless that was the rollback's own end
-        const isLeft = isUntouched(report.outcome) && !rollingBack;
-        if (report.outcome !== 'stranded' && !isLeft) toPutBack.delete(report.host);
-        if (!afterwards) forward.push(report);
-        // a host that nobody got at later is as the run left it, and can be put back yet
+        const isLater = afterwards || decided.has(report.host);
         const before = hosts.get(report.host);
-        if (afterwards && isUntouched(report.outcome) && before?.kind !== 'untouched') break;
+        // what was rolled back meanwhile stays so: a decision that was read before that comes too late
+        if (decided.has(report.host) && before?.kind === 'restored' && isChange(report.outcome)) break;
+        // a host that could not be put back is still to be; one that nobody got at, unless that was the rollback's own end
+        const isLeft = isUntouched(report.outcome) && !(rollingBack && !decided.has(report.host));
+        if (report.outcome !== 'stranded' && !isLeft) toPutBack.delete(report.host);
+        if (!isLater) forward.set(report.host, report);
+        // a host that nobody got at later is as the run left it, and can be put back yet
+        if (isLater && isUntouched(report.outcome) && before?.kind !== 'untouched') break;
         hosts.set(report.host, settledState(report, applied.get(report.host), last.get(report.host)));
         break;
       }
@@ -112,7 +120,7 @@ export function stateOfRun(records: readonly JournalRecord[]): RunState {
         ended = true;
     }
   }
-  const wayBack = start.fleetRollback ? budget(start.fleetRollback, start.hosts.length)(forward) : null;
+  const wayBack = start.fleetRollback ? budget(start.fleetRollback, start.hosts.length)([...forward.values()]) : null;
   if (wayBack !== null) for (const [host, { kind }] of hosts) if (isDone(kind)) toPutBack.add(host);
   return { start: { ...start, hosts: known }, finished, hosts, applied, lastSeq, ended, toPutBack, wayBack };
 }
@@ -125,6 +133,10 @@ export function askOf({ told }: Intent, { start }: RunState): Ask {
 /** Something of the run is in effect there, or may be. */
 function isDone(kind: HostState['kind']): boolean {
   return kind === 'changed' || kind === 'in-doubt';
+}
+
+function isChange(outcome: Outcome): boolean {
+  return outcome === 'masked' || outcome === 'unmasked';
 }
 
 function isUntouched(outcome: Outcome): boolean {

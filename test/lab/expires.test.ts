@@ -116,8 +116,9 @@ exec /bin/systemctl "$@"
     await everywhere((host) => host.powerCut());
     await everywhere((host) => host.boot());
     await everywhere(async (host) => expect(await property(host, 'damaged.service', 'LoadState')).toBe('masked'));
-    await failed().catch(() => {});
-    expect(kinds(await operator.decide('extend', run, '--expires', '1h'))).toEqual(all('stranded: read-back'));
+    const extended = await operator.decide('extend', run, '--expires', '1h', '-l', hosts[0]!.name);
+    expect(extended.on(hosts[0]!), extended.said).toMatchObject({ outcome: 'stranded', fault: { kind: 'read-back' } });
+    await hosts[0]!.reset();
     await sh(hosts[1]!, `cp /root/log ${receipt}/log; systemctl start ${service}`);
     await putItselfBack(hosts[1]!, before[1]!, 30);
     await sh(hosts[2]!, `cp /root/program ${receipt}/program; systemctl start ${service}`);

@@ -37,8 +37,11 @@ export class Operator {
   argv(command: string, hosts: readonly LabHost[]): string[] {
     const words = command.split(' ');
     const consent = /^(mask|unmask)$/.test(words[0] ?? '') ? ['-y'] : [];
+    // no window may be shorter than what one host may take
+    const [, window] = / --confirm-within (\d+s)/.exec(command) ?? [];
+    const time = window === undefined ? [] : ['--host-timeout', window];
     const limit = ['-l', hosts.map(({ name }) => name).join(',')];
-    return [...words, ...consent, ...limit, '-i', this.#lab.inventory, ...this.#output()];
+    return [...words, ...time, ...consent, ...limit, '-i', this.#lab.inventory, ...this.#output()];
   }
 
   /** Puts back what a run did; all it knows of the hosts is in the journal. */

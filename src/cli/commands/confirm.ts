@@ -8,7 +8,7 @@ export const confirm = command({
   usage: 'confirm <run>',
   describe: 'keep a change made with --confirm-within: the hosts do not put themselves back',
   examples: [
-    ['fleetmask confirm last', 'every host that awaits it, over a new connection each'],
+    ['fleetmask confirm last', 'every host that awaits it, also while the run is still at work on others'],
     ['fleetmask confirm 20261122-0315 -l web1', 'one of them; the others put themselves back'],
   ],
   options: { run: { type: 'string', hidden: true }, ...keeping, ...selection, ...connection, ...output },
