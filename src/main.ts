@@ -62,7 +62,9 @@ function realIo(stdout: Io['stdout'], stderr: Io['stderr']): Io {
     cwd: process.cwd(),
     home,
     systemConfig: '/etc/fleetmask/config.yaml',
-    guardrails: NO_GUARDRAILS, // until the settings are read
+    // until the settings are read
+    guardrails: NO_GUARDRAILS,
+    catalogue: new Map(),
     user,
     uid,
     machine: hostname(),

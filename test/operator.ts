@@ -54,6 +54,7 @@ export async function typed(args: readonly string[], home: string, world: Partia
     home,
     systemConfig: join(home, 'etc', 'config.yaml'),
     guardrails: NO_GUARDRAILS,
+    catalogue: new Map(),
     actor: 'alice@bastion',
     user: 'alice',
     uid: userInfo().uid,

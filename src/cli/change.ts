@@ -1,6 +1,6 @@
 /** mask, unmask, plan and apply: one flow with different ends. */
 import { type Ask, type HostReport, UsageError } from '../model/index.ts';
-import { parseQuery } from '../plan/resolve.ts';
+import { parseQueryWith } from '../plan/resolve.ts';
 import { budget, type Limits, waveProof } from '../run/budget.ts';
 import { createJournal, type JournalHost, readJournal } from '../run/journal.ts';
 import { ledger } from '../run/ledger.ts';
@@ -101,7 +101,7 @@ function limitsOf(flags: CourseFlags): Limits {
 /** What would be done, host by host; touches nothing. With `out`, the plan is kept for `apply`. */
 export async function dryRun(io: Io, verb: Ask['verb'], flags: ChangeFlags, out?: string): Promise<number> {
   const ask = askOf(verb, flags);
-  const queries = ask.units.map(parseQuery);
+  const queries = ask.units.map((unit) => parseQueryWith(io.catalogue, unit));
   const { hosts, unsupported } = await selectionOf(io, flags);
   const run = newRun(io, 'plan', ask.units, flags);
   const file = out === undefined ? undefined : openPlanFile(io, out);
@@ -170,7 +170,7 @@ export async function change(
   assertWayBack(ask, flags);
   const waves = course.sizes && waveSizes(hosts.length, course.sizes);
   assertWithinGuardrails(io.guardrails, flags, hosts.length, waves);
-  const queries = ask.units.map(parseQuery);
+  const queries = ask.units.map((unit) => parseQueryWith(io.catalogue, unit));
   const machines = new Map<string, string>();
   const run = {
     ...newRun(io, ask.verb, ask.units, { ...flags, now: ask.now, runtime: ask.runtime }),

@@ -145,7 +145,10 @@ async function dispatch(io: Io, version: string): Promise<number> {
         if (ignored !== null) io.stderr.write(ignored);
         secureState(io, each.name);
         tellUnsettled(io, each.name, meant.run);
-        exitCode = await each.run({ ...io, guardrails: settings.guardrails }, meant as never);
+        exitCode = await each.run(
+          { ...io, guardrails: settings.guardrails, catalogue: settings.catalogue },
+          meant as never,
+        );
       },
     );
   }

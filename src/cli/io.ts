@@ -1,4 +1,5 @@
 import { UsageError } from '../model/index.ts';
+import type { SiteCatalogue } from '../plan/catalog.ts';
 import type { Guardrails } from '../plan/guardrails.ts';
 import type { Controller, Life } from '../run/claim.ts';
 
@@ -12,6 +13,8 @@ export interface Io {
   readonly systemConfig: string;
   /** What the administrator of this machine allows to be masked. */
   readonly guardrails: Guardrails;
+  /** Logical names of this site. */
+  readonly catalogue: SiteCatalogue;
   /** user@host, for journals and receipts. */
   readonly actor: string;
   readonly user: string;

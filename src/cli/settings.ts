@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import type { Options } from 'yargs';
 import { at, UsageError } from '../model/index.ts';
+import type { SiteCatalogue } from '../plan/catalog.ts';
 import { type Guardrails, NO_GUARDRAILS } from '../plan/guardrails.ts';
 import { IN_DIRECTORY, mayBeSet } from './directory-settings.ts';
 import { guardrailsFrom } from './guardrails.ts';
 import type { Io } from './io.ts';
 import type { SettingName } from './options.ts';
+import { siteCatalogueFrom } from './site-catalogue.ts';
 import { assertOurs } from './strict-modes.ts';
 
 /** FLEETMASK_ names that are no flags. */
@@ -22,6 +24,8 @@ export const FROM_DIRECTORY = '\0\0';
 export interface Settings {
   /** Of /etc/fleetmask/config.yaml alone: no other source can loosen them. */
   readonly guardrails: Guardrails;
+  /** Of the user's and the machine's settings; the user's wins. */
+  readonly catalogue: SiteCatalogue;
   /** Option name → value, the strongest source winning; `changes`: for a command that can change hosts. */
   values(changes: boolean): Record<string, unknown>;
   /** What ./fleetmask.yaml says and is not followed, in one line; null where all is. */
@@ -50,6 +54,7 @@ export function settingsOf(io: Io, known: Known): Settings {
     Object.fromEntries([...settings].map(([name, { value }]) => [name, value]));
   return {
     guardrails: system.guardrails,
+    catalogue: new Map([...system.catalogue, ...user.catalogue]),
     values: (changes) => ({ ...plain(system), ...plain(user), ...split(changes).followed, ...env }),
     ignored: (changes) => {
       const { ignored } = split(changes);
@@ -86,11 +91,12 @@ function truthFrom(text: string): unknown {
 interface FileSettings {
   readonly settings: ReadonlyMap<string, { readonly value: unknown; readonly line: number | undefined }>;
   readonly guardrails: Guardrails;
+  readonly catalogue: SiteCatalogue;
 }
 
 function fromFile(io: Io, file: string, known: Known, layer: 'machine' | 'user' | 'directory'): FileSettings {
   const text = textOf(file);
-  if (text === null) return { settings: new Map(), guardrails: NO_GUARDRAILS };
+  if (text === null) return { settings: new Map(), guardrails: NO_GUARDRAILS, catalogue: new Map() };
   const instead = layer === 'directory' ? 'or run the command in another directory' : undefined;
   assertOurs(io, file, 'these settings', instead);
   const lines = new LineCounter();
@@ -103,6 +109,7 @@ function fromFile(io: Io, file: string, known: Known, layer: 'machine' | 'user' 
   }
   const settings = new Map<string, { value: unknown; line: number | undefined }>();
   let guardrails = NO_GUARDRAILS;
+  let catalogue: SiteCatalogue = new Map();
   for (const [key, value] of Object.entries(found)) {
     const line = text.split('\n').findIndex((candidate) => candidate.startsWith(`${key}:`)) + 1 || undefined;
     if (key === 'guardrails') {
@@ -113,6 +120,13 @@ function fromFile(io: Io, file: string, known: Known, layer: 'machine' | 'user' 
         );
       }
       guardrails = guardrailsFrom(document.get(key, true), file, lines);
+    } else if (key === 'catalogue') {
+      if (layer === 'directory') {
+        // who can say what a name means decides what is masked
+        const hint = `It belongs in ~/.config/fleetmask/config.yaml or in ${io.systemConfig}.`;
+        throw new UsageError(at(file, line, 'a catalogue is not for these settings'), hint);
+      }
+      catalogue = siteCatalogueFrom(document.get(key, true), file, lines);
     } else if (known.has(key)) {
       settings.set(key, { value: known.get(key)?.type === 'string' ? textFrom(value) : value, line });
     } else {
@@ -122,7 +136,7 @@ function fromFile(io: Io, file: string, known: Known, layer: 'machine' | 'user' 
       );
     }
   }
-  return { settings, guardrails };
+  return { settings, guardrails, catalogue };
 }
 
 /** Null where there is none. One that cannot be read is not passed over: it may hold guardrails. */

@@ -158,6 +158,14 @@ function entryFrom([names, takes, debian, rhel = debian, suse = rhel, arch = rhe
   };
 }
 
+/** A logical name of a site, which means the same units on every distribution. */
+export function entryOf(name: string, takes: Entry['takes'], units: readonly string[]): Entry {
+  return { name, synonyms: [], takes, units: { debian: units, rhel: units, suse: units, arch: units } };
+}
+
+/** Logical names besides those known here; they win. */
+export type SiteCatalogue = ReadonlyMap<string, Entry>;
+
 /** The entry of a logical name or of one of its synonyms. */
 export function lookUp(name: string): Entry | undefined {
   return ENTRIES.get(name);

@@ -17,7 +17,7 @@ import {
   witnessOf,
 } from '../model/index.ts';
 import { byId, byName, pathsByUnit, some } from './by-name.ts';
-import { candidatesOf, type Entry, entries, familyOf, lookUp } from './catalog.ts';
+import { candidatesOf, type Entry, entries, familyOf, lookUp, type SiteCatalogue } from './catalog.ts';
 import { socketOf } from './triggers.ts';
 
 /** One UNIT argument, understood. */
@@ -30,7 +30,12 @@ export type Query =
  * Throws UsageError for what systemd would not accept as it stands (systemctl would escape it and succeed).
  */
 export function parseQuery(asked: string): Query {
-  const entry = lookUp(asked);
+  return parseQueryWith(new Map(), asked);
+}
+
+/** The same at a site with logical names of its own. */
+export function parseQueryWith(site: SiteCatalogue, asked: string): Query {
+  const entry = site.get(asked) ?? lookUp(asked);
   if (entry !== undefined) return { kind: 'logical', asked, entry };
   const name = hasUnitSuffix(asked) ? asked : `${asked}.service`;
   if (!isUnitName(name)) {

@@ -1,4 +1,4 @@
-import { parseQuery } from '../../plan/resolve.ts';
+import { parseQueryWith } from '../../plan/resolve.ts';
 import { status as read } from '../../run/settle.ts';
 import { command, units } from '../command.ts';
 import { SELECTION } from '../option-groups.ts';
@@ -30,7 +30,7 @@ export const status = command({
   positional: units,
   run: async (io, flags) => {
     const asked = [...new Set(flags.units ?? [])];
-    const queries = asked.map(parseQuery);
+    const queries = asked.map((unit) => parseQueryWith(io.catalogue, unit));
     const { hosts, unsupported } = await selectionOf(io, flags);
     const run = { ...newRun(io, 'status', asked, {}), expected: flags.expect };
     return visitFleet(io, {

@@ -1,6 +1,6 @@
 import { type Ask, fault, type HostReport, type RunInfo, UsageError } from '../../model/index.ts';
 import type { Wanted } from '../../plan/drift.ts';
-import { parseQuery } from '../../plan/resolve.ts';
+import { parseQueryWith } from '../../plan/resolve.ts';
 import { hostsInDoubt } from '../../run/doubt.ts';
 import { interrupted, notStarted, totalsOf } from '../../run/fleet.ts';
 import { createJournal, type JournalHost, readJournal } from '../../run/journal.ts';
@@ -61,7 +61,7 @@ export const watch = command({
     const stop = new AbortController();
     const release = io.onInterrupt((times) => (times === 1 ? stop.abort() : io.abort(EXIT.interrupted)));
     const wanted: Wanted = { state: ask.verb === 'mask' ? 'masked' : 'unmasked', stopped: ask.now };
-    const queries = ask.units.map(parseQuery);
+    const queries = ask.units.map((unit) => parseQueryWith(io.catalogue, unit));
     // a signal made of both (AbortSignal.any) may be collected with its timer in Node.js 20, and never come
     if (length !== undefined) crew.clock.deadline(length).addEventListener('abort', () => stop.abort(), { once: true });
     const upheld = new Map<string, readonly string[]>();
@@ -123,7 +123,7 @@ async function subjectOf(
       ...{ verb: 'mask', units: named, now: flags.now ?? false, runtime: false, withTriggers: false },
       ...{ localUnits: 'refuse', allowAbsent: false, killLeftovers: false, startProbe: true, allowLockout: false },
     };
-    named.forEach(parseQuery);
+    for (const unit of named) parseQueryWith(io.catalogue, unit);
     return { ask, hosts: await targetsOf(io, flags), of: null };
   }
   const state = stateOfRun(readJournal(stateDir(io), flags.run));
@@ -175,7 +175,7 @@ async function reassert(io: Io, host: JournalHost, { ask, of, upheld }: Upholdin
       meta: metaOf(run),
       journal,
       ask,
-      queries: ask.units.map(parseQuery),
+      queries: ask.units.map((unit) => parseQueryWith(io.catalogue, unit)),
       rollback: 'host',
       upholds,
       // a mask that nothing takes back must not come in the place of one that is to be confirmed
