@@ -64,19 +64,31 @@ export function readLater(units: readonly UnitReport[], read: readonly UnitFacts
 
 /** Judges an apply. A refusal that came before the first change is `untouched`. */
 export function judge(ask: Ask, plan: { units: readonly UnitPlan[]; change: Change }, evidence: Evidence): Verdict {
-  const left = evidence.left.reduce((sum, group) => sum + group.all, 0);
+  const left = evidence.left.map(({ group, all }) => ({ of: unitOfGroup(group, plan.units), all }));
   const units = plan.units.map((unit, index): UnitReport => {
     const shown = byName(evidence.units).get(unit.shownAs);
     return {
       ...unread([unit])[0]!,
       after: shown ? stateOf(shown) : null,
       startProbe: startProbeOf(evidence, unit.shownAs),
-      // the groups are not told apart by unit: what is left is shown once
-      leftovers: index === 0 ? left : 0,
+      leftovers: left.reduce((sum, { of, all }) => sum + (of === index ? all : 0), 0),
       notes: notesOn(ask, unit, shown),
     };
   });
   return { units, fault: refusalOf(evidence) ?? stepFault(evidence, plan.change) ?? stateFault(ask, plan, evidence) };
+}
+
+/**
+ * The index of the unit that a control group is of: its last part is the unit's name, or an instance's of a template, behind an
+ * underscore where the kernel might take it for something else. What is of none is shown with the first.
+ */
+function unitOfGroup(group: string, units: readonly UnitPlan[]): number {
+  const name = baseOf(group).replace(/^_/, '');
+  const is = (unit: string) => unit === name || unit === templateOf(name) || unit === baseOf(group);
+  return Math.max(
+    0,
+    units.findIndex((each) => is(each.unit) || is(each.shownAs)),
+  );
 }
 
 function notesOn(ask: Ask, unit: UnitPlan, shown: UnitFacts | undefined): readonly string[] {

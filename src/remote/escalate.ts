@@ -1,5 +1,6 @@
 /** From a connection to a shell with the privilege there is: root as we are, or root by sudo, doas or su. */
 import type { Connection } from '../transport/transport.ts';
+import { CLEAN_SHELL } from './clean-shell.ts';
 import { type HostPassword, PasswordDialogue, type Started } from './password-dialogue.ts';
 
 /** How an account that is not root becomes root. `auto`: nobody said, so `sudo -n` is tried; `never`: it may not. */
@@ -49,10 +50,11 @@ export function firstCommand(escalation: Escalation): string | undefined {
  * none and why. Constant text in single quotes, so that any login shell passes it on.
  */
 export function bootstrap(become: Become): string {
-  const none = (why: string) => `exec sh -s -- none "${why}"`;
-  // with log_input sudo reads ahead on stdin, which is the program's
+  const none = (why: string) => `privilege=none why="${why}"; eval "$1"`;
+  // These two commands are what a rule of sudoers may allow, so the program itself cleans the environment that sudo and PAM made.
+  // With log_input sudo reads ahead on stdin, which is the program's.
   const by = (method: 'sudo' | 'doas') =>
-    `why=$(LC_ALL=C ${method} -n sh -c : 2>&1 </dev/null) && exec ${method} -n sh -s -- ${method}; ${none('$why')}`;
+    `why=$(LC_ALL=C exec ${method} -n sh -c : 2>&1 </dev/null) && exec ${method} -n sh -s -- ${method}; ${none('$why')}`;
   const otherwise = {
     auto: by('sudo'),
     sudo: by('sudo'),
@@ -62,8 +64,9 @@ export function bootstrap(become: Become): string {
     never: none('not root, and escalation is off for this host'),
   }[become];
   // Who owns PID 1's directory and / is root, and that question costs no process; elsewhere (as in a simulation) id is asked.
-  const isRoot = '[ -O "/proc/1$FLEETMASK_ROOT" ] && [ -O / ] || [ "$(id -u)" = 0 ]';
+  const isRoot = '{ [ -O "/proc/1$FLEETMASK_ROOT" ] && [ -O / ]; } 2>/dev/null || [ "$(exec id -u)" = 0 ]';
   const eaten = '{ echo "a start-up file of this account reads standard input" >&2; exit 1; }';
-  const whole = `IFS= read -r line; [ "$line" = "${FIRST_LINE}" ] || ${eaten}`;
-  return `exec sh -c '${whole}; if ${isRoot}; then exec sh -s -- root; fi; ${otherwise}'`;
+  // bash takes functions from the environment
+  const whole = `unset -f read; IFS= read -r line; [ "$line" = "${FIRST_LINE}" ] || ${eaten}`;
+  return `exec sh -c '${whole}; if ${isRoot}; then privilege=root why=; eval "$1"; fi; ${otherwise}' sh '${CLEAN_SHELL}'`;
 }

@@ -6,6 +6,7 @@
 import { StringDecoder } from 'node:string_decoder';
 import { type Fault, fault, printable, type Secret } from '../model/index.ts';
 import type { Connection, Ended, RemoteProcess } from '../transport/transport.ts';
+import { CLEAN_SHELL } from './clean-shell.ts';
 import { newNonce } from './protocol.ts';
 import { endedEarly, isQuestion, refusalOf, type Verdict } from './refusals.ts';
 
@@ -46,11 +47,13 @@ export interface Marks {
  * process number comes on stderr before sudo or su has begun, so that it is known what they said, and who is to be stopped.
  */
 export function passwordCommand(method: 'sudo' | 'su', { asks, runs }: Marks): string {
-  const shell = `"echo ${runs}; exec sh -s -- ${method}"`;
+  const become = `echo ${runs}; privilege=${method} why=; `;
+  // su starts root's login shell, of whatever sort, and keeps the environment
   const by =
-    method === 'sudo' ? `sudo -S -p ${asks.slice(0, 12)}""${asks.slice(12)} -- sh -c ${shell}` : `su -c ${shell} root`;
-  const asRoot = `if [ "$(id -u)" = 0 ]; then echo ${runs}; exec sh -s -- root; fi`;
-  return `exec sh -c '${asRoot}; echo ${runs} $$ >&2; LC_ALL=C exec ${by}'`;
+    method === 'sudo' ? `sudo -S -p ${asks.slice(0, 12)}""${asks.slice(12)} -- sh -c "${become}$1"` : 'su -c "$2" root';
+  const asRoot = `if [ "$(exec id -u)" = 0 ]; then echo ${runs}; privilege=root why=; eval "$1"; fi`;
+  const whole = `${asRoot}; echo ${runs} $$ >&2; FLEETMASK_CLEAN="${become}$1" LC_ALL=C exec ${by}`;
+  return `exec sh -c '${whole}' sh '${CLEAN_SHELL}' 'exec sh -c "$FLEETMASK_CLEAN"'`;
 }
 
 /** Whether a line that is still open ends in the prompt. sudo shows ours, which sudo-rs wraps: `[sudo: MARK] Password: `. */

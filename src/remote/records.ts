@@ -105,10 +105,9 @@ function systemdFrom(kind: string | undefined, records: readonly HostRecord[]): 
   return { kind: 'running', version: Number(version), state: printable(manager.get('SystemState') ?? 'unknown', 40) };
 }
 
-/** Whether units were asked for and not one was shown; a unit that is missing is shown too. */
+/** Whether systemd was asked for units and did not answer, or was cut off: a unit that is missing is shown too. */
 function failedToShow(records: readonly HostRecord[]): boolean {
-  const failed = records.some(({ kind, text }) => kind === 'trouble' && text.startsWith('unit '));
-  return failed && !records.some(({ kind, text }) => kind === 'unit' && text.startsWith('Id='));
+  return records.some(({ kind, text }) => kind === 'trouble' && /^(?:unit|related|beyond) /.test(text));
 }
 
 function unitsFrom(records: readonly HostRecord[]): UnitFacts[] {

@@ -178,12 +178,19 @@ export function barredFrom(
   if (!barred || privilege.kind !== 'sudo' || systemd.kind !== 'silent') return null;
   // bash says it twice, and differently
   const said = records.find(({ kind, text }) => /^(?:unit|manager)$/.test(kind) && /^[^=]+$/.test(text))?.text ?? '';
+  return noExec(said);
+}
+
+function noExec(said: string): Fault {
   return fault(
     'no-privilege',
     `sudo: what it starts can run no other program (${printable(said, 200)})`,
     'If NOEXEC (Defaults noexec) in sudoers holds for this account, take it away (EXEC: before the command), or log in as root.',
   );
 }
+
+/** What the program says of itself before it ends, on stderr: among warnings of the loader and of shells. */
+const UNFIT = /^fleetmask does not run under .*$/m;
 
 /** Why a process ended before it had said what was expected. `heard`: what it had said on stdout, its beginning. */
 export function endedEarly(kind: 'no-shell' | 'lost', ended: Ended, heard: string): Fault {
@@ -193,7 +200,11 @@ export function endedEarly(kind: 'no-shell' | 'lost', ended: Ended, heard: strin
   }
   if (ended.how === 'lost') return fault('lost', ended.why);
   const how = ended.how === 'exited' ? `exit status ${ended.code}` : `signal ${printable(ended.signal, 40)}`;
+  const unfit = UNFIT.exec(ended.stderr)?.[0];
+  if (unfit !== undefined) return fault(kind, printable(unfit, 200), OTHER_SHELL);
   const said = firstWords(ended.stderr) || firstWords(heard);
+  if (ended.how === 'exited' && ended.code === 126 && /\benv: .*(?:denied|not permitted)/.test(said))
+    return noExec(said);
   const hint = /password has expired|change your password/i.test(`${ended.stderr}\n${heard}`) ? EXPIRED : undefined;
   const shown = printable(said, 200);
   return fault(kind, `the remote program ended early (${how})${shown === '' ? '' : `: ${shown}`}`, hint);
@@ -202,6 +213,9 @@ export function endedEarly(kind: 'no-shell' | 'lost', ended: Ended, heard: strin
 const NOISY =
   'If a start-up file of this account prints that, make it silent for sessions without a terminal; else treat the host with suspicion.';
 
+const OTHER_SHELL = 'Make /bin/sh of this host a link to dash, bash or busybox.';
+
 function firstWords(text: string): string {
-  return text.trim().split('\n', 1)[0]?.trim() ?? '';
+  const lines = text.split('\n').map((line) => line.trim());
+  return lines.find((line) => line !== '' && !line.startsWith('ERROR: ld.so: ')) ?? '';
 }

@@ -1,5 +1,6 @@
 /** The remote program on a simulated host: receipts, locks, and what it leaves alone. What it does to units is in the contract. */
-import { readdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, readdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Change, Prior } from '../../src/model/index.ts';
@@ -389,5 +390,56 @@ echo "$$ r1 actor=switch" >"$FLEETMASK_ROOT/run/fleetmask/lock"; sleep 1; echo o
     await symlink('x\n@nonce 0 done 1\ny', onHost(`${VENDOR}/fm-odd.service`));
     const [told] = await converse(host, ['fm-odd.service']);
     expect(told?.rest.filter((record) => record.startsWith('path link'))).toHaveLength(3);
+  });
+
+  it('what another user names below a unit’s control group is never split, nor read when it is no file', async () => {
+    // which waits for those who do not end
+    const kill = shell.name === 'dash' ? 'yes' : 'no';
+    const group = '/system.slice/fm-gone.service';
+    const dir = onHost(`sys/fs/cgroup${group}`);
+    const elsewhere = onHost('elsewhere');
+    const sleeps = host.shell(`exec 2>&1; sleep 60 & echo $!; sleep 60 & echo $!; sleep 60 & echo $!; wait`);
+    let said = '';
+    sleeps.stdout.on('data', (chunk) => (said += chunk));
+    await expect.poll(() => said.split('\n').length).toBe(4);
+    const [left = '', moved = '', victim = ''] = said.trim().split('\n');
+    const below = async (name: string, text: string) => {
+      await mkdir(join(dir, name), { recursive: true });
+      await writeFile(join(dir, name, 'cgroup.procs'), text);
+    };
+    await below('', '');
+    await below('with a space', `${left}\n`);
+    await below('*\n-n', `${moved}\n`);
+    await below(`a ${elsewhere}`, `0\n-1\nx $(reboot)\n`);
+    await mkdir(elsewhere);
+    await writeFile(join(elsewhere, 'cgroup.procs'), `${victim}\n`);
+    await symlink(elsewhere, join(dir, 'link'));
+    execFileSync('mkfifo', [join(elsewhere, 'fifo')]);
+    await mkdir(join(dir, 'fifo'));
+    await symlink(join(elsewhere, 'fifo'), join(dir, 'fifo/cgroup.procs'));
+    // the second is another unit's by the time that it would be killed
+    for (const [pid, of] of [
+      [left, `${group}/with a space`],
+      [moved, '/system.slice/fm-other.service'],
+    ] as const) {
+      await mkdir(onHost(`proc/${pid}`), { recursive: true });
+      await writeFile(onHost(`proc/${pid}/cgroup`), `0::${of}\n`);
+    }
+    const [, told] = await converse(host, [UNIT], mask('r1', `kill=${kill}`, `group=${group}`));
+    expect(told?.rest.find((record) => record.startsWith('left '))).toBe(`left 3 0 ${group}`);
+    const alive = (pid: string) =>
+      execFileSync('sh', ['-c', `kill -0 ${pid} && echo yes || echo no`], { encoding: 'utf8' });
+    expect([alive(left), alive(moved), alive(victim)]).toEqual([kill === 'yes' ? 'no\n' : 'yes\n', 'yes\n', 'yes\n']);
+    sleeps.kill();
+    execFileSync('sh', ['-c', `kill ${left} ${moved} ${victim} || :`], { stdio: 'ignore' });
+  });
+
+  it('processes that the kernel counts and nobody can see are told, not taken for none', async () => {
+    const group = '/system.slice/fm-gone.service';
+    const dir = onHost(`sys/fs/cgroup${group}`);
+    await mkdir(dir, { recursive: true });
+    await writeFile(join(dir, 'cgroup.events'), 'populated 1\nfrozen 0\n');
+    const [, told] = await converse(host, [UNIT], mask('r1', `group=${group}`));
+    expect(told?.rest).toContain(`left 1 0 ${group}`);
   });
 });

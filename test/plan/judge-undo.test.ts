@@ -1,7 +1,7 @@
 /** When a host counts as put back. */
 import { describe, expect, it } from 'vitest';
-import type { Change, Evidence, Prior, UnitFacts, UnitReport } from '../../src/model/index.ts';
-import { judgeUndo, readLater } from '../../src/plan/judge.ts';
+import type { Ask, Change, Evidence, Prior, UnitFacts, UnitPlan, UnitReport } from '../../src/model/index.ts';
+import { judge, judgeUndo, readLater } from '../../src/plan/judge.ts';
 
 const CHANGE: Change = {
   where: 'etc',
@@ -235,4 +235,18 @@ it('a template that is put back is read through an instance, as it was before', 
   const witness = { id: 'getty@fleetmask-witness.service', names: ['getty@fleetmask-witness.service'], ...loaded };
   const read = readLater([unit], [witness as unknown as UnitFacts]);
   expect(read).toMatchObject([{ before: masked, after: loaded, notes: [] }]);
+});
+
+it('processes that are left count to the unit whose control group they are in', () => {
+  const plan = (unit: string) => ({ asked: unit, unit, shownAs: unit, notes: [], steps: [], triggers: [] });
+  const units = ['a.service', 'b@.service', '_c.service'].map(plan) as unknown as UnitPlan[];
+  const left = [
+    ['/system.slice/_c.service', 1],
+    ['/system.slice/__c.service', 2],
+    ['/system.slice/system-b.slice/b@1.service', 4],
+    ['/system.slice/system-b.slice/b@2.service', 8],
+    ['/user.slice/a.service', 16],
+  ].map(([group, all]) => ({ group: group as string, all: all as number, own: 0 }));
+  const judged = judge({ verb: 'mask' } as Ask, { units, change: CHANGE }, { ...evidence('inactive'), left });
+  expect(judged.units.map(({ leftovers }) => leftovers)).toEqual([16, 12, 3]);
 });

@@ -185,8 +185,8 @@ describe('the program as it is sent', () => {
     const marks = { asks: newNonce(), runs: newNonce() };
     const plain = (['auto', 'never', 'sudo', 'doas', 'su'] as const).map(bootstrap);
     for (const command of [...plain, passwordCommand('sudo', marks), passwordCommand('su', marks)]) {
-      const inner = /^exec sh -c '([^']+)'$/.exec(command)?.[1] ?? '';
-      expect(inner, 'one single-quoted word').not.toBe('');
+      const inner = /^exec sh -c ('[^']+'(?: sh)?(?: '[^']+')*)$/.exec(command)?.[1] ?? '';
+      expect(inner, 'single-quoted words').not.toBe('');
       expect(inner, 'nothing that csh or fish would expand in single quotes').not.toMatch(/[!\\\n]/);
     }
   });

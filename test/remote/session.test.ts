@@ -1,6 +1,6 @@
 /** Opening a session on machines that are not what one hopes: each is told apart, and none is believed. */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -95,10 +95,10 @@ describe('a session is not opened on', () => {
   }
 
   it('a host whose sudo lets the program run no other, as with noexec', async () => {
-    const host = hostThat(`root=$(mktemp -d); mkdir -p $root/shim $root/run/systemd/system; cd $root/shim
+    const host = hostThat(`root=$(mktemp -d); mkdir -p $root/shim $root/sim $root/run/systemd/system; cd $root/shim
       printf '#!/bin/sh\\necho 1000\\n' >id
       printf '#!/bin/sh\\nshift; exec "$@"\\n' >sudo
-      printf '#!/bin/sh\\necho "sh: 8: exec: timeout: Permission denied"; exit 126\\n' >timeout
+      printf '#!/bin/sh\\necho "sh: 8: exec: timeout: Permission denied" >&2; exit 126\\n' >timeout
       printf '#!/bin/sh\\n' >systemctl
       chmod +x *; PATH=$root/shim:$PATH FLEETMASK_ROOT=$root; export PATH FLEETMASK_ROOT; eval "$COMMAND"`);
     for (const names of [[], ['cron.service']]) {
@@ -114,6 +114,34 @@ describe('a session is not opened on', () => {
     }
   });
 
+  it.each(['mksh', 'ksh93', 'posh', 'yash', 'zsh'])('a host whose sh is %s, which is named', async (name) => {
+    const path = [`/usr/bin/${name}`, `/bin/${name}`].find((each) => existsSync(each));
+    if (path === undefined && process.env.CI === undefined) return;
+    const reply = await open(`root=$(mktemp -d); mkdir $root/sim $root/shim; ln -s ${path} $root/shim/sh
+      PATH=$root/shim:$PATH FLEETMASK_ROOT=$root; export PATH FLEETMASK_ROOT; eval "$COMMAND"`);
+    expect(reply).toMatchObject({
+      kind: 'fault',
+      fault: {
+        kind: 'no-shell',
+        message: `fleetmask does not run under ${name.replace('93', '')}, which is the sh of this host`,
+        hint: expect.stringMatching(/dash, bash or busybox/),
+      },
+    });
+  });
+
+  it('a host whose sudo lets its shell run no program at all', async () => {
+    const host =
+      hostThat(`bin=$(mktemp -d); PATH=$bin:$PATH FLEETMASK_ROOT=$(mktemp -d); export PATH FLEETMASK_ROOT; mkdir $FLEETMASK_ROOT/sim
+      printf '#!/bin/sh\\necho 1000\\n' >$bin/id
+      printf '#!/bin/sh\\n[ "$4" = : ] || { echo "sh: 1: exec: env: Permission denied" >&2; exit 126; }\\n' >$bin/sudo
+      chmod +x $bin/*; eval "$COMMAND"`);
+    const reply = await openSession(host, 'sudo', [], AbortSignal.timeout(5000));
+    expect(reply).toMatchObject({
+      kind: 'fault',
+      fault: { kind: 'no-privilege', hint: expect.stringMatching(/NOEXEC/) },
+    });
+  });
+
   it('a host whose last words are escape sequences, and these do not get through', async () => {
     const reply = await open("printf '\\033]0;owned\\007\\033[2J' >&2; exit 3");
     expect(reply).toMatchObject({ kind: 'fault', fault: { message: expect.stringContaining('\\x1b]0;owned\\x07') } });
@@ -122,7 +150,8 @@ describe('a session is not opened on', () => {
 
 describe('a session is opened on', () => {
   it('a host whose sudo reads ahead on its standard input, as with log_input', async () => {
-    const host = hostThat(`bin=$(mktemp -d); PATH=$bin:$PATH FLEETMASK_ROOT=/nowhere; export PATH FLEETMASK_ROOT
+    const host =
+      hostThat(`bin=$(mktemp -d); PATH=$bin:$PATH FLEETMASK_ROOT=$(mktemp -d); mkdir $FLEETMASK_ROOT/sim; export PATH FLEETMASK_ROOT
       printf '#!/bin/sh\\necho 1000\\n' >$bin/id
       printf '#!/bin/sh\\nshift; [ "$2" = -s ] || head -c 4096 >/dev/null; exec "$@"\\n' >$bin/sudo
       chmod +x $bin/*; eval "$COMMAND"`);
@@ -137,7 +166,9 @@ describe('a session is opened on', () => {
   });
 
   it('a host without systemd, which is a fact and no fault', async () => {
-    const reply = await open('PATH=/usr/bin:/bin FLEETMASK_ROOT=/nowhere; export PATH FLEETMASK_ROOT; eval "$COMMAND"');
+    const reply = await open(
+      'PATH=/usr/bin:/bin FLEETMASK_ROOT=$(mktemp -d); mkdir $FLEETMASK_ROOT/sim; export PATH FLEETMASK_ROOT; eval "$COMMAND"',
+    );
     expect(reply).toMatchObject({ kind: 'answer', value: { facts: { systemd: { kind: 'absent' } } } });
   });
 });

@@ -148,10 +148,12 @@ sweep() {
   members "$1"
   if [ "$kill" = yes ] && [ -n "$others" ]; then
     swept=yes
-    kill -s TERM $others
+    end_others TERM "$1"
     wait_for_end "$1" 5
     if [ -n "$others" ]; then
-      kill -s KILL $others
+      # the kernel knows all of them, and who comes meanwhile
+      [ "$pids" != "$others" ] || ! [ -w "$place/cgroup.kill" ] || echo 1 >"$place/cgroup.kill"
+      end_others KILL "$1"
       wait_for_end "$1" 3
     fi
   fi
@@ -159,6 +161,20 @@ sweep() {
   all=$counted
   count $others
   rec "left $all $((all - counted)) $1"
+}
+
+# A number may be another process's by now: only who is still below the group gets the signal.
+end_others() {
+  for pid in $others; do
+    if is_below "$pid" "$2"; then kill -s "$1" "$pid"; fi
+  done 2>/dev/null
+}
+
+is_below() {
+  while IFS= read -r line; do
+    case $line in "0::$2" | "0::$2/"* | *":name=systemd:$2" | *":name=systemd:$2/"*) return 0 ;; esac
+  done <"$root/proc/$1/cgroup"
+  return 1
 }
 
 wait_for_end() {
@@ -175,18 +191,31 @@ count() {
   counted=$#
 }
 
-# Into $pids, and into $others those that are not this session. A group without a directory has no members, so the
-# usual case costs no process.
+# Into $pids, and into $others those that are not this session; `?` for whoever is there and cannot be seen. What lies below
+# a unit's group may be another user's (Delegate=), who chooses its names, depth and number. So no name is read, and the
+# kernel's word for all below it counts (cgroup.events, in version 2). A group without a directory, or empty by that word, costs
+# no process.
 members() {
   pids='' others=''
   for mount in /sys/fs/cgroup /sys/fs/cgroup/systemd /sys/fs/cgroup/unified; do
-    [ -d "$root$mount$1" ] || continue
-    # shellcheck disable=SC2044 # control groups have no spaces in their paths
-    for procs in $(find "$root$mount$1" -name cgroup.procs 2>/dev/null); do
-      while read -r pid; do
-        case "$pids " in *" $pid "*) ;; *) pids="$pids $pid" ;; esac
-      done <"$procs"
+    place=$root$mount$1 populated='?'
+    [ -d "$place" ] || continue
+    if [ -r "$place/cgroup.events" ]; then
+      while read -r key text; do
+        [ "$key" != populated ] || populated=$text
+      done <"$place/cgroup.events"
+    fi
+    [ "$populated" != 0 ] || continue
+    found=$(timeout -k 5 20 find "$place" -xdev -type f -name cgroup.procs -exec cat {} + 2>/dev/null </dev/null 3>&- 9>&-)
+    case $? in 12[4-7] | 137 | 143) populated=1 ;; esac
+    for pid in $found; do
+      case $pid in *[!0-9]*) ;; *) pids="$pids $pid" ;; esac
     done
+    if [ -n "$pids" ]; then break; fi
+    if [ "$populated" = 1 ]; then
+      pids=' ?' others=' ?'
+      return 0
+    fi
   done
   [ -n "$pids" ] || return 0
   [ -n "$ancestors" ] || find_ancestors
@@ -205,6 +234,6 @@ find_ancestors() {
       if [ "$key" = PPid: ]; then parent=$text; fi
     done <"$root/proc/$up/status" 2>/dev/null
     up=$parent
-    ancestors="$ancestors$up "
+    [ "$up" = 0 ] || ancestors="$ancestors$up "
   done
 }

@@ -19,9 +19,22 @@
 # back as records `@NONCE SEQ KIND TEXT`, one line each, collected and written at once.
 # dash, bash and busybox sh run it. FLEETMASK_ROOT is set by the embedded fleet and by tests only.
 
+# Shells that take this program for something else are refused by name, before they have read more of it.
+unfit=
+# mksh counts in 32 bits, and keeps open files from its children
+[ -z "${KSH_VERSION-}" ] || unfit=ksh
+case ${KSH_VERSION-} in *'MIRBSD KSH'*) unfit=mksh ;; esac
+[ -z "${YASH_VERSION-}" ] || unfit=yash
+[ -z "${ZSH_VERSION-}" ] || unfit=zsh
+if [ -n "$unfit" ]; then
+  echo "fleetmask does not run under $unfit, which is the sh of this host" >&2
+  exit 1
+fi
 privilege=${1-none}
 refusal=${2-}
+clean=${3-}
 root=${FLEETMASK_ROOT-}
+[ -d "$root/sim" ] || root=
 # shellcheck disable=SC1003 # a backslash, nothing else
 bs='\'
 nl='
@@ -45,28 +58,58 @@ rec_lines() {
   while [ -n "$rest" ]; do
     line=${rest%%"$nl"*}
     rest=${rest#*"$nl"}
-    rec "$1 $line"
+    # the loader warns each program of a broken /etc/ld.so.preload
+    case $line in 'ERROR: ld.so: '*' cannot be preloaded'*) ;; *) rec "$1 $line" ;; esac
   done
 }
 
-# ask COMMAND…: runs it; into $said what it says, into $status how it ends. While systemd executes itself anew it hangs up, and
-# then does not listen for a moment; and more reloads in a time than ReloadLimitBurst= allows it refuses. It is asked again, at
-# most ten times in a request or a try of a switch.
+# ask COMMAND…: runs it; into $said what it says on both ways out, into $status how it ends.
 ask() {
   while :; do
     said=$("$@" 2>&1)
     status=$?
-    case $privilege:$status:$said in
-      none:* | *:0:*) break ;;
-      *'Connection refused'* | *'Connection reset'* | *'onnection terminated'* | *'not connected'* | *'recipient disconnected'*) ;;
-      *'due to rate limit'*) ;;
-      *) break ;;
-    esac
-    [ "$unheard" -lt 10 ] || break
-    unheard=$((unheard + 1))
-    sleep 1
+    if [ "$status" = 0 ] || ! will_pass || ! wait_for_systemd; then break; fi
   done
   return "$status"
+}
+
+# query COMMAND…: the same, for what is read line by line: into $said comes its stdout alone, for anything may warn on stderr
+# (the loader, of a broken /etc/ld.so.preload). It changes nothing, so where it fails it is run once more, for the reason. Half
+# an answer is none.
+query() {
+  while :; do
+    said=$("$@" 2>/dev/null)
+    status=$?
+    case $status in
+      0) break ;;
+      124 | 137 | 143)
+        said=
+        break
+        ;;
+    esac
+    # who succeeds now may have failed for what has passed
+    if ! said=$("$@" 2>&1 >/dev/null) && ! will_pass; then break; fi
+    wait_for_systemd || break
+  done
+  return "$status"
+}
+
+# Whether what a command $said is a failure that passes. While systemd executes itself anew it hangs up, and then does not
+# listen for a moment; and more reloads in a time than ReloadLimitBurst= allows it refuses.
+will_pass() {
+  case $privilege:$said in
+    none:*) return 1 ;;
+    *'Connection refused'* | *'Connection reset'* | *'onnection terminated'* | *'not connected'* | *'recipient disconnected'*) ;;
+    *'due to rate limit'*) ;;
+    *) return 1 ;;
+  esac
+}
+
+# At most ten times in a request or a try of an automatic rollback.
+wait_for_systemd() {
+  [ "$unheard" -lt 10 ] || return 1
+  unheard=$((unheard + 1))
+  sleep 1
 }
 
 # step NAME COMMAND…: runs it and records its exit status and what it said.
@@ -170,6 +213,24 @@ serve() {
   audit
 }
 
+# Where sudo, doas or systemd started us, with what PAM and settings add: all goes that is not known to be harmless. A line of a
+# value that looks like a variable may go with it.
+clean_environment() {
+  rest=$(export -p)$nl
+  while [ -n "$rest" ]; do
+    line=${rest%%"$nl"*}
+    rest=${rest#*"$nl"}
+    line=${line#*' '}
+    line=${line#'-x '}
+    case ${line%%=*} in
+      # bash lets nobody unset its own
+      '' | [0-9]* | *[!A-Za-z0-9_]* | SHELLOPTS | BASHOPTS | UID | EUID | PPID) ;;
+      PATH | HOME | SSH_CONNECTION | SUDO_USER | DOAS_USER | FLEETMASK_ROOT) ;;
+      *) unset "${line%%=*}" ;;
+    esac
+  done
+}
+
 prepare() {
   # What was begun is finished also when the connection drops; the answer is then in the receipt.
   trap '' HUP PIPE
@@ -178,8 +239,9 @@ prepare() {
   cd / || exit 1
   umask 022
   ancestors=
+  [ -n "$clean" ] || clean_environment
   LC_ALL=C SYSTEMD_COLORS=0 SYSTEMD_PAGER=
-  PATH=${root:+$root/shim:}$PATH:/usr/sbin:/usr/bin:/sbin:/bin
+  PATH=${root:+$root/shim:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH
   export LC_ALL SYSTEMD_COLORS SYSTEMD_PAGER PATH
 }
 

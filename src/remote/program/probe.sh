@@ -70,7 +70,7 @@ library_version() {
 }
 
 ask_manager() {
-  ask ctl show -pVersion -pSystemState || rec "trouble manager $status"
+  query ctl show -pVersion -pSystemState || rec "trouble manager $status"
   rec_lines manager "$said"
 }
 
@@ -157,7 +157,7 @@ tell_receipts() {
   set +f
   for receipt in "$root"/var/lib/fleetmask/* "$root"/run/fleetmask/runs/*; do
     owner=${receipt##*/}
-    { [ -f "$receipt/log" ] && [ -r "$receipt/log" ]; } || continue
+    { [ -f "$receipt/log" ] && [ -r "$receipt/log" ] && is_ours "$receipt"; } || continue
     case $receipts_of in all | "$owner") ;; *) continue ;; esac
     first_line "$root/run/fleetmask/$owner.seq"
     [ -z "$value" ] || rec "fence $owner $value"

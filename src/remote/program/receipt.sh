@@ -21,6 +21,12 @@ begin() {
     rec_lines 'refused write' "no receipt in $receipts: $problem"
     return 1
   fi
+  for dir in "$state" "$receipts"; do
+    if ! is_ours "$dir"; then
+      refuse "write $dir is a link, or somebody else's"
+      return 1
+    fi
+  done
   # `true`, for a redirection that fails ends the shell when it is one of exec
   if ! { true >>"$state/lock"; } 2>/dev/null; then
     refuse "write cannot write $state/lock"
@@ -41,6 +47,11 @@ begin() {
     refuse "write cannot write $state"
     return 1
   fi
+}
+
+# What root alone can have made: nothing else is believed or sourced.
+is_ours() {
+  [ -O "$1" ] && ! [ -L "$1" ]
 }
 
 # Whoever holds the lock is alive, since no child of the program keeps it. Who has taken it just now has not written its name

@@ -77,8 +77,8 @@ pin() {
   [ -n "$within" ] || return 0
   booted=0
   if [ -e "$root/run/systemd/container" ]; then
-    booted=$(ctl show -pUserspaceTimestampMonotonic 2>&1)
-    booted=${booted#*=}
+    query ctl show -pUserspaceTimestampMonotonic
+    booted=${said#*=} said=
     case $booted in '' | *[!0-9]*) return 0 ;; esac
   fi
   printf '%s\n' "$(((entered - booted) / 1000000 + within))" >"$receipt/elapses" || return 0
@@ -176,7 +176,7 @@ on_disk() {
 # $gave_up whether the service has failed.
 see_timer() {
   timer_state='' counts=no dated=no entered=0 gave_up=no
-  ask ctl show -pSubState -pNextElapseUSecMonotonic -pNextElapseUSecRealtime -pActiveEnterTimestampMonotonic \
+  query ctl show -pSubState -pNextElapseUSecMonotonic -pNextElapseUSecRealtime -pActiveEnterTimestampMonotonic \
     -- "$switch.timer" "$switch.service"
   case $said in *"$nl$nl"*SubState=failed*) gave_up=yes ;; esac
   for word in ${said%%"$nl$nl"*}; do

@@ -73,7 +73,7 @@ disarm() {
 rest_switches() {
   set +f
   for other in "$root"/var/lib/fleetmask/*/switch "$root"/run/fleetmask/runs/*/switch; do
-    if [ -r "$other" ] && [ "$other" != "$receipt/switch" ]; then beside "${other%/switch}" rest; fi
+    if is_ours "$other" && [ "$other" != "$receipt/switch" ]; then beside "${other%/switch}" rest; fi
   done
   set -f
 }

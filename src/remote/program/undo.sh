@@ -264,22 +264,22 @@ start_again() {
 # What was stopped and started again and again (StartLimitBurst=) is refused a start, though it would run: that count is no
 # more than a memory of runs like this one.
 started_too_often() {
-  ask ctl show -pResult -- $broken
+  query ctl show -pResult -- $broken
   case $said in *start-limit-hit*) return 0 ;; *) return 1 ;; esac
 }
 
 # Into $idle: which of these neither run nor start, as far as systemd says; into $broken, those that failed.
 find_idle() {
   idle='' broken=''
-  ask ctl is-active -- "$@"
-  rest=$said$nl
+  query ctl show -pActiveState -- "$@"
+  rest=$said$nl$nl
   for name in "$@"; do
     case ${rest%%"$nl"*} in
-      active | activating | reloading | refreshing) ;;
-      failed) broken="$broken $name" idle="$idle $name" ;;
+      ActiveState=active | ActiveState=activating | ActiveState=reloading | ActiveState=refreshing) ;;
+      ActiveState=failed) broken="$broken $name" idle="$idle $name" ;;
       *) idle="$idle $name" ;;
     esac
-    rest=${rest#*"$nl"}
+    rest=${rest#*"$nl$nl"}
   done
 }
 

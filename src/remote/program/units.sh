@@ -15,7 +15,11 @@ unit_properties='-pId -pNames -pLoadState -pActiveState -pSubState -pResult -pUn
 show() {
   show_kind=$1
   shift
-  ask ctl show "$@" || rec "trouble $show_kind $status"
+  query ctl show "$@" || rec "trouble $show_kind $status"
+  # a name that stands for nothing is shown, too, but no pattern is: who shows nothing else has not answered
+  for name in "$@"; do
+    case $said$name in -* | *\**) ;; "$name") rec "trouble $show_kind nothing" && break ;; esac
+  done
   names='' relations='' wakers='' woken='' masked=' ' held=' ' running=' '
   id='' load='' can='' active='' accept='' wakes='' changed=no called='' drop_ins='' job='' waiting=''
   rest=$said$nl$nl
@@ -78,7 +82,7 @@ show() {
 
 # Which jobs those are that show merely numbers. Asked on a host alone where one of the units has a job.
 tell_jobs() {
-  ask ctl list-jobs --no-legend --full -- $waiting
+  query ctl list-jobs --no-legend --full -- $waiting
   rest=$said$nl
   while [ -n "$rest" ]; do
     line=${rest%%"$nl"*}
