@@ -16,6 +16,8 @@ export interface Evidence {
   readonly lacking: readonly string[];
   /** Undo only: whether the host still had this run's receipt. */
   readonly receipt: boolean;
+  /** Undo only: the receipt that the host could not remove after all was undone, and why; absent: it is gone. */
+  readonly kept?: { readonly path: string; readonly why: string };
 }
 
 export type Refusal =

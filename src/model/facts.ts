@@ -5,6 +5,8 @@ import type { Receipt } from './receipt.ts';
 export interface Facts {
   readonly os: Os;
   readonly privilege: Privilege;
+  /** A limit of this session (`ulimit`) that is too low for a change, in words; absent: there is none. */
+  readonly limit?: string;
   /** Seconds since 1970 by the host's own clock; null where that was not asked. */
   readonly time: number | null;
   /** Of this boot; null where the host does not tell. */

@@ -96,6 +96,9 @@ function assembleFor(ask: Ask, queries: readonly Query[], asked: readonly Meant[
     const { why, hint } = facts.privilege;
     return refuse(fault('no-privilege', `no root privilege: ${why}`, hint), units);
   }
+  if (facts.limit !== undefined) {
+    return refuse(fault('no-shell', `this session may use too little for a change, ${facts.limit}`, RAISE), units);
+  }
   const others = othersUnread(meant, facts);
   const told = units.map((unit, index) => {
     const notes = [...unit.notes, ...notesOnUnread(meant[index]!, facts)];
@@ -104,6 +107,8 @@ function assembleFor(ask: Ask, queries: readonly Query[], asked: readonly Meant[
   });
   return { kind: 'change', units: told, change: changeOf(ask, steps), prior: priorOf(meant, facts) };
 }
+
+const RAISE = 'Raise that limit for the account (limits.conf, its start-up files), or log in as another account.';
 
 /** Why nothing can be said or done about units on this host; null when systemd answers. */
 export function systemdFault({ systemd }: Facts): Fault | null {

@@ -57,6 +57,14 @@ export function readAgain(units: readonly UnitReport[], read: readonly UnitFacts
   });
 }
 
+/** With a note on the receipt that an undo could not remove: nothing else says that it stays. */
+export function withReceiptNote(units: readonly UnitReport[], evidence: Evidence | null): UnitReport[] {
+  const kept = evidence?.kept;
+  if (kept === undefined) return [...units];
+  const note = `rolled back, but the receipt ${kept.path} could not be removed (${kept.why}): remove it when it can be written`;
+  return units.map((unit, index) => (index === 0 ? { ...unit, notes: [...unit.notes, note] } : unit));
+}
+
 /** The same on a later visit, which found them as the run had left them. */
 export function readLater(units: readonly UnitReport[], read: readonly UnitFacts[]): UnitReport[] {
   return readAgain(units, read).map((unit, index) => ({ ...unit, before: units[index]!.after, leftovers: 0 }));

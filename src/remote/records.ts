@@ -30,6 +30,7 @@ export function factsFrom(records: readonly HostRecord[]): Omit<Facts, 'receipts
   return {
     os: osFrom(texts(records, 'os')),
     privilege: privilegeFrom(host.get('privilege'), texts(records, 'sudo')),
+    ...(host.has('limit') && { limit: printable(host.get('limit') ?? '', 100) }),
     time: secondsFrom(host.get('time')),
     bootId: identifier(host.get('boot')),
     machineId: identifier(host.get('machine')),
@@ -53,7 +54,14 @@ export function evidenceFrom(records: readonly HostRecord[]): Evidence {
     foreign: texts(records, 'foreign').map((text) => printable(text)),
     lacking: texts(records, 'lacking').map((text) => printable(text)),
     receipt: !records.some((record) => record.kind === 'receipt' && record.text === 'none'),
+    ...keptFrom(texts(records, 'kept')[0]),
   };
+}
+
+function keptFrom(text: string | undefined): Pick<Evidence, 'kept'> {
+  if (text === undefined) return {};
+  const [path, why] = firstWord(text);
+  return { kept: { path: printable(path, 200), why: printable(why, 200) } };
 }
 
 function secondsFrom(text: string | undefined): number | null {

@@ -5,7 +5,7 @@
  */
 import { type Evidence, type Facts, type Fault, fault, type HostReport, type Receipt } from '../model/index.ts';
 import { aftermath } from '../plan/aftermath.ts';
-import { readAgain, unread } from '../plan/judge.ts';
+import { readAgain, unread, withReceiptNote } from '../plan/judge.ts';
 import { type Deed, type Finding, find, namesOf, wayBack } from '../plan/recall.ts';
 import type { Session } from '../remote/session.ts';
 import { notStarted } from './fleet.ts';
@@ -100,7 +100,7 @@ async function settled(host: JournalHost, doubt: Doubt, job: UndoJob, crew: Crew
     session,
     firstSeq,
   );
-  const units = readAgain(found.units, undone.evidence?.units ?? []);
+  const units = withReceiptNote(readAgain(found.units, undone.evidence?.units ?? []), undone.evidence);
   const others = receipt === undefined && undone.evidence ? othersDoing(doubt, undone.evidence) : '';
   return undone.fault === null
     ? { outcome: 'rolled-back', units, fault: { ...cause, message: `${cause.message}${others}` } }

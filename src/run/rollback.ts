@@ -9,7 +9,7 @@ import {
   type UnitReport,
 } from '../model/index.ts';
 import { contradiction } from '../plan/accounts.ts';
-import { readLater, unread } from '../plan/judge.ts';
+import { readLater, unread, withReceiptNote } from '../plan/judge.ts';
 import { standsOn } from '../plan/succession.ts';
 import { SEQ, type Session } from '../remote/session.ts';
 import type { JournalHost } from './journal.ts';
@@ -82,7 +82,8 @@ async function undoOn(
       session.facts.receipts.find(({ run }) => run === job.run),
       change,
     );
-    const units = read.map((unit): UnitReport => ({ ...unit, startProbe: 'skipped', notes }));
+    const told = read.map((unit): UnitReport => ({ ...unit, startProbe: 'skipped', notes }));
+    const units = withReceiptNote(told, undone.evidence);
     return undone.fault === null
       ? { outcome: 'restored', units, fault: null }
       : { outcome: 'stranded', units, fault: undone.fault };

@@ -13,7 +13,7 @@ import {
 import { assemble } from '../plan/assemble.ts';
 import { NO_GUARDRAILS, noteGuardrails, withinGuardrails } from '../plan/guardrails.ts';
 import { tellHolders } from '../plan/holders.ts';
-import { asRead, judge, readAgain, refusalOf, unread } from '../plan/judge.ts';
+import { asRead, judge, readAgain, refusalOf, unread, withReceiptNote } from '../plan/judge.ts';
 import { absentReport, observe } from '../plan/observe.ts';
 import { namesToProbe, type Query } from '../plan/resolve.ts';
 import type { Wish } from '../remote/protocol.ts';
@@ -247,7 +247,7 @@ async function putBack(
     session,
     SEQ.firstUndo,
   );
-  const after = readAgain(units, undone.evidence?.units ?? []);
+  const after = withReceiptNote(readAgain(units, undone.evidence?.units ?? []), undone.evidence);
   return undone.fault === null
     ? { outcome: 'rolled-back', units: after, fault: cause }
     : { outcome: 'stranded', units: after, fault: notPutBack(cause, undone.fault) };

@@ -442,4 +442,25 @@ echo "$$ r1 actor=switch" >"$FLEETMASK_ROOT/run/fleetmask/lock"; sleep 1; echo o
     const [, told] = await converse(host, [UNIT], mask('r1', `group=${group}`));
     expect(told?.rest).toContain(`left 1 0 ${group}`);
   });
+
+  it('a session that may write no file, or use no time, is told, and one without limits is not', async () => {
+    const limits = (size: string, time: string) =>
+      `Limit                     Soft Limit           Hard Limit           Units
+Max cpu time              ${time}            unlimited            seconds
+Max file size             ${size}            unlimited            bytes
+Max open files            1024                 1048576              files
+Max address space         unlimited            unlimited            bytes
+`;
+    const told = async (size: string, time: string) => {
+      await mkdir(onHost('proc/self'), { recursive: true });
+      await writeFile(onHost('proc/self/limits'), limits(size, time));
+      const [answer] = await converse(host, [UNIT]);
+      return answer?.rest.filter((record) => record.startsWith('host limit='));
+    };
+    expect(await told('unlimited', 'unlimited')).toEqual([]);
+    expect(await told('0', '5')).toEqual([
+      'host limit=CPU time: 5 seconds (ulimit -t)',
+      'host limit=file size: 0 bytes (ulimit -f)',
+    ]);
+  });
 });

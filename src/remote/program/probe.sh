@@ -23,6 +23,7 @@ probe() {
   fi
   rec "host privilege=$privilege"
   [ -z "$refusal" ] || rec_lines sudo "$refusal"
+  tell_limits
   [ "$clock" != yes ] || rec "host time=$(date +%s)"
   first_line "$root/proc/sys/kernel/random/boot_id"
   rec "host boot=$value"
@@ -50,6 +51,25 @@ probe() {
   paths $probed
   related related "$probed" "$todo"
   [ "$guard" != yes ] || tell_guard
+}
+
+# What this session may use, where that is too little for a change: `host limit=WHAT: N UNIT (ulimit -X)`. Costs no process.
+tell_limits() {
+  [ -r "$root/proc/self/limits" ] || return 0
+  while read -r line; do
+    case $line in
+      'Max file size '*) enough 1048576 'file size' 'bytes (ulimit -f)' "${line#Max file size}" ;;
+      'Max cpu time '*) enough 60 'CPU time' 'seconds (ulimit -t)' "${line#Max cpu time}" ;;
+      'Max open files '*) enough 32 'open files' '(ulimit -n)' "${line#Max open files}" ;;
+      'Max address space '*) enough 67108864 'address space' 'bytes (ulimit -v)' "${line#Max address space}" ;;
+    esac
+  done <"$root/proc/self/limits"
+}
+
+enough() {
+  least=$1 what=$2 measure=$3
+  set -- $4
+  case ${1-} in '' | *[!0-9]* | ?????????????*) ;; *) [ "$1" -ge "$least" ] || rec "host limit=$what: $1 $measure" ;; esac
 }
 
 # systemd's programs share a library that has the version in its name (231 and later). To ask the manager would cost as much

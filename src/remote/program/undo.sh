@@ -41,7 +41,8 @@ put_back() {
   if [ "$verb" = fire ] && [ "$failed" = no ]; then end_switch "$why"; fi
   [ "$failed" = yes ] || disarm spent
   if [ "$failed" = no ]; then
-    rm -rf "$receipt"
+    said=$(rm -rf "$receipt" 2>&1)
+    [ ! -e "$receipt" ] || rec_lines kept "${receipt#"$root"} ${said:-stays}"
     rmdir "$receipts" 2>/dev/null
     # Fences hold as long as a request of theirs may still lie unread somewhere: a program that hangs for a week is dead.
     find "$state" -maxdepth 1 '(' -name '*.seq' -o -name '*.ended' ')' -mtime +7 -exec rm -f {} +
