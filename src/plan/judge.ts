@@ -21,6 +21,7 @@ import {
 } from '../model/index.ts';
 import { byId, byName, groups, listed, once } from './by-name.ts';
 import { sayLock } from './holders.ts';
+import { unitOfGroup } from './leftovers.ts';
 
 export interface Verdict {
   readonly units: readonly UnitReport[];
@@ -57,14 +58,6 @@ export function readAgain(units: readonly UnitReport[], read: readonly UnitFacts
   });
 }
 
-/** With a note on the receipt that an undo could not remove: nothing else says that it stays. */
-export function withReceiptNote(units: readonly UnitReport[], evidence: Evidence | null): UnitReport[] {
-  const kept = evidence?.kept;
-  if (kept === undefined) return [...units];
-  const note = `rolled back, but the receipt ${kept.path} could not be removed (${kept.why}): remove it when it can be written`;
-  return units.map((unit, index) => (index === 0 ? { ...unit, notes: [...unit.notes, note] } : unit));
-}
-
 /** The same on a later visit, which found them as the run had left them. */
 export function readLater(units: readonly UnitReport[], read: readonly UnitFacts[]): UnitReport[] {
   return readAgain(units, read).map((unit, index) => ({ ...unit, before: units[index]!.after, leftovers: 0 }));
@@ -84,19 +77,6 @@ export function judge(ask: Ask, plan: { units: readonly UnitPlan[]; change: Chan
     };
   });
   return { units, fault: refusalOf(evidence) ?? stepFault(evidence, plan.change) ?? stateFault(ask, plan, evidence) };
-}
-
-/**
- * The index of the unit that a control group is of: its last part is the unit's name, or an instance's of a template, behind an
- * underscore where the kernel might take it for something else. What is of none is shown with the first.
- */
-function unitOfGroup(group: string, units: readonly UnitPlan[]): number {
-  const name = baseOf(group).replace(/^_/, '');
-  const is = (unit: string) => unit === name || unit === templateOf(name) || unit === baseOf(group);
-  return Math.max(
-    0,
-    units.findIndex((each) => is(each.unit) || is(each.shownAs)),
-  );
 }
 
 function notesOn(ask: Ask, unit: UnitPlan, shown: UnitFacts | undefined): readonly string[] {

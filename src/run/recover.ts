@@ -5,7 +5,8 @@
  */
 import { type Evidence, type Facts, type Fault, fault, type HostReport, type Receipt } from '../model/index.ts';
 import { aftermath } from '../plan/aftermath.ts';
-import { readAgain, unread, withReceiptNote } from '../plan/judge.ts';
+import { readAgain, unread } from '../plan/judge.ts';
+import { withReceiptNote } from '../plan/leftovers.ts';
 import { type Deed, type Finding, find, namesOf, wayBack } from '../plan/recall.ts';
 import type { Session } from '../remote/session.ts';
 import { notStarted } from './fleet.ts';

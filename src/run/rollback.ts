@@ -9,7 +9,8 @@ import {
   type UnitReport,
 } from '../model/index.ts';
 import { contradiction } from '../plan/accounts.ts';
-import { readLater, unread, withReceiptNote } from '../plan/judge.ts';
+import { readLater, unread } from '../plan/judge.ts';
+import { withReceiptNote } from '../plan/leftovers.ts';
 import { standsOn } from '../plan/succession.ts';
 import { SEQ, type Session } from '../remote/session.ts';
 import type { JournalHost } from './journal.ts';

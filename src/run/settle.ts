@@ -13,7 +13,8 @@ import {
 import { assemble } from '../plan/assemble.ts';
 import { NO_GUARDRAILS, noteGuardrails, withinGuardrails } from '../plan/guardrails.ts';
 import { tellHolders } from '../plan/holders.ts';
-import { asRead, judge, readAgain, refusalOf, unread, withReceiptNote } from '../plan/judge.ts';
+import { asRead, judge, readAgain, refusalOf, unread } from '../plan/judge.ts';
+import { withReceiptNote } from '../plan/leftovers.ts';
 import { absentReport, observe } from '../plan/observe.ts';
 import { namesToProbe, type Query } from '../plan/resolve.ts';
 import type { Wish } from '../remote/protocol.ts';

@@ -22,7 +22,7 @@ begin() {
     return 1
   fi
   for dir in "$state" "$receipts"; do
-    if ! is_ours "$dir"; then
+    if { [ -e "$dir" ] || [ -L "$dir" ]; } && ! is_ours "$dir"; then
       refuse "write $dir is a link, or somebody else's"
       return 1
     fi
