@@ -6,7 +6,7 @@ export interface Dependence {
 }
 
 /** By which property another unit names this one, so that it cannot do without it. */
-export type Need = 'Requires' | 'Requisite' | 'BindsTo' | 'PartOf' | 'StopPropagatedFrom';
+export type Need = 'Requires' | 'Requisite' | 'BindsTo' | 'PartOf' | 'StopPropagatedFrom' | 'StopWhenUnneeded';
 
 export interface UnitDependence {
   readonly id: string;

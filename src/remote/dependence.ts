@@ -16,8 +16,33 @@ const NEEDS = [
 export function dependenceFrom(records: readonly HostRecord[]): Dependence | null {
   const session = texts(records, 'session').map((text) => text.split(' '));
   if (session.length === 0) return null;
-  const units = ['unit', 'related', 'beyond'].flatMap((kind) => blocks(records, kind));
-  return { units: units.map(unitFrom), session: sessionFrom(session) };
+  const shown = ['unit', 'related', 'beyond'].flatMap((kind) => blocks(records, kind));
+  const pinnedBy = pinning(shown);
+  const units = shown.map((fields) => {
+    const unit = unitFrom(fields);
+    const stops = unit.names
+      .flatMap((name) => pinnedBy.get(name) ?? [])
+      .map((id) => ({ unit: id, by: 'StopWhenUnneeded' }) as const);
+    return stops.length === 0 ? unit : { ...unit, dependents: [...unit.dependents, ...stops] };
+  });
+  return { units, session: sessionFrom(session) };
+}
+
+/** By unit: those that stop when it does, for nothing else needs them. What a target needs is needed as long as the host runs. */
+function pinning(shown: readonly ReadonlyMap<string, string>[]): Map<string, string[]> {
+  const pinnedBy = new Map<string, string[]>();
+  for (const fields of shown) {
+    const id = fields.get('Id');
+    if (id === undefined || fields.get('StopWhenUnneeded') !== 'yes') continue;
+    const pins = ['RequiredBy', 'RequisiteOf', 'WantedBy', 'BoundBy'].flatMap((key) => unitNames(fields.get(key)));
+    if (pins.some((name) => name.endsWith('.target'))) continue;
+    for (const name of pins) {
+      const others = pinnedBy.get(name);
+      if (others === undefined) pinnedBy.set(name, [id]);
+      else others.push(id);
+    }
+  }
+  return pinnedBy;
 }
 
 function unitFrom(fields: ReadonlyMap<string, string>): Dependence['units'][number] {

@@ -52,6 +52,21 @@ describeLab('a mask is refused', (lab) => {
     });
   });
 
+  it('of the last unit that needs an sshd with StopWhenUnneeded=', async () => {
+    const given = `${unit('keeper.service', `[Unit]\nWants=ssh.service\n${daemon()}`)}
+      systemctl disable -q ssh.service; mkdir -p /etc/systemd/system/ssh.service.d
+      printf '[Unit]\\nStopWhenUnneeded=yes\\n' >/etc/systemd/system/ssh.service.d/unneeded.conf
+      systemctl start keeper; ${RELOAD} systemctl start keeper`;
+    const run = await refused(given, 'mask keeper --now', ['keeper.service', 'ssh.service']);
+    for (const host of hosts) {
+      expect(message(run, host)).toBe(
+        'keeper.service ← ssh.service (StopWhenUnneeded), in which this session’s sshd runs',
+      );
+    }
+    const back = `rm -r /etc/systemd/system/ssh.service.d; ${RELOAD} systemctl enable -q ssh.service; systemctl start ssh`;
+    await Promise.all(hosts.map((host) => sh(host, back)));
+  });
+
   it('of what hands its stop on to sshd; what it hands its stop on to else is put back with it', async () => {
     // since systemd 249
     const some = hosts.filter(({ kind }) => kind.systemd >= 249);

@@ -79,6 +79,15 @@ describe('of what a host tells of its session', () => {
     });
   });
 
+  it.each([
+    ['with the last unit that needs it', 'WantedBy=keeper.service', ['StopWhenUnneeded']],
+    ['not where a target needs it', 'WantedBy=keeper.service multi-user.target', []],
+  ])('a unit that stops when nothing needs it stops %s', (_what, pins, by) => {
+    const told = `unit Id=keeper.service\nunit\nbeyond Id=ssh.service\nbeyond ${pins}\nbeyond StopWhenUnneeded=yes\nbeyond\nsession process 5 ssh.service sshd`;
+    const [keeper] = dependenceFrom(records(told))?.units ?? [];
+    expect(keeper?.dependents).toEqual(by.map((need) => ({ unit: 'ssh.service', by: need })));
+  });
+
   it('nothing is known where nothing was asked', () => {
     expect(dependenceFrom(records('unit Id=a.service\nunit'))).toBeNull();
   });

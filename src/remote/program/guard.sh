@@ -7,17 +7,28 @@
 tell_guard() {
   related beyond "$known" "$triggered"
   tell_session
+  tell_pinned
   [ -z "$address" ] || rec "session server $address $port"
   case $known in *'NetworkManager'* | *'networkd'* | *' networking.'* | *' ifup@'*) tell_network ;; esac
   case $known in *mount' '*) tell_home ;; esac
   case $known in *' sssd'* | *' nslcd'* | *' winbind'*) tell_logins ;; esac
 }
 
+# A unit of this session that one of the units needs may stop with the last one that does (StopWhenUnneeded=).
+tell_pinned() {
+  pinned=
+  for name in $holders; do
+    case "$known " in *" $name "*) continue ;; esac
+    case "$needs " in *" $name "*) pinned="$pinned $name" ;; esac
+  done
+  [ -z "$pinned" ] || show beyond $related_properties $guarded -- $pinned
+}
+
 # The processes from this program up to where the session comes from, each with its unit; and the server's end of the
 # connection. sudo takes SSH_CONNECTION away from us, but has it itself. A session that comes from the host itself was
 # handed on by a program there, which it hangs on just as much.
 tell_session() {
-  served=no connection=${SSH_CONNECTION-}
+  served=no holders='' connection=${SSH_CONNECTION-}
   tell_processes $$
   set -- $connection
   client=${1-} client_port=${2-} address=${3-} port=${4-}
@@ -40,6 +51,7 @@ tell_processes() {
     done <"$root/proc/$up/status"
     unit_of "$up"
     case $holder in user@*) ;; *.service) served=yes ;; esac
+    holders="$holders $holder"
     rec "session process $up ${holder:--} $process"
     if [ -z "$connection" ] && [ -r "$root/proc/$up/environ" ]; then
       # the shells drop the NULs between the variables

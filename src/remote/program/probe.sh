@@ -7,7 +7,7 @@ bus_dirs='/etc/dbus-1/system-services /run/dbus-1/system-services /usr/local/sha
 related_properties='-pId -pLoadState -pActiveState -pSubState -pFragmentPath -pNeedDaemonReload -pJob -pTriggeredBy -pRequiredBy -pRequisiteOf -pBoundBy -pConsistsOf
 -pPropagatesStopTo'
 
-guard_properties='-pNames -pMainPID -pTriggers -pListen'
+guard_properties='-pNames -pMainPID -pTriggers -pListen -pRequires -pRequisite -pWants -pBindsTo -pWantedBy -pStopWhenUnneeded'
 
 # probe name=NAME… look=NAME…: what this host is, and what it has under these names. `look` is for templates, which have
 # files but are never loaded. `clock=yes` asks for the time as well, `receipts=all` or `receipts=RUN` for receipts,
@@ -38,7 +38,7 @@ probe() {
   expand $wanted
   follow
   [ -n "$expanded" ] || return 0
-  guarded='' triggered='' main_pids=''
+  guarded='' triggered='' main_pids='' needs=''
   [ "$guard" != yes ] || guarded=$guard_properties
   programs='' bus_names='' way_properties=''
   [ "$ways" != yes ] || way_properties='-pBusName -pExecStart'

@@ -40,7 +40,8 @@ show() {
         id='' load='' can='' active='' accept='' wakes='' changed=no called='' drop_ins='' job=''
         ;;
       DropInPaths=*) drop_ins=" ${line#*=} " ;;
-      *= | NeedDaemonReload=no | Job=0) ;;
+      *= | NeedDaemonReload=no | StopWhenUnneeded=no | Job=0) ;;
+      Requires=* | Requisite=* | Wants=* | BindsTo=*) needs="$needs ${line#*=}" ;;
       Job=*) job=${line#*=} ;;
       FragmentPath=* | SourcePath=*)
         [ "$show_kind" != unit ] || rec "$show_kind $line"
