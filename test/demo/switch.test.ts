@@ -134,6 +134,18 @@ describe.each(SHELLS)('under $name', (shell) => {
       60_000,
     );
 
+    it.each(spread([`: >${log}`, `rm ${log}`, `sed -i '/^link/d' ${log}`]))(
+      'leaves the rollback armed after an undo that could not read it either (%s)',
+      async (damage) => {
+        await converse(host, [UNIT], masked);
+        await run(host, damage);
+        const undo: Turn = ['undo', ...WORDS, `start=${UNIT}`, `read=${UNIT}`];
+        const [, , told] = await converse(host, [UNIT], ['probe'], undo);
+        expect(told?.rest).toContainEqual(expect.stringMatching(/^lacking .*log$/));
+        expect((await dump(host.dir))[TIMER]).toContain('OnBootSec');
+      },
+    );
+
     it('is not kept by whoever confirms, but told of', async () => {
       await converse(host, [UNIT], masked);
       await run(host, `: >${log}`);

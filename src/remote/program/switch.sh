@@ -452,6 +452,16 @@ bequeath() {
   set -f
 }
 
+# For an undo that somebody else asks for, when it is done.
+has_whole_log() {
+  recall_terms
+  [ "$terms" = known ] || return 1
+  parse $request
+  lacking_log=no
+  check_log
+  [ "$lacking_log" = no ]
+}
+
 # What the request names the log must know: one that lost lines must not pass for that of a run which had hardly begun.
 check_log() {
   for path in $links $displaces $removes; do

@@ -37,7 +37,12 @@ put_back() {
   fi
   tell_look
   prove
-  [ "$verb" = undo ] || check_log
+  if [ "$verb" = fire ]; then
+    check_log
+  elif [ -e "$receipt/switch" ]; then
+    # what a damaged log does not tell stays, and its automatic rollback must stay with it
+    beside "$receipt" has_whole_log || lack "$receipt/log"
+  fi
   if [ "$verb" = fire ] && [ "$failed" = no ]; then end_switch "$why"; fi
   [ "$failed" = yes ] || disarm spent
   if [ "$failed" = no ]; then
