@@ -171,7 +171,6 @@ export async function change(
   const waves = course.sizes && waveSizes(hosts.length, course.sizes);
   assertWithinGuardrails(io.guardrails, flags, hosts.length, waves);
   const queries = ask.units.map((unit) => parseQueryWith(io.catalogue, unit));
-  const machines = new Map<string, string>();
   const run = {
     ...newRun(io, ask.verb, ask.units, { ...flags, now: ask.now, runtime: ask.runtime }),
     ...(waves && { waves }),
@@ -210,7 +209,7 @@ export async function change(
           },
     work: (host, job, crew, stopped) => {
       const more = { ...(saved && { saved }), ...(course.order && { switch: course.order }) };
-      return settle(host, { ...job, ask, queries, rollback, stopped, machines, ...more }, crew);
+      return settle(host, { ...job, ask, queries, rollback, stopped, ...more }, crew);
     },
   });
   return flags.yes || exitCode === EXIT.interrupted ? exitCode : graver(exitCode, await offerToKeep(io, run.id, flags));

@@ -1,6 +1,7 @@
 /** Hosts that hold a receipt of one run: what each says, what the journal here says, and whether they agree. */
 import { type Account, type Change, printable, type Receipt, UsageError } from '../model/index.ts';
 import { accountOf, byAccount, contradiction, sayAccount } from '../plan/accounts.ts';
+import { metaFrom, metaText } from '../remote/meta.ts';
 import { nameHosts } from '../report/index.ts';
 import type { JournalHost } from '../run/journal.ts';
 import type { Intent, RunState } from '../run/run-state.ts';
@@ -57,8 +58,7 @@ export function warningsOn(holders: readonly Holder[]): string[] {
 
 /** In the form in which a receipt would tell the same. */
 function accountByJournal({ start: { run } }: RunState, change: Change): Account {
-  const meta = Object.fromEntries(Object.entries(metaOf(run)).map(([key, value]) => [key, printable(value, 1000)]));
-  return accountOf({ meta, change });
+  return accountOf({ meta: metaFrom(metaText(metaOf(run))), change, as: null });
 }
 
 /** What all of these hosts say. Throws UsageError where they do not agree: which of them is right, no host can tell. */

@@ -72,7 +72,8 @@ function believable(io: Io, host: string, receipts: readonly Receipt[]): readonl
       `warning: ${printable(host)}: left out: receipt of run ${left[0]!.run}${more}, which would have begun after now\n`,
     );
   }
-  return receipts.filter((receipt) => !left.includes(receipt));
+  const dropped = new Set(left);
+  return receipts.filter((receipt) => !dropped.has(receipt));
 }
 
 /** Shows which runs left receipts; returns the exit code. */

@@ -9,6 +9,10 @@ export interface Receipt {
   readonly run: string;
   /** The last of the run's requests that the host has taken since it booted; 0: none. */
   readonly seq: number;
+  /** Its place among the receipts of its host, by the host's own count, the newest highest; null: made before hosts counted. */
+  readonly order: number | null;
+  /** The name by which the run knows this host; null where the receipt does not say. */
+  readonly as: string | null;
   /** Who, when, why: `actor`, `started`, `reason`, `ticket`, `command`, `units` (separated by blanks), where they were said. */
   readonly meta: Readonly<Record<string, string>>;
   readonly change: Change;
@@ -22,6 +26,8 @@ export interface Receipt {
 /** What one host's receipt says of its run: true of that host at most. Null where it does not say. */
 export interface Account {
   readonly ask: Ask;
+  /** The name by which the run knows this host. */
+  readonly as: string | null;
   readonly actor: string | null;
   readonly startedAt: string | null;
   readonly reason: string | null;

@@ -3,11 +3,11 @@ import { type Account, type Ask, type Change, printable, type Receipt } from '..
 
 /** A unit as somebody may have named it; anything else in a receipt is left out. */
 const NAMED = /^[A-Za-z0-9:_.\\@-]{1,255}$/;
-const MOST_UNITS = 200;
 
-export function accountOf({ meta, change }: Pick<Receipt, 'meta' | 'change'>): Account {
+export function accountOf({ meta, change, as }: Pick<Receipt, 'meta' | 'change' | 'as'>): Account {
   return {
     ask: askFrom({ meta, change }),
+    as,
     actor: meta.actor ?? null,
     startedAt: meta.started ?? null,
     reason: meta.reason ?? null,
@@ -21,10 +21,7 @@ function askFrom({ meta, change }: Pick<Receipt, 'meta' | 'change'>): Ask {
   return {
     verb:
       meta.command === 'unmask' || (meta.command !== 'mask' && !masks && change.removes.length > 0) ? 'unmask' : 'mask',
-    units: (meta.units ?? '')
-      .split(' ')
-      .filter((unit) => NAMED.test(unit))
-      .slice(0, MOST_UNITS),
+    units: (meta.units ?? '').split(' ').filter((unit) => NAMED.test(unit)),
     now: meta.now === 'yes' || change.stops.length + change.groups.length > 0,
     runtime: change.where === 'run',
     allowAbsent: true,

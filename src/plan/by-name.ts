@@ -3,6 +3,7 @@
  * else: it is sorted once, when the first asks, and kept as long as what was told.
  */
 import { baseOf, type PathFact, type Receipt } from '../model/index.ts';
+import { byAge } from './receipt-age.ts';
 
 /** The first of several wins. */
 export const byId = once(<T extends { readonly id: string }>(units: readonly T[]) => first(units, ({ id }) => [id]));
@@ -21,7 +22,7 @@ export const latestHolders = once((receipts: readonly Receipt[]) => {
   for (const receipt of receipts) {
     for (const unit of receipt.holds.map(baseOf)) {
       const other = latest.get(unit);
-      if (other === undefined || other.run <= receipt.run) latest.set(unit, receipt);
+      if (other === undefined || byAge(other, receipt) < 0) latest.set(unit, receipt);
     }
   }
   return latest;

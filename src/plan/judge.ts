@@ -20,7 +20,7 @@ import {
   type UnitReport,
 } from '../model/index.ts';
 import { byId, byName, groups, listed, once } from './by-name.ts';
-import { sayLock } from './holders.ts';
+import { refusalOf } from './host-refusal.ts';
 import { unitOfGroup } from './leftovers.ts';
 
 export interface Verdict {
@@ -83,24 +83,6 @@ function notesOn(ask: Ask, unit: UnitPlan, shown: UnitFacts | undefined): readon
   if (ask.verb === 'unmask' || ask.now || !shown || !isRunning(shown.active)) return unit.notes;
   const deaf = unit.unit.endsWith('.socket');
   return [...unit.notes, `masked, and still running${deaf ? ' in name only, it does not listen' : ''}: --now stops it`];
-}
-
-/** The host's own refusal: nothing was changed by this request. */
-export function refusalOf({ refused }: Evidence): Fault | null {
-  switch (refused?.kind) {
-    case undefined:
-      return null;
-    case 'locked':
-      return fault('locked', sayLock(refused.holder));
-    case 'fenced':
-      return fault('stale-plan', `the host has seen a newer request of this run (${refused.text})`);
-    case 'write':
-      return fault('write-failed', refused.text);
-    case 'unarmed':
-      return fault('not-armed', `the host cannot be made to put itself back: ${refused.text}`);
-    case 'malformed':
-      return fault('bug', `the host did not understand the request ${refused.text}`);
-  }
 }
 
 /** timeout(1) of coreutils; what it killed at last; and that of busybox. */

@@ -12,6 +12,7 @@ import {
 } from '../model/index.ts';
 import { groups } from './by-name.ts';
 import { sayRun } from './holders.ts';
+import { byAge } from './receipt-age.ts';
 
 /** Why a run is not to be put back before another one is; null where none stands in its way. The latest comes first. */
 export function standsOn(
@@ -19,20 +20,23 @@ export function standsOn(
   deed: { readonly change: Change; readonly prior: Prior },
   receipts: readonly Receipt[],
 ): Fault | null {
-  const held = new Set(receipts.find((receipt) => receipt.run === run)?.holds);
+  const own = receipts.find((receipt) => receipt.run === run);
+  const held = new Set(own?.holds);
   const meant = meantBy(deed);
   const links = new Set(deed.change.links);
+  const found = new Set(deed.prior.masks);
   const later = receipts
     .filter(
       (receipt) =>
-        receipt.run > run && (masks(receipt, meant) || unmasked(receipt, links, held) || builds(receipt, held)),
+        cameLater(receipt, run, own, found) &&
+        (masks(receipt, meant) || unmasked(receipt, links, held) || builds(receipt, held)),
     )
     .reduce<Receipt | undefined>(
-      (latest, each) => (latest === undefined || latest.run < each.run ? each : latest),
+      (latest, each) => (latest === undefined || byAge(latest, each) < 0 ? each : latest),
       undefined,
     );
   if (later === undefined) return null;
-  const hint = `Put that one back first: fleetmask rollback ${later.run} (or recover --from-hosts ${later.run} --undo, without its journal).`;
+  const hint = `Roll that one back first: fleetmask rollback ${later.run} (where it was interrupted: fleetmask recover ${later.run}; without its journal: recover --from-hosts ${later.run} --undo). Then run this again.`;
   return fault('newer-run', printable(`${sayRun(later)} came later and stands on what this run did here`), hint);
 }
 
@@ -54,6 +58,16 @@ function meantBy({ change: { links, removes, displaces }, prior }: { change: Cha
 function withTemplate(name: string): string[] {
   const template = templateOf(name);
   return template === null ? [name] : [name, template];
+}
+
+/**
+ * Hosts count their receipts. Of those from before they did, which are older than all others, ids are the best guess. Without a
+ * receipt of the run itself, a mask came later that was not there before the run: `found` are those that were.
+ */
+function cameLater(receipt: Receipt, run: string, own: Receipt | undefined, found: ReadonlySet<string>): boolean {
+  if (receipt.run === run) return false;
+  if (own !== undefined) return byAge(own, receipt) < 0;
+  return receipt.order === null ? receipt.run > run : receipt.holds.some((path) => !found.has(path));
 }
 
 /** It holds a unit masked that the earlier run found otherwise, or changed. */

@@ -7,8 +7,8 @@ export function metaText(meta: Readonly<Record<string, string>>): string {
   return pairs.join('&') || '-';
 }
 
-/** encodeURIComponent leaves some of the shell's own characters alone. */
-function encoded(text: string): string {
+/** One word for the shell. encodeURIComponent leaves some of the shell's own characters alone. */
+export function encoded(text: string): string {
   return encodeURIComponent(text).replace(/[!'()*~]/g, (char) => `%${char.charCodeAt(0).toString(16)}`);
 }
 
@@ -20,11 +20,16 @@ export function metaFrom(text: string): Record<string, string> {
     if (!/^[a-z]{1,20}$/.test(key) || value === undefined) continue;
     // what was asked for is acted upon, and so is never cut: a record is bounded
     const length = key === 'units' ? value.length : 1000;
-    try {
-      meta[key] = printable(decodeURIComponent(value), length);
-    } catch {
-      meta[key] = printable(value, length);
-    }
+    meta[key] = decoded(value, length);
   }
   return meta;
+}
+
+/** The inverse of `encoded`, safe to print. */
+export function decoded(word: string, length = 1000): string {
+  try {
+    return printable(decodeURIComponent(word), length);
+  } catch {
+    return printable(word, length);
+  }
 }

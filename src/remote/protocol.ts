@@ -14,7 +14,7 @@ import {
   templateOf,
 } from '../model/index.ts';
 import { firstWord } from './blocks.ts';
-import { metaText } from './meta.ts';
+import { encoded, metaText } from './meta.ts';
 import { part } from './part.ts';
 
 /** Of a record, with its frame. What the program says is short: a list of unit names is the longest. */
@@ -55,9 +55,11 @@ export type Wish =
   | 'ways=yes'
   /** What a mask must not cut. */
   | 'guard=yes'
-  /** The receipts of all runs, or of one with what the host answered it. */
+  /** The receipts of all runs, or of one. */
   | 'receipts=all'
-  | `receipts=${string}`;
+  | `receipts=${string}`
+  /** What the host answered this run, where its receipt is told. */
+  | `result=${string}`;
 
 /** The first line after the program: it defines the nonce and carries the probe. */
 export function firstRequest(
@@ -72,6 +74,8 @@ export function firstRequest(
 
 export interface RequestContext {
   readonly run: string;
+  /** The name that the run has for this host: a machine that it reaches by two is told by it. */
+  readonly as: string;
   /** Who and why, for the receipt and for whoever meets the lock. */
   readonly meta: Readonly<Record<string, string>>;
   /** Seconds that one stop or start may take on the host. */
@@ -142,9 +146,10 @@ export function readWords(change: Change, context: RequestContext): string[] {
   ];
 }
 
-function contextWords(change: Change, { run, meta, stopTimeout }: RequestContext): string[] {
+function contextWords(change: Change, { run, as, meta, stopTimeout }: RequestContext): string[] {
   return [
     `run=${run}`,
+    `as=${encoded(as)}`,
     `where=${change.where}`,
     `stop-timeout=${Math.max(1, Math.floor(stopTimeout))}`,
     `meta=${metaText(meta)}`,

@@ -9,43 +9,57 @@ import {
   type UnitState,
 } from '../model/index.ts';
 import { firstWord, identifier, isPath, keyValue } from './blocks.ts';
-import { metaFrom } from './meta.ts';
+import { decoded, metaFrom } from './meta.ts';
 import type { HostRecord } from './protocol.ts';
 import { evidenceFrom } from './records.ts';
 
 /** What tells of a run begins with its id. */
-const OF_RUNS = new Set(['log', 'fence', 'told', 'holds', 'switch', 'ended']);
+const OF_RUNS = new Set(['log', 'fence', 'told', 'holds', 'mark', 'switch', 'ended']);
 
 /** Without what tells of a run whose id is none of ours: a host may call anything a run, and ids go into commands and names of files. */
 export function ofOurRuns(records: readonly HostRecord[]): HostRecord[] {
   return records.filter(({ kind, text }) => !OF_RUNS.has(kind) || isRunId(firstWord(text)[0]));
 }
 
-/** `log RUN LINE`, `fence RUN SEQ`, `told RUN KIND TEXT`, `holds RUN PATH`. A receipt whose request is not whole is left out: it began nothing. */
+/** `log RUN LINE`, `fence RUN SEQ`, `mark RUN ORDER NAME`, `told RUN KIND TEXT`, `holds RUN PATH`. A receipt whose request is not whole is left out: it began nothing. */
 export function receiptsFrom(records: readonly HostRecord[]): Receipt[] {
-  const runs = new Map<string, { log: string[]; seq: number; told: HostRecord[]; holds: string[] }>();
+  const runs = new Map<string, Entry>();
   for (const { kind, text } of records) {
-    if (kind !== 'log' && kind !== 'told' && kind !== 'holds' && kind !== 'fence') continue;
+    if (kind !== 'log' && kind !== 'told' && kind !== 'holds' && kind !== 'fence' && kind !== 'mark') continue;
     const [run, rest] = firstWord(text);
     if (!/^[A-Za-z0-9-]{1,64}$/.test(run)) continue;
-    const entry = runs.get(run) ?? { log: [], seq: 0, told: [], holds: [] };
+    const entry = runs.get(run) ?? { log: [], seq: 0, order: null, as: null, told: [], holds: [] };
     runs.set(run, entry);
     if (kind === 'log') entry.log.push(rest);
     else if (kind === 'holds') entry.holds.push(rest);
     else if (kind === 'fence') entry.seq = /^\d{1,9}$/.test(rest) ? Number(rest) : 0;
+    else if (kind === 'mark') Object.assign(entry, markFrom(rest));
     else {
       const [said, value] = firstWord(rest);
       entry.told.push({ kind: said, text: value });
     }
   }
-  return [...runs].flatMap(([run, { log, seq, told, holds }]) => {
+  return [...runs].flatMap(([run, { log, seq, order, as, told, holds }]) => {
     const request = log
       .find((line) => line.startsWith('request '))
       ?.split(' ')
       .slice(1);
     if (request === undefined) return [];
-    return { run, seq, ...requested(request), holds: holds.filter(isPath), result: answerFrom(told) };
+    return { run, seq, order, as, ...requested(request), holds: holds.filter(isPath), result: answerFrom(told) };
   });
+}
+
+interface Entry extends Pick<Receipt, 'seq' | 'order' | 'as'> {
+  readonly log: string[];
+  seq: number;
+  readonly told: HostRecord[];
+  readonly holds: string[];
+}
+
+/** `ORDER NAME`; in a receipt that was cut off while it was made, less. */
+function markFrom(text: string): Pick<Receipt, 'order' | 'as'> {
+  const [order, name] = firstWord(text);
+  return { order: /^\d{1,9}$/.test(order) ? Number(order) : null, as: name === '' ? null : decoded(name) };
 }
 
 /** The inverse of `applyWords` in protocol.ts; what is not in its form is left out. */

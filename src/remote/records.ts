@@ -19,7 +19,7 @@ import {
 } from '../model/index.ts';
 import { blocks, firstWord, identifier, isPath, keyValue, MAX_PATH, texts, unitNames } from './blocks.ts';
 import { dependenceFrom } from './dependence.ts';
-import { metaFrom } from './meta.ts';
+import { decoded, metaFrom } from './meta.ts';
 import type { HostRecord } from './protocol.ts';
 import { hintFor } from './refusals.ts';
 import { millisecondsFrom } from './timespan.ts';
@@ -205,6 +205,7 @@ function refusalFrom([first, ...rest]: readonly string[]): Refusal | null {
   const [kind = '', ...words] = first.split(' ');
   const text = printable([words.join(' '), ...rest].join(' '));
   if (kind === 'locked') return { kind, text, holder: holderFrom(words) };
+  if (kind === 'twin') return { kind, text: decoded(words[0] ?? '') };
   return kind === 'fenced' || kind === 'write' || kind === 'unarmed' ? { kind, text } : { kind: 'malformed', text };
 }
 

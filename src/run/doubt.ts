@@ -6,7 +6,7 @@ import { interrupted, notStarted } from './fleet.ts';
 import type { JournalHost } from './journal.ts';
 import type { Doubt } from './recover.ts';
 import { putBackFor } from './rollback.ts';
-import { askOf, type RunState } from './run-state.ts';
+import { askOf, nameOn, type RunState } from './run-state.ts';
 
 /** Null where nothing is: the host was never changed, or is settled. `aim`: what is to become of a change that is whole. */
 export function doubtOn(host: string, state: RunState, aim: Doubt['aim']): Doubt | null {
@@ -19,6 +19,7 @@ export function doubtOn(host: string, state: RunState, aim: Doubt['aim']): Doubt
   const ask = askOf(known.intent, state);
   return {
     ask,
+    as: nameOn(host, known.intent),
     change,
     prior,
     units: units ?? unitsFrom({ change, prior }, ask.units),

@@ -14,12 +14,13 @@ import {
   type UnitReport,
 } from '../model/index.ts';
 import { aftermath } from '../plan/aftermath.ts';
-import { judge, readLater, refusalOf, unread } from '../plan/judge.ts';
+import { refusalOf } from '../plan/host-refusal.ts';
+import { judge, readLater, unread } from '../plan/judge.ts';
 import { isSameBoot, namesOf } from '../plan/recall.ts';
 import { namesToProbe, parseQuery } from '../plan/resolve.ts';
 import type { Kept, Reply, Session } from '../remote/session.ts';
 import type { JournalHost } from './journal.ts';
-import type { Intent } from './run-state.ts';
+import { type Intent, nameOn } from './run-state.ts';
 import { endOf, hostTime, ourTime, sayBroken, sayRollback, standingOf, timesLeft } from './switch.ts';
 import { contextOf, otherMachine, record, type UndoJob } from './undo.ts';
 import { CALL_MS, type Crew, callUntil, type Ending, visit } from './visit.ts';
@@ -112,7 +113,7 @@ async function keep(
     const order = broken === null ? orderFor(job.keep, session.facts, crew) : NOTHING;
     await record(job.journal, { type: 'keeping', at: crew.clock.date(), host: host.host, seq, order });
     crew.progress(host.host, 'applying');
-    const context = contextOf(job, until - crew.clock.now());
+    const context = contextOf(job, nameOn(host.host, intent), until - crew.clock.now());
     const reply: Reply<Kept> = await session.keep({ seq, change, ...order }, context, deadline);
     close();
     if (reply.kind === 'answer') return judged(before, intent, reply.value, session.facts, job, crew, broken);

@@ -3,11 +3,20 @@
  * is put back. The undo goes out also where nothing was changed: it has a higher number than any request before it, so that
  * none of those does anything any more, however late it arrives.
  */
-import { type Evidence, type Facts, type Fault, fault, type HostReport, type Receipt } from '../model/index.ts';
+import {
+  type Evidence,
+  type Facts,
+  type Fault,
+  fault,
+  type HostReport,
+  printable,
+  type Receipt,
+} from '../model/index.ts';
 import { aftermath } from '../plan/aftermath.ts';
 import { readAgain, unread } from '../plan/judge.ts';
 import { withReceiptNote } from '../plan/leftovers.ts';
 import { type Deed, type Finding, find, namesOf, wayBack } from '../plan/recall.ts';
+import { standsOn } from '../plan/succession.ts';
 import type { Session } from '../remote/session.ts';
 import { notStarted } from './fleet.ts';
 import type { JournalHost } from './journal.ts';
@@ -17,6 +26,8 @@ import { CALL_MS, type Crew, type Ending, visit } from './visit.ts';
 
 /** A host in doubt. */
 export interface Doubt extends Deed {
+  /** The name by which the host knows itself in the run. */
+  readonly as: string;
   /** The highest sequence number that was sent to it, as far as is known here. */
   readonly lastSeq: number;
   /** `settle`: as asked where that is proved, else as before. `put-back`: as before. */
@@ -29,11 +40,12 @@ export interface Doubt extends Deed {
 
 /**
  * `masked` or `unmasked` when the change is whole; `rolled-back` when the host reads as before the run; `stranded` when it cannot
- * be reached, or does not. `refused` when another machine answers in its place: that is not touched, and the host stays in doubt.
+ * be reached, or does not. `refused` when another machine answers in its place, or when a newer run stands on this one: that is not
+ * touched, and the host stays in doubt.
  */
 export async function recoverHost(host: JournalHost, doubt: Doubt, job: UndoJob, crew: Crew): Promise<HostReport> {
   let met: Facts | undefined;
-  const wishes = [...(crew.wishes ?? []), `receipts=${job.run}`, 'clock=yes'] as const;
+  const wishes = [...(crew.wishes ?? []), 'receipts=all', `result=${job.run}`, 'clock=yes'] as const;
   const visited = await visit(
     host,
     { ...crew, wishes },
@@ -82,6 +94,10 @@ async function settled(host: JournalHost, doubt: Doubt, job: UndoJob, crew: Crew
     };
   }
   const receipt = facts.receipts.find(({ run }) => run === job.run);
+  if (receipt !== undefined && receipt.as !== null && receipt.as !== printable(doubt.as, 1000)) {
+    const notes = [`it is the machine that this run changed as ${receipt.as}: under this name nothing was done`];
+    return { outcome: 'unchanged', units: unseen.map((unit) => ({ ...unit, notes })), fault: null };
+  }
   const found = find(doubt, receipt, facts);
   if (found.kind === 'confirmed' && doubt.aim === 'settle') {
     return {
@@ -91,13 +107,20 @@ async function settled(host: JournalHost, doubt: Doubt, job: UndoJob, crew: Crew
       ...timesNow(session, job.run, crew.clock),
     };
   }
+  const newer = receipt === undefined ? null : standsOn(job.run, doubt, facts.receipts);
+  if (newer !== null) return { outcome: 'refused', units: unseen, fault: newer };
   const cause = causeOf(found, doubt);
   const firstSeq = Math.max(doubt.lastSeq, receipt?.seq ?? 0) + 1;
   const undone = await undoHost(
     host,
     job,
     crew,
-    { change, stopLimit: stopLimitOf(change, facts.units), ...wayBack(doubt, receipt, doubt.wanting ?? false, facts) },
+    {
+      as: doubt.as,
+      change,
+      stopLimit: stopLimitOf(change, facts.units),
+      ...wayBack(doubt, receipt, doubt.wanting ?? false, facts),
+    },
     session,
     firstSeq,
   );

@@ -14,7 +14,7 @@ import { withReceiptNote } from '../plan/leftovers.ts';
 import { standsOn } from '../plan/succession.ts';
 import { SEQ, type Session } from '../remote/session.ts';
 import type { JournalHost } from './journal.ts';
-import type { Intent, RunState } from './run-state.ts';
+import { type Intent, nameOn, type RunState } from './run-state.ts';
 import { notPutBack, otherMachine, record, type UndoJob, undoHost } from './undo.ts';
 import { CALL_MS, type Crew, type Ending, ROLLBACK_MS, visit } from './visit.ts';
 
@@ -76,7 +76,14 @@ async function undoOn(
     }
     const awaited = new Set(prior.states.filter(({ queued }) => queued === 'start').map(({ id }) => id));
     const halts = before.filter((unit) => !awaited.has(unit.unit) && cameToRun(unit, change)).map(({ unit }) => unit);
-    const undone = await undoHost(host, job, crew, { change, prior, halts }, session, lastSeq + 1);
+    const undone = await undoHost(
+      host,
+      job,
+      crew,
+      { as: nameOn(host.host, intent), change, prior, halts },
+      session,
+      lastSeq + 1,
+    );
     if (undone.fault?.kind === 'locked') return { outcome: 'refused', units: before, fault: undone.fault };
     const read = readLater(before, undone.evidence?.units ?? []);
     const notes = notesOn(

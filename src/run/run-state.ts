@@ -130,6 +130,11 @@ export function askOf({ told }: Intent, { start }: RunState): Ask {
   return told?.ask ?? start.ask;
 }
 
+/** The name by which a host knows itself in the run: of its receipt, where the run is known from that. */
+export function nameOn(host: string, { told }: Intent): string {
+  return told?.as ?? host;
+}
+
 /** Something of the run is in effect there, or may be. */
 function isDone(kind: HostState['kind']): boolean {
   return kind === 'changed' || kind === 'in-doubt';

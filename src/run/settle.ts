@@ -13,7 +13,8 @@ import {
 import { assemble } from '../plan/assemble.ts';
 import { NO_GUARDRAILS, noteGuardrails, withinGuardrails } from '../plan/guardrails.ts';
 import { tellHolders } from '../plan/holders.ts';
-import { asRead, judge, readAgain, refusalOf, unread } from '../plan/judge.ts';
+import { refusalOf } from '../plan/host-refusal.ts';
+import { asRead, judge, readAgain, unread } from '../plan/judge.ts';
 import { withReceiptNote } from '../plan/leftovers.ts';
 import { absentReport, observe } from '../plan/observe.ts';
 import { namesToProbe, type Query } from '../plan/resolve.ts';
@@ -35,7 +36,7 @@ import {
   unarmed,
   untilOf,
 } from './switch.ts';
-import { contextOf, intend, notPutBack, record, stopLimitOf, type UndoJob, undoHost } from './undo.ts';
+import { contextOf, intend, isTwin, notPutBack, record, stopLimitOf, type UndoJob, undoHost } from './undo.ts';
 import { type Crew, type Ending, visit } from './visit.ts';
 
 /** A run that changes hosts. */
@@ -48,8 +49,6 @@ export interface Job extends UndoJob {
   stopped?(): Fault | null;
   /** A saved plan that is carried out: hosts that are not as they were then are refused. */
   readonly saved?: ReadonlyMap<string, Planned>;
-  /** The machines that the run changes, and under which name; filled by `settle`. Absent: nobody looks. */
-  readonly machines?: Map<string, string>;
   /** What hosts are to do by themselves; absent: nothing. */
   readonly switch?: SwitchAsk;
   /** Runs whose change is held up: a host that has taken one of them back is refused. */
@@ -151,12 +150,10 @@ export async function settle(host: JournalHost, job: Job, crew: Crew): Promise<H
       if (over) return { outcome: 'refused', units: unread(plan.units), fault: over };
       const stopped = job.stopped?.() ?? null;
       if (stopped) return { outcome: 'not-started', units: unread(plan.units), fault: stopped };
-      const twin = twinOf(host.host, job, session.facts);
-      if (twin) return { outcome: 'refused', units: unread(plan.units), fault: twin };
       const unrecorded = await intend(host, job, crew, 'apply', SEQ.apply, plan);
       if (unrecorded) return { outcome: 'refused', units: unread(plan.units), fault: unrecorded };
       crew.progress(host.host, 'applying');
-      const context = contextOf(job, until - crew.clock.now());
+      const context = contextOf(job, host.host, until - crew.clock.now());
       const sent = crew.clock.date();
       const order = orderOf(job.switch, session.facts, crew.clock);
       const reply = await session.apply({ ...plan, order }, context, deadline);
@@ -180,17 +177,6 @@ function takenBack({ upholds: runs = [], ask }: Job, { facts }: Session): Fault 
   return over === undefined
     ? null
     : fault('expired', `the host has no receipt of run ${over} any more: ${how} may have ended it on purpose`);
-}
-
-/** One machine under two names has one receipt of the run: what is taken back under one name would be gone under the other. */
-function twinOf(name: string, { machines }: Job, { machineId, bootId }: Facts): Fault | null {
-  if (machines === undefined || machineId === null || bootId === null) return null;
-  const machine = `${machineId} ${bootId}`;
-  const other = machines.get(machine);
-  machines.set(machine, other ?? name);
-  if (other === undefined) return null;
-  const hint = 'Leave one of the names out. If they are two machines, a machine id was copied: give each its own.';
-  return fault('locked', `it is the machine that this run changes as ${other} (machine id ${machineId})`, hint);
 }
 
 type ChangePlan = Extract<Plan, { kind: 'change' }>;
@@ -244,10 +230,11 @@ async function putBack(
     host,
     job,
     crew,
-    { change: plan.change, prior: plan.prior, halts, stopLimit },
+    { as: host.host, change: plan.change, prior: plan.prior, halts, stopLimit },
     session,
     SEQ.firstUndo,
   );
+  if (undone.fault && isTwin(undone.evidence)) return { outcome: 'refused', units, fault: undone.fault };
   const after = withReceiptNote(readAgain(units, undone.evidence?.units ?? []), undone.evidence);
   return undone.fault === null
     ? { outcome: 'rolled-back', units: after, fault: cause }

@@ -24,6 +24,8 @@ const LONGEST_STOP_MS = 600_000;
 const ANSWER_MARGIN_MS = 5_000;
 
 export interface Undo {
+  /** The name by which the host knows itself in this run. */
+  readonly as: string;
   readonly change: Change;
   readonly prior: Prior;
   readonly halts: readonly string[];
@@ -89,7 +91,7 @@ export async function undoHost(
         crew,
         { seq, ...request },
         current,
-        contextOf(job, ms),
+        contextOf(job, undo.as, ms),
         deadline,
       );
       if (connection) connection.close();
@@ -98,7 +100,7 @@ export async function undoHost(
         unanswered = true;
       } else {
         const lacking = judgeUndo(undo.change, undo.prior, reply.value);
-        if (lacking?.kind !== 'locked') return { fault: lacking, evidence: reply.value };
+        if (lacking?.kind !== 'locked' || isTwin(reply.value)) return { fault: lacking, evidence: reply.value };
         // another run that is at work there comes to its end; an undo of ours may have been done before it came
         const unknown = `whether it was put back is not known: ${lacking.message}`;
         problem = unanswered ? fault('lost', unknown, lacking.hint) : lacking;
@@ -134,6 +136,11 @@ async function sendUndo(
   const first = await ask(request.seq);
   const seen = first.reply.kind === 'answer' ? newestSeen(first.reply.value) : null;
   return seen === null ? first : ask(seen + 1);
+}
+
+/** The machine is the run's under another name, so that nothing was ever done under this one. */
+export function isTwin(evidence: Evidence | null): boolean {
+  return evidence?.refused?.kind === 'twin';
 }
 
 /** The number that a request of ours was not newer than. */
@@ -187,6 +194,6 @@ export function unwritable(error: unknown): Fault {
 }
 
 /** `ms`: what is left of the time for this host; the host keeps some of it for its answer. */
-export function contextOf(job: UndoJob, ms: number): RequestContext {
-  return { run: job.run, meta: job.meta, stopTimeout: (ms - ANSWER_MARGIN_MS) / 1000 };
+export function contextOf(job: UndoJob, as: string, ms: number): RequestContext {
+  return { run: job.run, as, meta: job.meta, stopTimeout: (ms - ANSWER_MARGIN_MS) / 1000 };
 }

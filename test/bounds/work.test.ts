@@ -96,7 +96,7 @@ for (const [what, probe] of Object.entries(PROBES)) {
           const plan = assemble({ ...ASK, verb, ...more }, each, facts);
           withinGuardrails(GUARDRAILS, { verb }, plan, facts);
           if (plan.kind !== 'change') return plan;
-          const context = { run: 'r', meta: {}, stopTimeout: 1 };
+          const context = { run: 'r', as: 'web1', meta: {}, stopTimeout: 1 };
           return [
             applyWords(plan.change, plan.prior, context),
             undoWords(plan.change, plan.prior, [], context),
@@ -186,7 +186,16 @@ work(
   (share) => ({ deed: given.deedOf(share), evidence: given.restored(share) }),
   ({ deed, evidence }) => {
     const facts = { ...given.factsOf([]), units: evidence.units, paths: evidence.paths, bootId: null };
-    const receipt = { run: given.runId(1), seq: 1, meta: {}, ...deed, holds: [], result: evidence };
+    const receipt = {
+      run: given.runId(1),
+      seq: 1,
+      order: null,
+      as: null,
+      meta: {},
+      ...deed,
+      holds: [],
+      result: evidence,
+    };
     const units = unitsFrom(deed, []);
     return [
       find({ ...deed, ask: ASK, units }, receipt, facts),

@@ -1,7 +1,7 @@
 /** What runs leave on the hosts for others to know: whose mask it is, and who is at work. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Fleet } from '../../src/demo/fleet.ts';
@@ -85,11 +85,15 @@ describe('a second run', () => {
   });
 
   it.each([
-    ['unmasks', 'mask cron --now', 'unmask cron'],
-    ['masks for good what was masked until the next boot', 'mask cron --runtime --now', 'mask cron'],
-    ['stops what is masked', 'mask cron', 'mask cron --now'],
-    ['masks what was unmasked', 'unmask cron', 'mask cron'],
-  ])('that %s keeps the first from being rolled back before it, and is named', async (_, first, second) => {
+    ['unmasks', 'mask cron --now', 'unmask cron', 0],
+    ['masks for good what was masked until the next boot', 'mask cron --runtime --now', 'mask cron', 0],
+    ['stops what is masked', 'mask cron', 'mask cron --now', 0],
+    ['masks what was unmasked', 'unmask cron', 'mask cron', 0],
+    ['unmasks, by a clock that is a day behind,', 'mask cron --now', 'unmask cron', -86_400_000],
+    ['masks what was unmasked, by a clock that is a day behind,', 'unmask cron', 'mask cron', -86_400_000],
+  ])('that %s keeps the first from being rolled back before it, and is named', async (_, first, second, off) => {
+    bob.dispose();
+    bob = operator({ actor: 'bob@laptop', date: () => new Date(Date.now() + off) });
     const carol = operator({ actor: 'carol@console' });
     // what lies in receipts and locks is the runs' own affair
     const units = async () =>
@@ -118,6 +122,30 @@ describe('a second run', () => {
     if (first.startsWith('unmask')) await rollback(carol);
     expect(await dumps()).toEqual(before);
     carol.dispose();
+  });
+
+  it('keeps an interrupted first one from being put back by recover, which names the order and touches nothing', async () => {
+    const { id } = (await mask(alice, ...WHY)).report.run;
+    const file = join(alice.stateDir, 'runs', `${id}.ndjson`);
+    // as if the controller had died before it heard of the change
+    const lines = readFileSync(file, 'utf8').split('\n');
+    const end = lines.findIndex((line) => line.includes('"settled"'));
+    writeFileSync(file, `${lines.slice(0, end).join('\n')}\n`);
+    const newer = (await unmask(bob)).report.run.id;
+    const now = await dumps();
+    const recover = (...more: string[]) => alice.run('recover', id, '-y', ...more, ...known());
+    for (const more of [[], ['--undo']]) {
+      const early = await recover(...more);
+      expect([early.code, early.report.totals], early.stdout).toEqual([4, { refused: 2 }]);
+      expect(early.on('deb-web1').fault).toMatchObject({
+        kind: 'newer-run',
+        hint: expect.stringContaining(`fleetmask rollback ${newer} `),
+      });
+      expect(await dumps()).toEqual(now);
+    }
+    expect((await rollback(bob)).report.totals).toEqual({ restored: 2 });
+    expect((await recover('--undo')).report.totals).toEqual({ 'rolled-back': 2 });
+    expect(await dumps()).toEqual(before);
   });
 
   it('that masks another unit does not keep the first from being rolled back', async () => {

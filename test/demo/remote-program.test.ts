@@ -108,7 +108,7 @@ describe.each(SHELLS)('under $name', (shell) => {
         expect(log).toMatch(/^request run=r1 where=etc .*\nlinking \S+\nlinked \S+ \d+\.[\d.]+\n$/);
         const modes = Object.entries(await dump(host.dir)).filter(([path]) => path.startsWith('/var/lib/fleetmask'));
         expect(modes.map(([, entry]) => entry.split(' ').slice(0, 2).join(' '))).toEqual([
-          ...['directory 40700', 'directory 40700', 'file 100600', 'file 100600'],
+          ...['directory 40700', 'directory 40700', 'file 100600', 'file 100600', 'file 100600'],
         ]);
       },
       undo(),
@@ -144,21 +144,26 @@ describe.each(SHELLS)('under $name', (shell) => {
       states: [{ id: UNIT, load: 'loaded', file: 'enabled', active: 'active' }],
       masks: ['/run/systemd/system/fm-b.service'],
     };
-    const words = applyWords(change, prior, { run: 'r1', meta: { actor: "a'b", reason: 'x & y=%' }, stopTimeout: 5 });
+    const words = applyWords(change, prior, {
+      run: 'r1',
+      as: "web 'ü'",
+      meta: { actor: "a'b", reason: 'x & y=%' },
+      stopTimeout: 5,
+    });
     const receiptsOf = (told: Told | undefined) => receiptsFrom((told?.rest ?? []).map(recordOf));
     const [, , all, one, , touched] = await converse(
       host,
       [UNIT],
       ['apply', ...words],
       ['probe', 'receipts=all'],
-      ['probe', 'receipts=r1'],
+      ['probe', 'receipts=r1', 'result=r1'],
       ['probe', 'receipts=r2'],
       () => replace(onHost(LINK)),
       ['probe', 'receipts=r1'],
     );
     const [receipt] = receiptsOf(all);
     expect(receipt).toEqual({
-      ...{ run: 'r1', seq: 1, meta: { actor: "a'b", reason: 'x & y=%' }, change, prior },
+      ...{ run: 'r1', seq: 1, order: 1, as: "web 'ü'", meta: { actor: "a'b", reason: 'x & y=%' }, change, prior },
       ...{ holds: [LINK], result: null },
     });
     expect(receiptsOf(one)[0]?.result?.steps.map(({ name }) => name)).toContain(`link:${LINK}`);
@@ -265,6 +270,35 @@ echo "$$ r1 actor=switch" >"$FLEETMASK_ROOT/run/fleetmask/lock"; sleep 1; echo o
       test.skip('this file system did not use the inode again');
     },
   );
+
+  it('a run that has come here under one name does nothing under another, and receipts are counted', async () => {
+    const marks = ({ rest = [] }: Partial<Told> = {}) => rest.filter((record) => record.startsWith('mark '));
+    const other: Turn = [
+      'apply',
+      'run=r2',
+      'as=web1',
+      'where=run',
+      'stop-timeout=1',
+      'meta=-',
+      'link=/run/systemd/system/fm-none.service',
+      `read=${UNIT}`,
+    ];
+    const [, , again, undone, , told, mine] = await converse(
+      host,
+      [UNIT],
+      mask('r1', 'as=web1'),
+      mask('r1', 'as=alias'),
+      undo('r1', 'as=alias'),
+      other,
+      ['probe', 'receipts=all'],
+      undo('r1', 'as=web1'),
+      ['undo', 'run=r2', 'as=web1', 'where=run', 'stop-timeout=1', 'meta=-', `read=${UNIT}`],
+    );
+    expect([again?.rest, undone?.rest]).toEqual([['refused twin web1'], ['refused twin web1']]);
+    expect(marks(told)).toEqual(['mark r1 1 web1', 'mark r2 2 web1']);
+    expect(mine?.steps).toMatchObject({ [`unlink:${LINK}`]: '0' });
+    expect(await dump(host.dir)).toEqual(before);
+  });
 
   it('a link that a second run took away and put back is the first run’s again', async () => {
     const remove: Turn = ['apply', 'run=r2', 'where=etc', 'stop-timeout=1', 'meta=-', `remove=${LINK}`, `read=${UNIT}`];

@@ -70,7 +70,7 @@ describeLab('a run whose controller is killed', (lab) => {
     const list = JSON.parse((await bob.run(['recover', '--from-hosts', ...at])).stdout);
     expect(list.receipts).toMatchObject([{ id: run.id, ticket: 'OPS-7' }]);
     expect(list.receipts[0].hosts.sort()).toEqual(hosts.map(({ name }) => name).sort());
-    const recovering = bob.run(['recover', '--from-hosts', 'last', '-y', ...at]);
+    const recovering = bob.run(['recover', '--from-hosts', run.id, '-y', ...at]);
     // a start waits for the stop that goes on
     await Promise.all(hosts.slice(1).map((host) => unlinked(host, 'orphan.service')));
     await letGo(...hosts);

@@ -3,7 +3,7 @@ import type { Receipt } from '../../src/model/index.ts';
 import { holderOf, sayHolder, sayLock } from '../../src/plan/holders.ts';
 
 const receipt = (run: string, meta: Receipt['meta'], holds: readonly string[]): Receipt => ({
-  ...{ run, seq: 1, meta, holds, result: null },
+  ...{ run, seq: 1, order: null, as: null, meta, holds, result: null },
   change: {
     ...{ where: 'etc', links: holds, removes: [], displaces: [], stops: [], attempts: [], groups: [] },
     ...{ killLeftovers: false, reads: [], looks: [] },

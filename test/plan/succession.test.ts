@@ -13,7 +13,15 @@ const prior = (...states: (readonly [id: string, load: string, active: string])[
   states: states.map(([id, load, active]) => ({ id, load, file: '', active })),
 });
 const receipt = (run: string, more: Partial<Receipt>): Receipt => ({
-  ...{ run, seq: 1, meta: { actor: 'bob@laptop', command: 'mask', units: 'cron' }, change: NOTHING, prior: prior() },
+  ...{
+    run,
+    seq: 1,
+    order: null,
+    as: null,
+    meta: { actor: 'bob@laptop', command: 'mask', units: 'cron' },
+    change: NOTHING,
+    prior: prior(),
+  },
   ...{ holds: [], result: null, ...more },
 });
 const CRON = `${ETC}/cron.service`;

@@ -116,6 +116,7 @@ describe('a request', () => {
   it('is one line, ends in `end`, and keeps backslashes', () => {
     const words = applyWords(change, prior, {
       run: 'r-1',
+      as: 'web 1',
       meta: { reason: "two words; it's $(id)\n" },
       stopTimeout: 9.7,
     });
@@ -142,7 +143,7 @@ describe('a request', () => {
     const mask = '/etc/systemd/system/a.service';
     const state = (id: string, active: string) => ({ id, load: 'masked', file: 'masked', active });
     const words = (...states: ReturnType<typeof state>[]) =>
-      undoWords(change, { ...prior, states, masks: [mask] }, [], { run: 'r-1', meta: {}, stopTimeout: 9 });
+      undoWords(change, { ...prior, states, masks: [mask] }, [], { run: 'r-1', as: 'web1', meta: {}, stopTimeout: 9 });
     expect(words(state('a.service', 'active'))).toContain(`lift=${mask}`);
     expect(words(state('a.service', 'inactive'), state('wake.timer', 'active'))).toContain(`lift=${mask}`);
     expect(words(state('a.service', 'inactive'), state('b.service', 'active'))).not.toContain(`lift=${mask}`);

@@ -50,7 +50,7 @@ async function told(stopLimit: number | undefined, rollbackTimeout?: number): Pr
     progress: () => {},
   };
   const job = { run: 'r1', meta: {}, journal: { commit: async () => {}, close: async () => {} } };
-  const undo = { change: CHANGE, prior: PRIOR, halts: [], ...(stopLimit !== undefined && { stopLimit }) };
+  const undo = { as: 'web1', change: CHANGE, prior: PRIOR, halts: [], ...(stopLimit !== undefined && { stopLimit }) };
   await undoHost(HOST, job, crew, undo, session, 2);
   return heard?.stopTimeout ?? 0;
 }

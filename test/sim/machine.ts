@@ -40,6 +40,8 @@ export interface Truth {
 export interface Receipt {
   readonly log: string[];
   result: string | null;
+  /** `ORDER NAME` */
+  mark: string;
 }
 
 /** Ways in which a host, or the program on it, is not as it should be. */

@@ -10,10 +10,12 @@ type Steps<T = void> = Generator<number, T>;
 
 interface Request {
   readonly run: string;
+  readonly as: string;
   readonly where: string;
   readonly stopTimeout: number;
   readonly meta: string;
   readonly receipts: string;
+  readonly result: string;
   readonly triggers: string;
   readonly wanted: readonly string[];
   readonly links: readonly string[];
@@ -178,7 +180,7 @@ export class RemoteProgram {
   }
 
   *#probe(): Steps {
-    const { wanted, receipts, triggers } = this.#request;
+    const { wanted, receipts, result, triggers } = this.#request;
     const rec = (text: string) => this.#rec(text);
     rec('os ID=debian');
     rec('os VERSION_ID="12"');
@@ -186,7 +188,7 @@ export class RemoteProgram {
     rec(`host boot=${this.#machine.bootId}`);
     rec(`host machine=${this.#machine.id}`);
     rec('manager Version=252.39-1~deb12u1');
-    if (receipts !== '') this.#tellReceipts(receipts);
+    if (receipts !== '') this.#tellReceipts(receipts, result);
     if (wanted.length === 0) return;
     const first = yield* this.#show('unit', UNIT, wanted);
     const names = [...first.names];
@@ -211,22 +213,23 @@ export class RemoteProgram {
     }
   }
 
-  #tellReceipts(of: string): void {
+  #tellReceipts(of: string, resultOf: string): void {
     const { receipts, fences, systemd } = this.#machine;
     // those that outlive a boot first
     const rank = ([dir]: [string, Receipt]) => `${dir.startsWith('/run') ? 1 : 0} ${dir}`;
     const inOrder = [...receipts].filter(([dir]) => of === 'all' || of === baseOf(dir));
     inOrder.sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
     const linked: { run: string; path: string; identity: string }[] = [];
-    for (const [dir, { log, result }] of inOrder) {
+    for (const [dir, { log, result, mark }] of inOrder) {
       const run = baseOf(dir);
       if (fences.has(run)) this.#rec(`fence ${run} ${fences.get(run)}`);
+      this.#rec(`mark ${run} ${mark}`);
       for (const line of log) {
         this.#rec(`log ${run} ${line}`);
         const [key, path = '', identity = ''] = line.split(' ');
         if (key === 'linked' && systemd.isMask(path)) linked.push({ run, path, identity });
       }
-      if (of === 'all' || result === null) continue;
+      if (run !== resultOf || result === null) continue;
       for (const line of result.split('\n').slice(0, -1))
         this.#rec(`told ${run} ${line.split(' ').slice(2).join(' ')}`);
     }
@@ -288,7 +291,9 @@ export class RemoteProgram {
   *#apply(words: readonly string[]): Steps<Receipt | undefined> {
     if (!(yield* this.#begin())) return undefined;
     const machine = this.#machine;
-    const receipt: Receipt = machine.receipts.get(this.#receiptDir) ?? { log: [], result: null };
+    const receipt: Receipt = machine.receipts.get(this.#receiptDir) ?? { log: [], result: null, mark: '' };
+    const orders = [...machine.receipts.values()].map(({ mark }) => Number(mark.split(' ')[0]));
+    receipt.mark = `${Math.max(0, ...orders) + 1} ${this.#request.as}`;
     machine.receipts.set(this.#receiptDir, receipt);
     const refuse = (why: string) => {
       machine.receipts.delete(this.#receiptDir);
@@ -726,10 +731,12 @@ function parse(words: readonly string[]): Request {
   const last = (key: string, otherwise: string) => all(key).at(-1) ?? otherwise;
   return {
     run: last('run', ''),
+    as: last('as', ''),
     where: last('where', 'etc'),
     stopTimeout: Number(last('stop-timeout', '60')),
     meta: last('meta', '-'),
     receipts: last('receipts', ''),
+    result: last('result', ''),
     triggers: last('triggers', ''),
     wanted: all('name'),
     links: all('link'),

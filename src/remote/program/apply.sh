@@ -5,8 +5,8 @@
 apply() {
   parse "$@"
   begin || return 0
-  if ! note "request $*"; then
-    rm -f "$receipt/log"
+  if ! mark || ! note "request $*"; then
+    rm -f "$receipt/log" "$receipt/mark"
     refuse "write no receipt in $receipts: $said"
     return 0
   fi
@@ -31,7 +31,7 @@ apply() {
       [ "$reloaded" != 0 ] || is_running || deed=applied
     fi
   elif [ "$changed" = no ]; then
-    rm -f "$receipt/log"
+    rm -f "$receipt/log" "$receipt/mark"
     deed=''
     refuse "write $said"
     return 0
@@ -73,7 +73,7 @@ change_links() {
     return 1
   fi
   # A link reaches the disk by itself within seconds, what is in a file later: after a power cut it would be nobody's.
-  [ "$where" = run ] || timeout -k 5 10 sync "$receipt/log" 2>/dev/null 3>&- 9>&- || :
+  [ "$where" = run ] || timeout -k 5 10 sync "$receipt/log" "$receipt/mark" 2>/dev/null 3>&- 9>&- || :
 }
 
 # Puts a link in the place of a unit file, at once, and keeps the file's own inode under a hidden name, which systemd takes

@@ -146,8 +146,8 @@ unique() {
 
 # A changing request, read into lists.
 parse() {
-  run='' where=etc stop_timeout=60 kill=no meta=- wanted='' links='' removes='' displaces='' stops='' reads='' looks='' attempts='' groups=''
-  starts='' pending='' queues='' reloads='' halts='' lifts='' clock='' receipts_of='' triggers='' guard='' ways=''
+  run='' as='' where=etc stop_timeout=60 kill=no meta=- wanted='' links='' removes='' displaces='' stops='' reads='' looks='' attempts='' groups=''
+  starts='' pending='' queues='' reloads='' halts='' lifts='' clock='' receipts_of='' result_of='' triggers='' guard='' ways=''
   program='' switch_text='' confirming=no new_expires=''
   for word in "$@"; do
     text=${word#*=}
@@ -156,9 +156,11 @@ parse() {
       clock=*) clock=$text ;;
       guard=*) guard=$text ;;
       receipts=*) receipts_of=$text ;;
+      result=*) result_of=$text ;;
       triggers=*) triggers=$text ;;
       ways=*) ways=$text ;;
       run=*) run=$text ;;
+      as=*) as=$text ;;
       where=*) where=$text ;;
       stop-timeout=*) stop_timeout=$text ;;
       kill=*) kill=$text ;;

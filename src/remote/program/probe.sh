@@ -10,7 +10,8 @@ related_properties='-pId -pLoadState -pActiveState -pSubState -pFragmentPath -pN
 guard_properties='-pNames -pMainPID -pTriggers -pListen -pRequires -pRequisite -pWants -pBindsTo -pWantedBy -pStopWhenUnneeded'
 
 # probe name=NAME… look=NAME…: what this host is, and what it has under these names. `look` is for templates, which have
-# files but are never loaded. `clock=yes` asks for the time as well, `receipts=all` or `receipts=RUN` for receipts,
+# files but are never loaded. `clock=yes` asks for the time as well, `receipts=all` or `receipts=RUN` for receipts, `result=RUN` for
+# what this run's change answered,
 # `triggers=yes` for all about what can start the units, `ways=yes` for what could run the same past a mask, `guard=yes`
 # (with guard.sh) for what a mask must not cut. Changes nothing.
 probe() {
@@ -170,8 +171,8 @@ show_triggers() {
 }
 
 # What runs have left here to be undone by: `log RUN LINE`; `fence RUN SEQ`, the last of its requests that was taken;
-# `holds RUN PATH` for a link that is still this run's own; and, when one run is asked for, what it answered: `told RUN KIND
-# TEXT`. One process, however many receipts there are.
+# `holds RUN PATH` for a link that is still this run's own; `mark RUN ORDER NAME`; and of the run of which that is asked, what it
+# answered: `told RUN KIND TEXT`. One process, however many receipts there are.
 tell_receipts() {
   linked='' ours=' ' told_of=' '
   set +f
@@ -181,6 +182,8 @@ tell_receipts() {
     case $receipts_of in all | "$owner") ;; *) continue ;; esac
     first_line "$root/run/fleetmask/$owner.seq"
     [ -z "$value" ] || rec "fence $owner $value"
+    first_line "$receipt/mark"
+    [ -z "$value" ] || rec "mark $owner $value"
     while read -r key named identity; do
       rec "log $owner $key $named $identity"
       if [ "$key" = linked ] && [ "$named" -ef /dev/null ]; then
@@ -189,7 +192,7 @@ tell_receipts() {
         linked="$linked $named"
       fi
     done <"$receipt/log"
-    if [ "$receipts_of" != all ] && [ -r "$receipt/result" ]; then
+    if [ "$owner" = "$result_of" ] && [ -r "$receipt/result" ]; then
       while read -r _ _ line; do rec "told $owner $line"; done <"$receipt/result"
     fi
     [ ! -e "$receipt/switch" ] || tell_switch_of "$owner"

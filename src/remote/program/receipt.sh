@@ -34,8 +34,17 @@ begin() {
   fi
   exec 9>>"$state/lock"
   if ! flock -n 9 && ! get_lock; then
+    if is_twin "$holder_run" "$holder_as"; then
+      refuse "twin $holder_as"
+      return 1
+    fi
     since=$(stat -c %Y "$state/lock")
     refuse "locked ${holder_run:--} ${holder_meta:--} $since $(($(date +%s) - ${since:-0}))"
+    return 1
+  fi
+  read_mark
+  if is_twin "$run" "$marked_as"; then
+    refuse "twin $marked_as"
     return 1
   fi
   first_line "$state/$run.seq"
@@ -43,7 +52,7 @@ begin() {
     refuse "fenced $value"
     return 1
   fi
-  if ! { printf '%s\n' "$$ $run $meta" >"$state/lock" && printf '%s\n' "$seq" >"$state/$run.seq"; }; then
+  if ! { printf '%s\n' "$$ $run $meta $as" >"$state/lock" && printf '%s\n' "$seq" >"$state/$run.seq"; }; then
     refuse "write cannot write $state"
     return 1
   fi
@@ -64,6 +73,7 @@ get_lock() {
     read_holder
   fi
   [ "$holder_run" = "$run" ] || return 1
+  ! is_twin "$holder_run" "$holder_as" || return 1
   case $verb:$holder_meta in
     *:actor=switch) timeout 120 flock 9 ;;
     undo:*)
@@ -76,8 +86,39 @@ get_lock() {
 }
 
 read_holder() {
-  holder=0 holder_run='' holder_meta=''
-  read -r holder holder_run holder_meta <"$state/lock"
+  holder=0 holder_run='' holder_meta='' holder_as=''
+  read -r holder holder_run holder_meta holder_as <"$state/lock"
+}
+
+# is_twin RUN NAME: whether our run has come to this machine under another name than ours: only the session that has that
+# name can have written it here. What was done under it is not for us to do again, or to undo.
+is_twin() {
+  [ "$1" = "$run" ] && [ -n "$2" ] && [ -n "$as" ] && [ "$2" != "$as" ]
+}
+
+# The mark of a receipt: `ORDER NAME`, its place among the receipts of this host, and the name that its run has for this host.
+# Into $marked_as its name; empty where there is none.
+read_mark() {
+  marked_as=''
+  if [ -r "$receipt/mark" ]; then read -r _ marked_as <"$receipt/mark" || :; fi
+}
+
+# After all receipts that are here: clocks of controllers, and this one's, tell no order.
+mark() {
+  last=0
+  set +f
+  for other in "$root"/var/lib/fleetmask/*/mark "$root"/run/fleetmask/runs/*/mark; do
+    first_line "$other"
+    value=${value%% *}
+    case $value in
+      '' | *[!0-9]* | ??????????*) ;;
+      *) [ "$value" -le "$last" ] || last=$value ;;
+    esac
+  done
+  set -f
+  { printf '%s\n' "$((last + 1)) $as" >"$receipt/mark"; } 2>/dev/null && return 0
+  said="cannot write $receipt/mark"
+  return 1
 }
 
 # Whether the process that the lock names has it open. If it is ourselves, that name is from an earlier request.
