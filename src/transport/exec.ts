@@ -37,6 +37,9 @@ export interface CommandChannel {
   close(): unknown;
 }
 
+/** Per stream: what start-up files print counts too, and is dropped as it comes. An answer has limits of its own. */
+export const MAX_OUTPUT_BYTES = 4 * 1024 * 1024;
+
 const STDERR_KEPT = 8 * 1024;
 /**
  * Each packet costs some 6 µs here, however little is in it: a host may send its output in so many. The remote program writes an

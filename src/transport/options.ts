@@ -4,7 +4,7 @@ import type { HostKeyDefaults } from './host-keys/policy.ts';
 export interface ConnectOptions extends HostKeyDefaults {
   /** From the first TCP packet to being logged in, retries included; also what a command may take to be started. */
   readonly connectTimeoutMs: number;
-  /** Cap per stream and command, in bytes. Default 1 MiB. */
+  /** Cap per stream and command, in bytes. Default 4 MiB. */
   readonly maxOutputBytes?: number;
   /** Silence after which a keepalive is sent; three unanswered ones end the connection. Default 15 s. */
   readonly keepaliveMs?: number;

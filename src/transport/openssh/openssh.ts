@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import { type Fault, fault, printable, type Target } from '../../model/index.ts';
 import { type Attempt, attempts, givenUp, RETRIES, RETRIES_AT_BASTIONS, type Stop, type Stopper } from '../attempts.ts';
-import { type CommandLink, startCommand } from '../exec.ts';
+import { type CommandLink, MAX_OUTPUT_BYTES, startCommand } from '../exec.ts';
 import { hostKeyPolicy } from '../host-keys/policy.ts';
 import type { ConnectOptions } from '../options.ts';
 import { runProgram } from '../program.ts';
@@ -37,7 +37,10 @@ interface Link extends CommandLink {
  */
 export function opensshTransport(options: OpenSshOptions): Transport {
   const onWarning = options.onWarning ?? (() => undefined);
-  const limits = { maxOutputBytes: options.maxOutputBytes ?? 1024 * 1024, startTimeoutMs: options.connectTimeoutMs };
+  const limits = {
+    maxOutputBytes: options.maxOutputBytes ?? MAX_OUTPUT_BYTES,
+    startTimeoutMs: options.connectTimeoutMs,
+  };
   const masters = new Set<Master>();
   const logins = pLimit(LOGINS_AT_ONCE);
   const behindOthers = pLimit(BEHIND_OTHERS_AT_ONCE);

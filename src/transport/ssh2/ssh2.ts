@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import { type Fault, printable, type Target } from '../../model/index.ts';
 import { attempts, givenUp, RETRIES, RETRIES_AT_BASTIONS, type Stopper, unlessAborted } from '../attempts.ts';
-import { startCommand } from '../exec.ts';
+import { MAX_OUTPUT_BYTES, startCommand } from '../exec.ts';
 import { type HostKeyCheck, type HostKeys, hostKeys } from '../host-keys/host-keys.ts';
 import { type HostKeyDefaults, hostKeyPolicy, knownAs } from '../host-keys/policy.ts';
 import type { Identities, KeyRing } from '../identities/identities.ts';
@@ -35,7 +35,10 @@ const COMMANDS_AT_ONCE = 8;
  */
 export function ssh2Transport(options: Ssh2Options): Transport {
   const onWarning = options.onWarning ?? (() => undefined);
-  const limits = { maxOutputBytes: options.maxOutputBytes ?? 1024 * 1024, startTimeoutMs: options.connectTimeoutMs };
+  const limits = {
+    maxOutputBytes: options.maxOutputBytes ?? MAX_OUTPUT_BYTES,
+    startTimeoutMs: options.connectTimeoutMs,
+  };
   const hosts = hostKeysByPolicy(options, onWarning);
   const open = new Set<Link>();
   const commandStarts = pLimit(COMMANDS_AT_ONCE);
