@@ -65,6 +65,7 @@ function realIo(stdout: Io['stdout'], stderr: Io['stderr']): Io {
     // until the settings are read
     guardrails: NO_GUARDRAILS,
     catalogue: new Map(),
+    audit: 'none',
     user,
     uid,
     machine: hostname(),

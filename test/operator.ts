@@ -55,6 +55,7 @@ export async function typed(args: readonly string[], home: string, world: Partia
     systemConfig: join(home, 'etc', 'config.yaml'),
     guardrails: NO_GUARDRAILS,
     catalogue: new Map(),
+    audit: 'none',
     actor: 'alice@bastion',
     user: 'alice',
     uid: userInfo().uid,

@@ -146,7 +146,7 @@ async function dispatch(io: Io, version: string): Promise<number> {
         secureState(io, each.name);
         tellUnsettled(io, each.name, meant.run);
         exitCode = await each.run(
-          { ...io, guardrails: settings.guardrails, catalogue: settings.catalogue },
+          { ...io, guardrails: settings.guardrails, catalogue: settings.catalogue, audit: settings.audit },
           meant as never,
         );
       },

@@ -2,6 +2,7 @@ import { UsageError } from '../model/index.ts';
 import type { SiteCatalogue } from '../plan/catalog.ts';
 import type { Guardrails } from '../plan/guardrails.ts';
 import type { Controller, Life } from '../run/claim.ts';
+import type { Audit } from './audit.ts';
 
 /** The world as commands see it: main.ts makes the real one, tests make their own. */
 export interface Io {
@@ -13,6 +14,8 @@ export interface Io {
   readonly systemConfig: string;
   /** What the administrator of this machine allows to be masked. */
   readonly guardrails: Guardrails;
+  /** Where else changes are put on record, by the settings of this machine or of the user. */
+  readonly audit: Audit;
   /** Logical names of this site. */
   readonly catalogue: SiteCatalogue;
   /** user@host, for journals and receipts. */

@@ -8,6 +8,7 @@ import { putBackWithFleet, undoableOn } from '../run/rollback.ts';
 import type { RunState } from '../run/run-state.ts';
 import { record, type UndoJob } from '../run/undo.ts';
 import type { Crew } from '../run/visit.ts';
+import { auditLog } from './audit.ts';
 import type { Io } from './io.ts';
 import { consent, metaOf, type Visit, visitFleet } from './run.ts';
 
@@ -27,6 +28,10 @@ export async function visitOnRecord(io: Io, visit: VisitOnRecord): Promise<numbe
   const { run, hosts, unsupported, flags, budget, proof, whenSpent } = visit;
   const now = () => io.date().toISOString();
   let journal: Ledger | undefined;
+  const audit = auditLog(io, run);
+  const warn = (why: string | null) => {
+    if (why !== null) io.stderr.write(`warning: ${why}\n`);
+  };
   const job = (): UndoJob => ({ run: run.id, meta: metaOf(run), journal: journal! });
   try {
     return await visitFleet(io, {
@@ -40,6 +45,7 @@ export async function visitOnRecord(io: Io, visit: VisitOnRecord): Promise<numbe
         await consent(io, run, hosts, flags.yes);
         journal = await onRecord(() => visit.open());
         io.recorded(run.id);
+        warn(await audit.begun(hosts.length));
       },
       review: visit.review && ((reports, crew) => visit.review!(reports, job(), crew)),
       work: (host, crew, stopped) => visit.work(host, job(), crew, stopped),
@@ -51,6 +57,7 @@ export async function visitOnRecord(io: Io, visit: VisitOnRecord): Promise<numbe
         await Promise.all(left.map((report) => record(journal!, { type: 'settled', at: now(), report })));
         const inDoubt = hostsInDoubt(journal!.state()).length;
         await record(journal!, { type: 'finished', at: now(), totals: totalsOf(reports), exitCode, inDoubt });
+        warn(await audit.ended(reports, exitCode));
         return journal!.lost();
       },
     });

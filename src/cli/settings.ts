@@ -6,6 +6,7 @@ import type { Options } from 'yargs';
 import { at, UsageError } from '../model/index.ts';
 import type { SiteCatalogue } from '../plan/catalog.ts';
 import { type Guardrails, NO_GUARDRAILS } from '../plan/guardrails.ts';
+import type { Audit } from './audit.ts';
 import { IN_DIRECTORY, mayBeSet } from './directory-settings.ts';
 import { guardrailsFrom } from './guardrails.ts';
 import type { Io } from './io.ts';
@@ -26,6 +27,8 @@ export interface Settings {
   readonly guardrails: Guardrails;
   /** Of the user's and the machine's settings; the user's wins. */
   readonly catalogue: SiteCatalogue;
+  /** `syslog` where the machine's or the user's settings say so: neither turns off what the other wants. */
+  readonly audit: Audit;
   /** Option name → value, the strongest source winning; `changes`: for a command that can change hosts. */
   values(changes: boolean): Record<string, unknown>;
   /** What ./fleetmask.yaml says and is not followed, in one line; null where all is. */
@@ -55,6 +58,7 @@ export function settingsOf(io: Io, known: Known): Settings {
   return {
     guardrails: system.guardrails,
     catalogue: new Map([...system.catalogue, ...user.catalogue]),
+    audit: [system.audit, user.audit].includes('syslog') ? 'syslog' : 'none',
     values: (changes) => ({ ...plain(system), ...plain(user), ...split(changes).followed, ...env }),
     ignored: (changes) => {
       const { ignored } = split(changes);
@@ -92,11 +96,12 @@ interface FileSettings {
   readonly settings: ReadonlyMap<string, { readonly value: unknown; readonly line: number | undefined }>;
   readonly guardrails: Guardrails;
   readonly catalogue: SiteCatalogue;
+  readonly audit: Audit;
 }
 
 function fromFile(io: Io, file: string, known: Known, layer: 'machine' | 'user' | 'directory'): FileSettings {
   const text = textOf(file);
-  if (text === null) return { settings: new Map(), guardrails: NO_GUARDRAILS, catalogue: new Map() };
+  if (text === null) return { settings: new Map(), guardrails: NO_GUARDRAILS, catalogue: new Map(), audit: 'none' };
   const instead = layer === 'directory' ? 'or run the command in another directory' : undefined;
   assertOurs(io, file, 'these settings', instead);
   const lines = new LineCounter();
@@ -110,6 +115,7 @@ function fromFile(io: Io, file: string, known: Known, layer: 'machine' | 'user' 
   const settings = new Map<string, { value: unknown; line: number | undefined }>();
   let guardrails = NO_GUARDRAILS;
   let catalogue: SiteCatalogue = new Map();
+  let audit: Audit = 'none';
   for (const [key, value] of Object.entries(found)) {
     const line = text.split('\n').findIndex((candidate) => candidate.startsWith(`${key}:`)) + 1 || undefined;
     if (key === 'guardrails') {
@@ -127,6 +133,11 @@ function fromFile(io: Io, file: string, known: Known, layer: 'machine' | 'user' 
         throw new UsageError(at(file, line, 'a catalogue is not for these settings'), hint);
       }
       catalogue = siteCatalogueFrom(document.get(key, true), file, lines);
+    } else if (key === 'audit' && layer !== 'directory') {
+      if (value !== 'syslog' && value !== 'none') {
+        throw new UsageError(at(file, line, `audit: no such choice: ${JSON.stringify(value)}`), 'Use syslog or none.');
+      }
+      audit = value;
     } else if (known.has(key)) {
       settings.set(key, { value: known.get(key)?.type === 'string' ? textFrom(value) : value, line });
     } else {
@@ -136,7 +147,7 @@ function fromFile(io: Io, file: string, known: Known, layer: 'machine' | 'user' 
       );
     }
   }
-  return { settings, guardrails, catalogue };
+  return { settings, guardrails, catalogue, audit };
 }
 
 /** Null where there is none. One that cannot be read is not passed over: it may hold guardrails. */

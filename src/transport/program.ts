@@ -1,4 +1,4 @@
-/** Programs of this machine that run to their end: without a shell, without input, within limits, and with nothing left behind. */
+/** Programs of this machine that run to their end: without a shell, within limits, and with nothing left behind. */
 import { spawn } from 'node:child_process';
 import type { Run } from './ssh-config/index.ts';
 
@@ -10,6 +10,8 @@ export interface Limits {
   /** Of each of its two outputs. */
   readonly maxBytes: number;
   readonly signal?: AbortSignal | undefined;
+  /** What it reads; absent: nothing. */
+  readonly input?: string | undefined;
 }
 
 export type Ended =
@@ -49,7 +51,7 @@ kill -KILL "-$1" 2>/dev/null
  * started. Never rejects.
  */
 export function runWithin(program: string, args: readonly string[], limits: Limits): Promise<Ended> {
-  const { cwd, env, timeoutMs, maxBytes, signal } = limits;
+  const { cwd, env, timeoutMs, maxBytes, signal, input = '' } = limits;
   return new Promise((resolve) => {
     let child: ReturnType<typeof start>;
     let ending = false;
@@ -98,7 +100,7 @@ export function runWithin(program: string, args: readonly string[], limits: Limi
     const stdout = kept(child.stdout);
     const stderr = kept(child.stderr);
     // a program that reads its standard input finds it empty rather than waiting for ever
-    child.stdin.on('error', () => {}).end();
+    child.stdin.on('error', () => {}).end(input);
     child.on('error', (error) => settle({ is: 'not-run', error }));
     child.on('close', (code, killed) => {
       if (ending) return;

@@ -161,7 +161,9 @@ describe.each(SHELLS)('under $name', (shell) => {
   );
 
   it('drop-ins of the unit do no harm, and stay', async () => {
-    await run(host, `mkdir -p "$FLEETMASK_ROOT${FILE}.d"; echo '[Service]' >"$FLEETMASK_ROOT${FILE}.d/x.conf"`);
+    const dropIn = `mkdir -p "$FLEETMASK_ROOT${FILE}.d"; echo '[Service]' >"$FLEETMASK_ROOT${FILE}.d/x.conf"`;
+    // what systemd has not read yet it reads with any reload, of a mask or of an undo
+    await run(host, `${dropIn}; systemctl daemon-reload`);
     before = await dump(host.dir);
     const [, told] = await converse(host, [UNIT], displace('r1'), undo('r1'));
     expect(told?.units.get(UNIT)).toMatchObject({ LoadState: 'masked' });
