@@ -23,7 +23,7 @@ export interface Evidence {
 export type Refusal =
   /** The run has come to this machine under another name, which is `text`. */
   | { readonly kind: 'twin'; readonly text: string }
-  | { readonly kind: 'fenced' | 'write' | 'unarmed' | 'malformed'; readonly text: string }
+  | { readonly kind: 'fenced' | 'moved' | 'write' | 'unarmed' | 'malformed'; readonly text: string }
   | { readonly kind: 'locked'; readonly text: string; readonly holder: LockHolder };
 
 /** The run that is at work on the host. */

@@ -13,6 +13,12 @@ export function refusalOf({ refused }: Evidence): Fault | null {
       return fault('locked', `it is the machine that this run changes as ${refused.text}`, TWIN);
     case 'fenced':
       return fault('stale-plan', `the host has seen a newer request of this run (${refused.text})`);
+    case 'moved':
+      return fault(
+        'stale-plan',
+        'the host was changed by somebody else while it was planned',
+        'Run the command again.',
+      );
     case 'write':
       return fault('write-failed', refused.text);
     case 'unarmed':

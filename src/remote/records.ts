@@ -206,7 +206,9 @@ function refusalFrom([first, ...rest]: readonly string[]): Refusal | null {
   const text = printable([words.join(' '), ...rest].join(' '));
   if (kind === 'locked') return { kind, text, holder: holderFrom(words) };
   if (kind === 'twin') return { kind, text: decoded(words[0] ?? '') };
-  return kind === 'fenced' || kind === 'write' || kind === 'unarmed' ? { kind, text } : { kind: 'malformed', text };
+  return kind === 'fenced' || kind === 'moved' || kind === 'write' || kind === 'unarmed'
+    ? { kind, text }
+    : { kind: 'malformed', text };
 }
 
 /** `RUN META SINCE SECONDS`; what the holder had not yet written is `-`. */

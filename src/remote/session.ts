@@ -36,7 +36,7 @@ import { barredFrom, endedEarly } from './refusals.ts';
 import { arming, endsFrom, keepWords, switchesFrom } from './switch.ts';
 
 /** Sequence numbers of a run on one host: the host refuses what is not newer than what it has seen. */
-export const SEQ = { probe: 0, apply: 1, firstUndo: 2 } as const;
+export const SEQ = { probe: 0, apply: 1 } as const;
 
 export type Reply<T> =
   | { readonly kind: 'answer'; readonly value: T }
@@ -56,7 +56,9 @@ export interface Session {
   end(): void;
 }
 
+/** Refused as `moved` when the host is not as this session has probed it. */
 export interface ApplyRequest {
+  readonly seq: number;
   readonly change: Change;
   readonly prior: Prior;
   /** Armed before anything is changed, or the host is refused; null: none. */
@@ -121,10 +123,10 @@ export async function openSession(
       facts: { ...facts, receipts: receiptsFrom(records) },
       switches: switchesFrom(records),
       ends: endsFrom(records),
-      async apply({ change, prior, order }, context, deadline) {
+      async apply({ seq, change, prior, order }, context, deadline) {
         const armed = order && arming(order, context.run, change.where, program());
-        const words = [...applyWords(change, prior, context), ...(armed?.words ?? [])];
-        return read(await ask('apply', SEQ.apply, words, deadline, armed?.text), evidenceFrom);
+        const words = [...applyWords(change, prior, context), 'unmoved=yes', ...(armed?.words ?? [])];
+        return read(await ask('apply', seq, words, deadline, armed?.text), evidenceFrom);
       },
       async undo({ seq, change, prior, halts }, context, deadline) {
         return read(await ask('undo', seq, undoWords(change, prior, halts, context), deadline), evidenceFrom);

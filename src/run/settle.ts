@@ -131,8 +131,27 @@ function unchanging(plan: Exclude<Plan, { kind: 'change' }>): Ending {
     : { outcome: 'refused', units: unread(plan.units), fault: plan.fault };
 }
 
+/** How often a host is planned anew that somebody else changed between its probe and the change. */
+const REPLANS = 2;
+
 /** The whole life of a host in a run of mask or unmask. */
 export async function settle(host: JournalHost, job: Job, crew: Crew): Promise<HostReport> {
+  let ended = await settleOnce(host, job, crew, SEQ.apply);
+  for (let again = 1; ended.moved && again <= REPLANS; again += 1) {
+    ended = await settleOnce(host, job, crew, SEQ.apply + again);
+  }
+  await record(job.journal, { type: 'settled', at: crew.clock.date(), report: ended.report });
+  return ended.report;
+}
+
+/** `moved`: the host was not as it had been probed, so nothing was done. `seq`: of the request that makes the change. */
+async function settleOnce(
+  host: JournalHost,
+  job: Job,
+  crew: Crew,
+  seq: number,
+): Promise<{ report: HostReport; moved: boolean }> {
+  let moved = false;
   let absent: Plan['absent'];
   const visited = await visit(
     host,
@@ -150,20 +169,19 @@ export async function settle(host: JournalHost, job: Job, crew: Crew): Promise<H
       if (over) return { outcome: 'refused', units: unread(plan.units), fault: over };
       const stopped = job.stopped?.() ?? null;
       if (stopped) return { outcome: 'not-started', units: unread(plan.units), fault: stopped };
-      const unrecorded = await intend(host, job, crew, 'apply', SEQ.apply, plan);
+      const unrecorded = await intend(host, job, crew, 'apply', seq, plan);
       if (unrecorded) return { outcome: 'refused', units: unread(plan.units), fault: unrecorded };
       crew.progress(host.host, 'applying');
       const context = contextOf(job, host.host, until - crew.clock.now());
       const sent = crew.clock.date();
       const order = orderOf(job.switch, session.facts, crew.clock);
-      const reply = await session.apply({ ...plan, order }, context, deadline);
-      const ending = await judged(host, job, crew, plan, session, reply, deadline);
+      const reply = await session.apply({ ...plan, seq, order }, context, deadline);
+      moved = reply.kind === 'answer' && reply.value.refused?.kind === 'moved';
+      const ending = await judged(host, job, crew, { ...plan, seq }, session, reply, deadline);
       return leftToItself(ending, job.switch, sent, crew.clock);
     },
   );
-  const report = withAbsent(absent, visited);
-  await record(job.journal, { type: 'settled', at: crew.clock.date(), report });
-  return report;
+  return { report: withAbsent(absent, visited), moved };
 }
 
 /**
@@ -179,7 +197,8 @@ function takenBack({ upholds: runs = [], ask }: Job, { facts }: Session): Fault 
     : fault('expired', `the host has no receipt of run ${over} any more: ${how} may have ended it on purpose`);
 }
 
-type ChangePlan = Extract<Plan, { kind: 'change' }>;
+/** `seq`: of the request that makes the change. */
+type ChangePlan = Extract<Plan, { kind: 'change' }> & { readonly seq: number };
 
 async function judged(
   host: JournalHost,
@@ -232,7 +251,7 @@ async function putBack(
     crew,
     { as: host.host, change: plan.change, prior: plan.prior, halts, stopLimit },
     session,
-    SEQ.firstUndo,
+    plan.seq + 1,
   );
   if (undone.fault && isTwin(undone.evidence)) return { outcome: 'refused', units, fault: undone.fault };
   const after = withReceiptNote(readAgain(units, undone.evidence?.units ?? []), undone.evidence);

@@ -405,6 +405,56 @@ echo "$$ r1 actor=switch" >"$FLEETMASK_ROOT/run/fleetmask/lock"; sleep 1; echo o
     expect(await dump(host.dir)).toEqual(before);
   });
 
+  describe('a change of what was probed', () => {
+    const asked = mask('r2', 'unmoved=yes');
+    /** Probes, lets something happen, and asks. */
+    const askedAfter = async (...turns: Turn[]) => (await converse(host, [UNIT], ...turns, asked)).at(-1)?.rest;
+
+    it('is made where nothing has changed since', async () => {
+      expect(await askedAfter()).not.toContain('refused moved');
+      expect(await readdir(onHost(receipts))).toEqual(['r2']);
+    });
+
+    it.each<[string, () => Promise<unknown>]>([
+      ['a link is there', () => symlink('/dev/null', onHost(`/run/systemd/system/${UNIT}`))],
+      ['a unit file is there that outranks it', () => writeFile(onHost(LINK), '[Service]\n')],
+      ['the unit file is gone', () => rm(onHost(`${VENDOR}/${UNIT}`))],
+      ['another run has come and gone', () => converse(host, [UNIT], mask(), undo())],
+      ['another run has come', () => converse(host, [UNIT], mask())],
+    ])('is refused where %s', async (_, happens) => {
+      const rest = await askedAfter(async () => {
+        await happens();
+        before = await dump(host.dir);
+      });
+      expect(rest).toEqual(['refused moved']);
+      expect(await dump(host.dir)).toEqual(before);
+    });
+
+    it('is refused where another run was at work when it was probed, and has ended since', async () => {
+      const slow = [
+        'apply',
+        'run=r1',
+        'where=etc',
+        'stop-timeout=2',
+        'meta=-',
+        `stop=${STUCK}`,
+        `read=${STUCK}`,
+      ] as const;
+      const first = converse(host, [STUCK], slow);
+      while (!(await readFile(onHost('run/fleetmask/lock'), 'utf8').catch(() => '')).includes('r1')) {}
+      await expect(askedAfter(() => first)).resolves.toEqual(['refused moved']);
+    });
+
+    it('is made where another run was killed before it was probed', async () => {
+      await converse(host, [UNIT]);
+      await mkdir(onHost('run/fleetmask'), { recursive: true });
+      await writeFile(onHost('run/fleetmask/changes'), '7\n');
+      await writeFile(onHost('run/fleetmask/lock'), '99999999 r1 -\n');
+      expect(await askedAfter()).not.toContain('refused moved');
+      expect(await readFile(onHost('run/fleetmask/changes'), 'utf8')).toBe('10\n');
+    });
+  });
+
   it('an undo without a receipt says so and restores nothing', async () => {
     const [, undone] = await converse(host, [UNIT], undo('r7'));
     expect(undone?.rest).toContain('receipt none');

@@ -1,7 +1,16 @@
 /** One host through faults of the network: it ends masked, as it was, or stranded, and says which. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -126,6 +135,44 @@ describe('a host', () => {
     const { report } = await through({ request: () => 'mute' }, { hostTimeout: 1000 });
     expect(report).toMatchObject({ outcome: 'unreachable', fault: { kind: 'timed-out' } });
     expect(report.seconds).toBeLessThan(20);
+  });
+
+  /** Somebody else changes the host right before so many of our changes arrive. */
+  const movedBefore = (times: number) => {
+    const seqs: string[] = [];
+    const request = (_number: number, text: string) => {
+      const seq = /^\w+ (\d+) apply/.exec(text)?.[1];
+      if (seq !== undefined && seqs.push(seq) <= times) {
+        const file = join(root(), 'run/fleetmask/changes');
+        mkdirSync(join(file, '..'), { recursive: true });
+        writeFileSync(file, `${1000 * (run + seqs.length)}\n`);
+      }
+      return 'pass' as const;
+    };
+    return { seqs, request };
+  };
+
+  it('that somebody else changes after its probe is planned anew, and masked by the new plan', async () => {
+    const { seqs, request } = movedBefore(1);
+    const result = await through({ request });
+    expect(result.report).toMatchObject({ outcome: 'masked', fault: null });
+    expect(seqs).toEqual(['1', '2']);
+    expect(result.state().lastSeq.get('deb-db1')).toBe(2);
+    expect((await restore(result)).outcome).toBe('restored');
+    expect(receipts()).toEqual([]);
+  });
+
+  it('that is changed again and again after its probe is refused untouched', async () => {
+    const { seqs, request } = movedBefore(9);
+    const { report, state } = await through({ request });
+    expect(report).toMatchObject({
+      outcome: 'refused',
+      fault: { kind: 'stale-plan', message: expect.stringContaining('while it was planned') },
+    });
+    expect(seqs).toEqual(['1', '2', '3']);
+    expect(masked()).toBe(false);
+    expect(receipts()).toEqual([]);
+    expect(state().hosts.get('deb-db1')?.kind).toBe('untouched');
   });
 
   it('lost before the apply reached it is called again and is as it was', async () => {

@@ -62,6 +62,8 @@ export class Machine {
   readonly receipts = new Map<string, Receipt>();
   /** The highest number that was seen of a run. */
   readonly fences = new Map<string, number>();
+  /** How often it was changed since it booted: odd while somebody is at work. */
+  changes = 0;
   lock: { holder: RemoteProgram | 'another run' | null; pid: number; run: string; meta: string } = {
     holder: null,
     pid: 0,
@@ -204,6 +206,7 @@ export class Machine {
     this.actor = 'boot';
     this.lock = { holder: null, pid: 0, run: '', meta: '' };
     this.fences.clear();
+    this.changes = 0;
     this.frozenUntil = 0;
     const { files } = this.systemd;
     for (const path of [...files.keys()]) if (path.startsWith(`${RUN}/`)) files.delete(path);

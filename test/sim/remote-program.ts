@@ -27,6 +27,7 @@ interface Request {
   readonly starts: readonly string[];
   readonly halts: readonly string[];
   readonly lifts: readonly string[];
+  readonly unmoved: boolean;
 }
 
 interface Result {
@@ -80,6 +81,11 @@ export class RemoteProgram {
   #held: readonly string[] = [];
   #running: readonly string[] = [];
   #names: readonly string[] = [];
+  /** What a plan relies on: the changes that were counted, and what lay on the disk. */
+  #seenChanges = 0;
+  #seenLying = '';
+  #probed: readonly string[] = [];
+  #counting = false;
   /** What is read back. */
   #reads: readonly string[] = [];
 
@@ -188,6 +194,10 @@ export class RemoteProgram {
     rec(`host boot=${this.#machine.bootId}`);
     rec(`host machine=${this.#machine.id}`);
     rec('manager Version=252.39-1~deb12u1');
+    const { changes, lock } = this.#machine;
+    this.#seenChanges = changes % 2 === 1 && lock.holder !== null ? -1 : changes;
+    this.#probed = [];
+    this.#seenLying = '';
     if (receipts !== '') this.#tellReceipts(receipts, result);
     if (wanted.length === 0) return;
     const first = yield* this.#show('unit', UNIT, wanted);
@@ -204,6 +214,8 @@ export class RemoteProgram {
     }
     this.#truth = this.#machine.truth();
     this.#paths(names);
+    this.#probed = names;
+    this.#seenLying = this.#lying();
     const known = new Set(names);
     for (let round = 0; round < 8; round += 1) {
       const fresh = [...new Set(todo)].filter((name) => !known.has(name));
@@ -280,10 +292,26 @@ export class RemoteProgram {
     }
     machine.lock = { holder: this, pid: this.#pid, run, meta };
     machine.fences.set(run, this.#seq);
+    const moved = machine.changes !== this.#seenChanges || this.#lying() !== this.#seenLying;
+    // that holds off late requests as well
+    if (this.#request.unmoved && moved && machine.quirks.program !== 'no-fence') {
+      this.#rec('refused moved');
+      this.#release();
+      return false;
+    }
+    machine.changes += 1 + (machine.changes % 2);
+    this.#counting = true;
     return true;
   }
 
+  #lying(): string {
+    const { systemd } = this.#machine;
+    return this.#probed.flatMap((name) => systemd.lying(name).map((path) => `${path} ${systemd.isMask(path)}`)).join();
+  }
+
   #release(): void {
+    if (this.#counting && this.#life.alive) this.#machine.changes += 1;
+    this.#counting = false;
     if (this.#machine.lock.holder === this) this.#machine.lock.holder = null;
   }
 
@@ -748,5 +776,6 @@ function parse(words: readonly string[]): Request {
     starts: all('start'),
     halts: all('halt'),
     lifts: all('lift'),
+    unmoved: last('unmoved', '') === 'yes',
   };
 }

@@ -40,7 +40,7 @@ apply() {
   fi
   tell_look
   keep=$receipt/result
-  exec 9>&-
+  release
 }
 
 # Every link is logged in the receipt before and after it is touched: undo touches nothing else.

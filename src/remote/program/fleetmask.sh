@@ -148,7 +148,7 @@ unique() {
 parse() {
   run='' as='' where=etc stop_timeout=60 kill=no meta=- wanted='' links='' removes='' displaces='' stops='' reads='' looks='' attempts='' groups=''
   starts='' pending='' queues='' reloads='' halts='' lifts='' clock='' receipts_of='' result_of='' triggers='' guard='' ways=''
-  program='' switch_text='' confirming=no new_expires=''
+  unmoved=no program='' switch_text='' confirming=no new_expires=''
   for word in "$@"; do
     text=${word#*=}
     case $word in
@@ -179,6 +179,7 @@ parse() {
       reload=*) reloads="$reloads $text" ;;
       halt=*) halts="$halts $text" ;;
       lift=*) lifts="$lifts $text" ;;
+      unmoved=*) unmoved=$text ;;
       program=*) program=$text ;;
       switch=*) switch_text=$text ;;
       confirm=*) confirming=$text ;;

@@ -15,6 +15,7 @@ guard_properties='-pNames -pMainPID -pTriggers -pListen -pRequires -pRequisite -
 # `triggers=yes` for all about what can start the units, `ways=yes` for what could run the same past a mask, `guard=yes`
 # (with guard.sh) for what a mask must not cut. Changes nothing.
 probe() {
+  probed='' seen_lying=''
   os=$root/etc/os-release
   [ -r "$os" ] || os=$root/usr/lib/os-release
   if [ -r "$os" ]; then
@@ -35,6 +36,7 @@ probe() {
     return
   fi
   if [ -z "$wanted" ] || ! library_version; then ask_manager; fi
+  note_seen
   [ -z "$receipts_of" ] || tell_receipts
   expand $wanted
   follow
@@ -49,7 +51,9 @@ probe() {
   [ "$triggers" != yes ] || show_triggers
   unique $shown $looks
   probed=$uniq
-  paths $probed
+  see_lying
+  seen_lying=$lying
+  out=$out$lying records=$((records + lying_records))
   related related "$probed" "$todo"
   [ "$guard" != yes ] || tell_guard
 }

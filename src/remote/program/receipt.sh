@@ -8,6 +8,7 @@ link_identity=%i.%.9Z
 
 # One changing request at a time, and none that is not newer than the last of its run: then the answer is `refused …`.
 begin() {
+  changes=
   case $run in
     '' | *[!A-Za-z0-9-]*)
       rec 'refused malformed'
@@ -56,6 +57,53 @@ begin() {
     refuse "write cannot write $state"
     return 1
   fi
+  if [ "$unmoved" = yes ] && is_moved; then
+    refuse moved
+    return 1
+  fi
+  if ! count_change; then
+    refuse "write cannot write $state/changes"
+    return 1
+  fi
+}
+
+# How often this host was changed since it booted: odd while somebody is at work. Who reads the same even number twice has seen
+# nothing half done in between; who was killed leaves it odd.
+count_change() {
+  first_line "$state/changes"
+  changes=$((${value:-0} + 1 + ${value:-0} % 2))
+  { printf '%s\n' "$changes" >"$state/changes"; } 2>/dev/null
+}
+
+# The end of a change, and of the lock.
+release() {
+  [ -z "$changes" ] || printf '%s\n' "$((changes + 1))" >"$state/changes"
+  changes=
+  exec 9>&-
+}
+
+# What a plan relies on, without asking systemd once more: that no other run changes the host, and what lies on the disk.
+note_seen() {
+  state=$root/run/fleetmask
+  first_line "$state/changes"
+  seen_seq=$seq seen_changes=${value:-0}
+  [ $((seen_changes % 2)) = 0 ] || ! { read_holder && is_at_work; } || seen_changes=busy
+}
+
+is_moved() {
+  first_line "$state/changes"
+  [ "${value:-0}" = "$seen_changes" ] || return 0
+  see_lying
+  [ "$lying" != "$seen_lying" ]
+}
+
+# Into $lying: what lies on disk under the names that were probed, as records of that probe.
+see_lying() {
+  told=$out told_records=$records told_seq=$seq
+  out='' records=0 seq=$seen_seq
+  paths $probed
+  lying=$out lying_records=$records
+  out=$told records=$told_records seq=$told_seq
 }
 
 # What root alone can have made: nothing else is believed or sourced.
@@ -162,7 +210,7 @@ places() {
 refuse() {
   rec_lines refused "$1"
   rmdir "$receipt" "$receipts" 2>/dev/null
-  exec 9>&-
+  release
 }
 
 # What the receipt does not say is not done.

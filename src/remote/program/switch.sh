@@ -259,7 +259,7 @@ fire() {
     begin_anew
     said='' failed=no lacking_log=no
     if lock_for_switch; then put_back_by_itself "$run" "$where"; else failed=yes; fi
-    exec 9>&-
+    release
     log_deeds
     [ "$failed" = yes ] || break
     # what a log does not tell now it does not tell later
@@ -299,6 +299,7 @@ resume() {
     patience=90
     [ -z "$within" ] || step reload ctl daemon-reload || failed=yes
   fi
+  release
   log_deeds
   [ "$failed" = no ] || exit 1
 }
@@ -316,6 +317,7 @@ log_deeds() {
 
 # Waits for whoever works here; a request of the same run that hangs is ended, as by an undo.
 lock_for_switch() {
+  changes=
   mkdir -p "$state" && { true >>"$state/lock"; } 2>/dev/null || return 1
   exec 9>>"$state/lock"
   until timeout 120 flock 9; do
@@ -325,6 +327,7 @@ lock_for_switch() {
   printf '%s\n' "$$ $run actor=switch" >"$state/lock"
   # a request of the run that is still under way to us comes too late
   [ -e "$state/$run.seq" ] || printf '1\n' >"$state/$run.seq"
+  count_change || :
 }
 
 put_back_by_itself() {

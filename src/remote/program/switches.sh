@@ -105,7 +105,7 @@ keep() {
   fi
   look
   tell_look
-  exec 9>&-
+  release
 }
 
 # Whether the units of a switch are here, whatever became of its receipt.

@@ -10,7 +10,7 @@ undo() {
   put_back
   # shellcheck disable=SC2034 # audit.sh reads it
   [ "$failed" = no ] || deed='not rolled back'
-  exec 9>&-
+  release
 }
 
 put_back() {
