@@ -3,7 +3,7 @@
  * with the rollback, or alone. So what is read decides.
  */
 import { baseOf, type Change, type Evidence, type Prior, stateOf } from '../model/index.ts';
-import { judgeUndo } from './judge.ts';
+import { judgeUndo } from './judge-undo.ts';
 
 export type Aftermath =
   /** All that was read is as before the run. */

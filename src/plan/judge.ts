@@ -7,19 +7,16 @@ import {
   type Fault,
   fault,
   isRunning,
-  type Prior,
-  type PriorState,
   printable,
   type StartProbe,
   type StepResult,
   shownName,
   stateOf,
-  templateOf,
   type UnitFacts,
   type UnitPlan,
   type UnitReport,
 } from '../model/index.ts';
-import { byId, byName, groups, listed, once } from './by-name.ts';
+import { byName, listed, once } from './by-name.ts';
 import { refusalOf } from './host-refusal.ts';
 import { unitOfGroup } from './leftovers.ts';
 
@@ -165,114 +162,6 @@ const stepsByName = once(
   (steps: readonly StepResult[]) => new Map(steps.toReversed().map((step) => [step.name, step] as const)),
 );
 
-function said(step: StepResult): string {
+export function said(step: StepResult): string {
   return printable(step.said.join(' '), 2_000);
-}
-
-/** What the read-back after an undo still lacks; null when the host is as it was. */
-export function judgeUndo(change: Change, prior: Prior, evidence: Evidence): Fault | null {
-  const refused = refusalOf(evidence);
-  if (refused) return refused.kind === 'locked' ? refused : fault('not-restored', refused.message);
-  const [foreign] = evidence.foreign;
-  if (foreign) {
-    const aside = change.displaces.includes(foreign) ? '; what was there before lies beside it, hidden, as …orig' : '';
-    return fault('not-restored', `${foreign} was made anew by somebody else and was left alone${aside}`);
-  }
-  const masks = new Set(evidence.paths.filter((path) => path.kind === 'null').map((path) => path.path));
-  const stays = change.links.find((path) => masks.has(path));
-  if (stays) {
-    return evidence.receipt
-      ? fault('not-restored', `${stays} is still there`, KEPT)
-      : fault('not-restored', `${stays} is still there, and the host has no receipt of it`, UNKNOWN);
-  }
-  // without a receipt the run's link went before, and this is somebody's own affair
-  const links = new Set(change.links);
-  const taken = evidence.receipt && evidence.paths.find(({ path }) => links.has(path));
-  if (taken) return fault('not-restored', `${taken.path} was put there by somebody else and was left alone`, MEANT);
-  const gone = change.removes.find((path) => !masks.has(path));
-  if (gone) return fault('not-restored', `${gone} is not back`);
-  const lying = new Set(
-    evidence.paths.filter(({ kind }) => kind === 'file' || kind === 'link').map(({ path }) => path),
-  );
-  const lost = change.displaces.find((path) => !lying.has(path));
-  if (lost) return fault('not-restored', `the unit file ${lost} is not back`);
-  const maskOf = groups([...masks], baseOf);
-  for (const state of prior.states) {
-    const units = evidence.units;
-    const now = byId(units).get(state.id) ?? (state.load === 'not-found' ? byName(units).get(state.id) : undefined);
-    const difference = differenceTo(state, now, prior) ?? stillToQueue(state, now, evidence);
-    const mask = state.load === 'masked' ? undefined : maskOf.get(state.id)?.[0];
-    const by = mask === undefined ? '' : ` (${mask})`;
-    if (difference) return fault('not-restored', `${difference}${by}`, hintOn(state, now, change));
-  }
-  const [lacking] = evidence.lacking;
-  if (lacking) return fault('not-restored', `the host could not verify ${lacking}`, UNPROVED);
-  // what systemd has read is not what lies there: that holds until anybody reloads
-  const reload = evidence.steps.find(({ name, status }) => name === 'reload' && status !== 0);
-  return reload
-    ? fault('not-restored', `systemd could not reload: ${said(reload) || `status ${reload.status}`}`)
-    : null;
-}
-
-const KEPT =
-  'Look for what keeps it there (read-only file system, immutable flag); then `fleetmask recover` puts the host back.';
-const UNKNOWN =
-  'Nothing tells whose mask it is. Remove it by hand (`fleetmask unmask`) if it is not meant to stay; then `fleetmask recover` settles this host.';
-const UNPROVED =
-  'The host keeps the receipt of the run: look at the unit there; then `fleetmask recover` rolls the host back.';
-const MEANT = 'If it is meant to stay, nothing is left to do: `fleetmask recover` settles this host.';
-
-function differenceTo(state: PriorState, now: UnitFacts | undefined, prior: Prior): string | null {
-  if (!now) return state.load === '' ? null : `${state.id} was not read back`;
-  // a mask that nobody had made systemd read yet is read by any reload: that is not ours to undo
-  const maskUnread = state.load !== 'masked' && maskedBefore(prior).has(state.id);
-  // so it is with any file that lay there unread, and with one that a package brought for a unit that was absent
-  const absent = state.load === 'not-found' && now.load !== 'masked';
-  const unread = maskUnread || absent || (state.unread && now.load !== 'masked');
-  if (state.load !== '' && now.load !== state.load && !unread)
-    return `${state.id} was ${state.load} and is ${now.load}`;
-  if (absent && !stays(state.active)) return null;
-  if (state.file !== '' && now.file !== state.file) return `${state.id} was ${state.file} and is ${now.file}`;
-  // a job that was starting then may be done by now
-  if (state.active === 'activating' && now.active === 'inactive' && now.load !== 'masked') return null;
-  // it was about to change: queued again, it may have come as far as it will
-  if (state.queued === 'start' && !stays(state.active)) return null;
-  if (state.queued === 'stop' && !stays(now.active)) return null;
-  // what started it before may have started it again
-  const woken = now.triggeredBy.some((name) => stays(byId(prior.states).get(name)?.active ?? ''));
-  if (stays(now.active) && !stays(state.active) && woken && now.load !== 'masked') return null;
-  if (stays(state.active) !== stays(now.active)) return `${state.id} was ${state.active} and is ${now.active}`;
-  return null;
-}
-
-/** A start that waited must wait again, or be over. */
-function stillToQueue(state: PriorState, now: UnitFacts | undefined, { steps }: Evidence): string | null {
-  if (!now || state.queued !== 'start' || stays(state.active) || stays(now.active) || now.queued === 'start')
-    return null;
-  if (steps.some(({ name, status }) => name === 'queue' && status === 0)) return null;
-  return `${state.id} was to be started and is ${now.active}`;
-}
-
-const maskedBefore = once(({ masks }: Prior) => new Set(masks.map(baseOf)));
-
-/**
- * A start waits for the end of a stop that is under way. A mask that was there before, of another run or a person, is nobody's to
- * bring back but theirs.
- */
-function hintOn(state: PriorState, now: UnitFacts | undefined, change: Change): string | undefined {
-  if (now?.active === 'deactivating' && now.load !== 'masked') {
-    return 'It is started when its stop has ended (TimeoutStopSec= at the latest); then `fleetmask recover` of the run settles this host.';
-  }
-  if (state.load !== 'masked' || isTouched(state.id, change)) return undefined;
-  return 'If that mask was taken back on purpose since, nothing is left to do: `fleetmask recover` settles this host.';
-}
-
-/** Whether the run made, removed or moved something under the name of a unit, or of its template. */
-function isTouched(id: string, { links, removes, displaces }: Change): boolean {
-  return [...links, ...removes, ...displaces].some((path) => [id, templateOf(id)].includes(baseOf(path)));
-}
-
-/** What is on its way out is not down yet, but does not run as it did either. */
-function stays(active: string): boolean {
-  return isRunning(active) && active !== 'deactivating';
 }

@@ -9,7 +9,7 @@ import {
   type UnitFacts,
   type UnitPlan,
 } from '../model/index.ts';
-import { judgeUndo } from '../plan/judge.ts';
+import { judgeUndo } from '../plan/judge-undo.ts';
 import type { RequestContext } from '../remote/protocol.ts';
 import type { Reply, Session, UndoRequest } from '../remote/session.ts';
 import type { Connection } from '../transport/transport.ts';

@@ -15,7 +15,8 @@ import { assemble } from '../../src/plan/assemble.ts';
 import { newsOf, standingsOf } from '../../src/plan/drift.ts';
 import { type Guardrails, noteGuardrails, withinGuardrails } from '../../src/plan/guardrails.ts';
 import { holderOf, sayHolder, sayLock, tellHolders } from '../../src/plan/holders.ts';
-import { judge, judgeUndo, readAgain, unread } from '../../src/plan/judge.ts';
+import { judge, readAgain, unread } from '../../src/plan/judge.ts';
+import { judgeUndo } from '../../src/plan/judge-undo.ts';
 import { observe } from '../../src/plan/observe.ts';
 import { find, unitsFrom, wayBack } from '../../src/plan/recall.ts';
 import { parseQuery, type Query } from '../../src/plan/resolve.ts';
@@ -348,7 +349,8 @@ const HEARD: Readonly<Record<string, readonly string[]>> = {
   'plan/guard.ts': ['guard'],
   'plan/guardrails.ts': ['matches', 'whyNot'],
   'plan/holders.ts': ['sayRun'],
-  'plan/judge.ts': ['asRead', 'readLater', 'refusalOf'],
+  'plan/judge.ts': ['asRead', 'readLater', 'refusalOf', 'said'],
+  'plan/judge-undo.ts': [],
   'plan/lying.ts': ['localFault', 'inTheWay', 'pathsOf', 'isMask'],
   'plan/notes.ts': ['notesOn', 'isConnection', 'hasOwnFile'],
   'plan/observe.ts': ['absentReport'],

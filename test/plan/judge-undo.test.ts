@@ -1,7 +1,8 @@
 /** When a host counts as put back. */
 import { describe, expect, it } from 'vitest';
 import type { Ask, Change, Evidence, Prior, UnitFacts, UnitPlan, UnitReport } from '../../src/model/index.ts';
-import { judge, judgeUndo, readLater } from '../../src/plan/judge.ts';
+import { judge, readLater } from '../../src/plan/judge.ts';
+import { judgeUndo } from '../../src/plan/judge-undo.ts';
 
 const CHANGE: Change = {
   where: 'etc',
