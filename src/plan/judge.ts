@@ -62,14 +62,18 @@ export function readLater(units: readonly UnitReport[], read: readonly UnitFacts
 
 /** Judges an apply. A refusal that came before the first change is `untouched`. */
 export function judge(ask: Ask, plan: { units: readonly UnitPlan[]; change: Change }, evidence: Evidence): Verdict {
-  const left = evidence.left.map(({ group, all }) => ({ of: unitOfGroup(group, plan.units), all }));
+  const left = new Map<number, number>();
+  for (const { group, all } of evidence.left) {
+    const of = unitOfGroup(group, plan.units);
+    left.set(of, (left.get(of) ?? 0) + all);
+  }
   const units = plan.units.map((unit, index): UnitReport => {
     const shown = byName(evidence.units).get(unit.shownAs);
     return {
       ...unread([unit])[0]!,
       after: shown ? stateOf(shown) : null,
       startProbe: startProbeOf(evidence, unit.shownAs),
-      leftovers: left.reduce((sum, { of, all }) => sum + (of === index ? all : 0), 0),
+      leftovers: left.get(index) ?? 0,
       notes: notesOn(ask, unit, shown),
     };
   });

@@ -1,5 +1,6 @@
 /** What is left on a host after a change or its undo: processes in control groups, and receipts. */
 import { baseOf, type Evidence, templateOf, type UnitPlan, type UnitReport } from '../model/index.ts';
+import { once } from './by-name.ts';
 
 /** With a note on the receipt that an undo could not remove: nothing else says that it stays. */
 export function withReceiptNote(units: readonly UnitReport[], evidence: Evidence | null): UnitReport[] {
@@ -15,9 +16,13 @@ export function withReceiptNote(units: readonly UnitReport[], evidence: Evidence
  */
 export function unitOfGroup(group: string, units: readonly UnitPlan[]): number {
   const name = baseOf(group).replace(/^_/, '');
-  const is = (unit: string) => unit === name || unit === templateOf(name) || unit === baseOf(group);
-  return Math.max(
-    0,
-    units.findIndex((each) => is(each.unit) || is(each.shownAs)),
-  );
+  const known = indexByName(units);
+  const found = [name, templateOf(name) ?? name, baseOf(group)].flatMap((each) => known.get(each) ?? []);
+  return found.length === 0 ? 0 : Math.min(...found);
 }
+
+/** Of the first unit that has it. */
+const indexByName = once((units: readonly UnitPlan[]) => {
+  const pairs = units.flatMap(({ unit, shownAs }, index) => [[unit, index] as const, [shownAs, index] as const]);
+  return new Map(pairs.toReversed());
+});

@@ -203,7 +203,7 @@ export function endedEarly(kind: 'no-shell' | 'lost', ended: Ended, heard: strin
   const unfit = UNFIT.exec(ended.stderr)?.[0];
   if (unfit !== undefined) return fault(kind, printable(unfit, 200), OTHER_SHELL);
   const said = firstWords(ended.stderr) || firstWords(heard);
-  if (ended.how === 'exited' && ended.code === 126 && /\benv: .*(?:denied|not permitted)/.test(said))
+  if (ended.how === 'exited' && ended.code === 126 && inOrder(/\benv: /, /denied|not permitted/)(said))
     return noExec(said);
   const hint = /password has expired|change your password/i.test(`${ended.stderr}\n${heard}`) ? EXPIRED : undefined;
   const shown = printable(said, 200);
