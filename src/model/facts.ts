@@ -1,5 +1,6 @@
 import type { Dependence } from './dependence.ts';
 import type { Receipt } from './receipt.ts';
+import type { ServedFacts } from './super-server.ts';
 
 /** What a probe found on one host. Already parsed and bounded; text may still hold anything printable. */
 export interface Facts {
@@ -27,6 +28,8 @@ export interface Facts {
   readonly hits: readonly Hit[];
   /** What earlier runs left on the host to be undone by; empty where that was not asked, or is not ours to read. */
   readonly receipts: readonly Receipt[];
+  /** Absent where no super-server was among the names asked. */
+  readonly served?: ServedFacts;
 }
 
 /** From os-release(5). */

@@ -25,6 +25,7 @@ import { type Guarded, guard } from './guard.ts';
 import { ABOVE_ETC, ETC, inTheWay, isMask, localFault, pathsOf, RUN } from './lying.ts';
 import { hasOwnFile, isConnection, notesOn } from './notes.ts';
 import { absentFault, type Meant, type Missing, type Query, resolve } from './resolve.ts';
+import { notesOnServed } from './super-servers.ts';
 import { triggersOf, withTriggers } from './triggers.ts';
 import { notesOnUnread, othersUnread, unreadFault, unreadOf } from './unread.ts';
 import { coveredWith, waysRound } from './ways.ts';
@@ -137,7 +138,7 @@ function endangered({ unit, facts, instances }: Meant) {
 function unitPlan(ask: Ask, each: Meant, meant: readonly Meant[], facts: Facts, warnings: readonly string[]): UnitPlan {
   const { asked, unit, facts: shown } = each;
   const triggers = some(triggersOf(each, facts, unitsOf(meant)));
-  const notes = ask.verb === 'mask' ? [...warnings, ...notesOn(ask, each, meant)] : [];
+  const notes = ask.verb === 'mask' ? [...warnings, ...notesOnServed(unit, facts), ...notesOn(ask, each, meant)] : [];
   const plan = { asked, unit, shownAs: shown.id, before: stateOf(shown), triggers, steps: [], notes };
   if (ask.verb === 'unmask') return plan;
   return { ...plan, covers: coveredWith(each, facts), ways: waysRound(each, meant, facts) };

@@ -5,7 +5,8 @@
  * `one`: alternatives, of which a host runs one. `all`: parts of one service, all that are there are meant.
  * `*` stands for versions and instances. Sources: the distributions' packages; see test/plan/catalog.tsv for a line each.
  */
-import type { Os } from '../model/index.ts';
+import { type Os, SUPER_SERVERS } from '../model/index.ts';
+import { groups } from './by-name.ts';
 
 export type Family = 'debian' | 'rhel' | 'suse' | 'arch';
 
@@ -15,6 +16,8 @@ export interface Entry {
   readonly takes: 'one' | 'all';
   /** Whole unit names or patterns, in order of preference per family. */
   readonly units: Readonly<Record<Family, readonly string[]>>;
+  /** What a super-server's configuration calls it: the service, or the program. Empty: none serves it. */
+  readonly served: readonly string[];
 }
 
 type Row = readonly [names: string, takes: Entry['takes'], debian: string, rhel?: string, suse?: string, arch?: string];
@@ -57,7 +60,7 @@ const ROWS: readonly Row[] = [
     'dhcpd kea-dhcp4',
     'dhcpd4 kea-dhcp4',
   ],
-  ['redis', 'one', 'redis-server redis', 'redis', 'redis redis@', 'redis valkey'],
+  ['redis', 'one', 'redis-server redis', 'redis', 'redis redis@', 'redis'],
   ['valkey', 'one', 'valkey-server valkey', 'valkey', 'valkey', 'valkey'],
   ['docker', 'one', 'docker snap.docker.dockerd', 'docker'],
   ['containerd', 'one', 'containerd'],
@@ -90,7 +93,12 @@ const ROWS: readonly Row[] = [
     'vsftpd pure-ftpd',
     'vsftpd vsftpd.socket proftpd pure-ftpd',
   ],
-  ['telnet', 'one', 'inetutils-inetd inetd xinetd telnet.socket', 'telnet.socket', 'telnet.socket', 'telnet.socket'],
+  ['telnet', 'one', 'telnet.socket'],
+  ['rsh rshd', 'one', 'rsh.socket'],
+  ['rlogin rlogind', 'one', 'rlogin.socket'],
+  ['rexec rexecd', 'one', 'rexec.socket'],
+  ['finger fingerd', 'one', 'finger.socket'],
+  ['talk ntalk talkd', 'one', 'ntalk.socket talk.socket'],
   ['smartd smartmontools', 'one', 'smartmontools smartd', 'smartd', 'smartd', 'smartd'],
   ['freeradius radius radiusd', 'one', 'freeradius', 'radiusd', 'radiusd', 'freeradius'],
   ['krb5-kdc krb5kdc kdc', 'one', 'krb5-kdc', 'krb5kdc', 'krb5kdc', 'krb5-kdc'],
@@ -126,7 +134,7 @@ const ROWS: readonly Row[] = [
   ['iscsid open-iscsi iscsi', 'all', 'iscsid open-iscsi iscsid.socket', 'iscsid iscsi iscsid.socket'],
   ['mongodb mongod', 'one', 'mongod mongodb', 'mongod', 'mongod', 'mongodb'],
   ['grafana grafana-server', 'one', 'grafana-server', 'grafana-server', 'grafana-server', 'grafana'],
-  ['inetd xinetd', 'one', 'inetutils-inetd inetd openbsd-inetd xinetd', 'xinetd'],
+  ['inetd xinetd', 'one', 'inetutils-inetd inetd openbsd-inetd xinetd rlinetd', 'xinetd'],
   ['rpcbind portmap', 'one', 'rpcbind'],
   ['anacron', 'all', 'anacron.timer anacron'],
   [
@@ -138,6 +146,21 @@ const ROWS: readonly Row[] = [
     '',
   ],
 ]; // prettier-ignore
+
+/** By the first name of a row: services(5) and programs, as inetd.conf and files of xinetd.d in the distributions' packages call them. */
+const SERVED: Readonly<Record<string, string>> = {
+  telnet: 'telnet telnets in.telnetd telnetd utelnetd',
+  rsh: 'shell kshell in.rshd rshd',
+  rlogin: 'login klogin eklogin in.rlogind rlogind',
+  rexec: 'exec in.rexecd rexecd',
+  finger: 'finger in.fingerd fingerd cfingerd efingerd',
+  talk: 'talk ntalk in.talkd in.ntalkd talkd ntalkd',
+  ftp: 'ftp ftps in.ftpd ftpd vsftpd proftpd in.proftpd pure-ftpd',
+  vsftpd: 'vsftpd',
+  tftp: 'tftp in.tftpd tftpd atftpd',
+  rsync: 'rsync rsyncd',
+  nrpe: 'nrpe',
+};
 
 const ENTRIES: ReadonlyMap<string, Entry> = new Map(
   ROWS.map(entryFrom).flatMap((entry) => [entry.name, ...entry.synonyms].map((name) => [name, entry] as const)),
@@ -155,12 +178,13 @@ function entryFrom([names, takes, debian, rhel = debian, suse = rhel, arch = rhe
     synonyms,
     takes,
     units: { debian: units(debian), rhel: units(rhel), suse: units(suse), arch: units(arch) },
+    served: (Object.hasOwn(SERVED, name) ? SERVED[name]! : '').split(' ').filter((word) => word !== ''),
   };
 }
 
 /** A logical name of a site, which means the same units on every distribution. */
 export function entryOf(name: string, takes: Entry['takes'], units: readonly string[]): Entry {
-  return { name, synonyms: [], takes, units: { debian: units, rhel: units, suse: units, arch: units } };
+  return { name, synonyms: [], takes, units: { debian: units, rhel: units, suse: units, arch: units }, served: [] };
 }
 
 /** Logical names besides those known here; they win. */
@@ -175,9 +199,26 @@ export function entries(): Entry[] {
   return [...new Set(ENTRIES.values())];
 }
 
-/** Every unit that any family has for it, the likeliest first; what a probe asks for before it knows the family. */
+/** The entries of which a unit is one, by its real name; of patterns and templates none is known here. */
+export function ownersOf(unit: string): readonly Entry[] {
+  return OWNERS.get(unit) ?? [];
+}
+
+const OWNERS: ReadonlyMap<string, readonly Entry[]> = new Map(
+  [
+    ...groups(
+      [...new Set(ENTRIES.values())].flatMap((entry) => candidatesOf(entry).map((unit) => ({ unit, entry }))),
+      ({ unit }) => unit,
+    ),
+  ].map(([unit, owned]) => [unit, owned.map(({ entry }) => entry)]),
+);
+
+/**
+ * Every unit that any family has for it, the likeliest first, then those that may serve it with others; what a probe asks for before
+ * it knows the family.
+ */
 export function candidatesOf(entry: Entry): string[] {
-  return [...new Set(Object.values(entry.units).flat())];
+  return [...new Set([...Object.values(entry.units).flat(), ...(entry.served.length > 0 ? SUPER_SERVERS : [])])];
 }
 
 const FAMILIES: Readonly<Record<Family, readonly string[]>> = {

@@ -12,12 +12,14 @@ import {
   isTemplate,
   isUnitName,
   nearSuffix,
+  superServerOf,
   type UnitFacts,
   UsageError,
   witnessOf,
 } from '../model/index.ts';
 import { byId, byName, pathsByUnit, some } from './by-name.ts';
-import { candidatesOf, type Entry, entries, familyOf, lookUp, type SiteCatalogue } from './catalog.ts';
+import { candidatesOf, type Entry, entries, familyOf, lookUp, ownersOf, type SiteCatalogue } from './catalog.ts';
+import { isServedBy, notServed } from './super-servers.ts';
 import { socketOf } from './triggers.ts';
 
 /** One UNIT argument, understood. */
@@ -82,10 +84,24 @@ export type Resolution =
 /** Which units of this host a query means, for masking them, unmasking them or telling their state. */
 export function resolve(query: Query, verb: Verb, facts: Facts, allowAbsent: boolean): Resolution {
   const candidates = query.kind === 'literal' ? [query.name] : inOrder(query.entry, facts);
-  const all = candidates.flatMap((name) => find(name, query.asked, verb, facts));
-  const found = collapse(all.filter(({ facts }) => facts.load !== 'not-found'));
-  if (found.length === 0) return nothing(query, candidates, all, allowAbsent);
-  if (query.kind === 'literal') return literal(query.name, found, facts);
+  const all = candidates.flatMap((name) => find(name, query.asked, verb, facts).map((meant) => ({ name, meant })));
+  const hits = all.filter(({ meant }) => meant.facts.load !== 'not-found');
+  const shown = all.map(({ meant }) => meant);
+  if (query.kind === 'literal') {
+    const found = collapse(hits.map(({ meant }) => meant));
+    return found.length === 0
+      ? nothing(query, candidates, shown, allowAbsent, null)
+      : literal(query.name, found, facts);
+  }
+  const { entry } = query;
+  const served = ({ meant }: Hit) => isServedBy(meant.unit, entry, facts);
+  const own = hits.filter(served);
+  const found = collapse(own.filter((hit) => otherOf(hit, entry) === null).map(({ meant }) => meant));
+  if (found.length === 0 && own[0] !== undefined) return another(own[0], entry);
+  if (found.length === 0) {
+    const why = notServed(collapse(hits.map(({ meant }) => meant)), facts);
+    return nothing(query, candidates, shown, allowAbsent, why);
+  }
   if (query.entry.takes === 'all') return { kind: 'units', units: found };
   return choose(query, verb, found);
 }
@@ -133,11 +149,38 @@ function collapse(units: readonly Meant[]): Meant[] {
   return [...new Map(units.map((unit) => [unit.unit, unit])).values()];
 }
 
-function nothing(query: Query, candidates: readonly string[], all: readonly Meant[], allowAbsent: boolean): Resolution {
+/** A unit of the host, and the name of the catalogue that led to it. */
+interface Hit {
+  readonly name: string;
+  readonly meant: Meant;
+}
+
+/** The entry to which the unit behind an alias belongs: a package that stands in for another brings the aliases of its units. */
+function otherOf({ name, meant: { unit } }: Hit, entry: Entry): Entry | null {
+  if (unit === name || name.includes('*') || isTemplate(name)) return null;
+  const owners = ownersOf(unit);
+  return owners.some((owner) => owner.name === entry.name) ? null : (owners[0] ?? null);
+}
+
+function another(hit: Hit, entry: Entry): Resolution {
+  const other = otherOf(hit, entry)?.name ?? hit.meant.unit;
+  const message = `${hit.name} is an alias of ${hit.meant.unit}, which is ${other}, not ${entry.name}`;
+  return { kind: 'fault', fault: fault('ambiguous-unit', message, `Use \`${other}\`.`) };
+}
+
+function nothing(
+  query: Query,
+  candidates: readonly string[],
+  all: readonly Meant[],
+  allowAbsent: boolean,
+  why: string | null,
+): Resolution {
   const [first] = candidates;
   const absent = all.find(({ unit }) => unit === first);
   if (allowAbsent && absent) return { kind: 'units', units: [absent] };
-  const looked = query.kind === 'literal' ? query.name : `${query.asked} (${candidates.slice(0, 4).join(', ')} …)`;
+  const names = candidates.filter((name) => why === null || superServerOf(name) === null);
+  const after = why === null ? ' …' : `; ${why}`;
+  const looked = query.kind === 'literal' ? query.name : `${query.asked} (${names.slice(0, 4).join(', ')}${after})`;
   return { kind: 'absent', unit: { asked: query.asked, unit: first ?? query.asked }, looked };
 }
 

@@ -12,6 +12,7 @@ const MOST: Readonly<Record<string, number>> = {
   found: 5_000,
   script: 500,
   session: 200,
+  served: 10_000,
   // a receipt has its request, each link that was made, and what became of it
   log: 10_000,
   step: 2_000,

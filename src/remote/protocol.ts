@@ -34,9 +34,13 @@ const PARTS = [
   'audit.sh',
 ] as const;
 
-/** The remote program as it is sent, without the part that is not wished for. */
+/** The remote program as it is sent, without the parts that are not wished for. */
 export function program(wishes: readonly Wish[] = []): string {
-  const parts = wishes.includes('guard=yes') ? [...PARTS, 'guard.sh' as const] : PARTS;
+  const parts = [
+    ...PARTS,
+    ...(wishes.includes('superservers=yes') ? (['superservers.sh'] as const) : []),
+    ...(wishes.includes('guard=yes') ? (['guard.sh'] as const) : []),
+  ];
   return parts.map(part).join('\n');
 }
 
@@ -55,6 +59,8 @@ export type Wish =
   | 'ways=yes'
   /** What a mask must not cut. */
   | 'guard=yes'
+  /** What inetd and its like serve; asked where one of them is among the names. */
+  | 'superservers=yes'
   /** The receipts of all runs, or of one. */
   | 'receipts=all'
   | `receipts=${string}`

@@ -22,6 +22,7 @@ import { dependenceFrom } from './dependence.ts';
 import { decoded, metaFrom } from './meta.ts';
 import type { HostRecord } from './protocol.ts';
 import { hintFor } from './refusals.ts';
+import { servedFrom } from './served.ts';
 import { millisecondsFrom } from './timespan.ts';
 
 /** All but the receipts, which receipts.ts reads. */
@@ -41,6 +42,7 @@ export function factsFrom(records: readonly HostRecord[]): Omit<Facts, 'receipts
     paths: pathsFrom(records),
     scripts: texts(records, 'script').filter((path) => /^\/etc\/init\.d\/[\x21-\x7e]+$/.test(path)),
     hits: texts(records, 'found').flatMap(hitFrom),
+    ...(records.some(({ kind }) => kind === 'served') && { served: servedFrom(records) }),
   };
 }
 

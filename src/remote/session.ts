@@ -11,6 +11,7 @@ import {
   type SwitchEnd,
   type SwitchOrder,
   type SwitchState,
+  superServerOf,
 } from '../model/index.ts';
 import type { Connection, RemoteProcess } from '../transport/transport.ts';
 import { type Conceal, concealed, concealedEnd, concealing } from './conceal.ts';
@@ -104,7 +105,8 @@ export async function openSession(
   const shell = await startShell(connection, escalation, (chunk) => channel.hear(chunk), deadline);
   if (shell.kind === 'fault') return shell;
   channel.attach(shell.value);
-  const opening = `${firstLine(escalation)}${program(wishes)}\n${firstRequest(nonce, SEQ.probe, names, wishes)}`;
+  const wished = names.some((name) => superServerOf(name) !== null) ? [...wishes, 'superservers=yes' as const] : wishes;
+  const opening = `${firstLine(escalation)}${program(wished)}\n${firstRequest(nonce, SEQ.probe, names, wished)}`;
   const probed = await channel.ask(opening, new Answer(nonce, SEQ.probe), deadline);
   if (probed.kind === 'fault') return probed;
   const records = ofOurRuns(probed.value);

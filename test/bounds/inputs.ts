@@ -16,6 +16,7 @@ export const MOST = {
   paths: 5_000,
   hits: 5_000,
   session: 200,
+  served: 10_000,
 } as const;
 
 export const of = (share: Share, most: number): number => Math.floor(share * most);
@@ -160,6 +161,13 @@ export const PROBES: Readonly<Record<string, (share: Share) => HostRecord[]>> = 
         ],
       }),
     ).flat(),
+  ],
+  'what super-servers serve': (share) => [
+    ...HEAD,
+    ...asked(),
+    record('served', `enabled ${times(of(share, 8_000), (i) => `s${i}`).join(' ')}`),
+    ...times(of(share, MOST.served) - 2, (i) => record('served', `xinetd s${i} s${i} no /${'x'.repeat(60)}`)),
+    record('served', 'whole'),
   ],
   'a refusal of sudo': (share) => [
     record('host', 'privilege=none'),

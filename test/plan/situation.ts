@@ -7,7 +7,9 @@ import type {
   PathFact,
   Queued,
   RelatedFacts,
+  ServedFacts,
   SessionFacts,
+  SuperServer,
   UnitFacts,
 } from '../../src/model/index.ts';
 
@@ -51,6 +53,8 @@ export interface Situation {
   /** Who depends on whom; with `session`, what the host tells before a mask. */
   readonly depends?: Readonly<Record<string, DependenceWords | null>>;
   readonly session?: Partial<SessionFacts>;
+  /** What a super-server serves: `xinetd telnet in.telnetd`; `more` where that is not all. */
+  readonly served?: readonly string[];
 }
 
 /** Of a unit, which runs unless it is said that it does not. */
@@ -76,6 +80,7 @@ export function factsOf(situation: Situation): Facts {
     session,
     scripts = [],
     hits = [],
+    served,
   } = situation;
   return {
     os: { id: os, idLike: like, version: null, name: os },
@@ -96,6 +101,7 @@ export function factsOf(situation: Situation): Facts {
     scripts,
     hits: hits.map(hitOf),
     receipts: [],
+    ...(served && { served: servedOf(served) }),
   };
 }
 
@@ -164,6 +170,14 @@ export function dependenceOf(
       triggers: words?.triggers ?? [],
     })),
     session: { ...nobody, ...session },
+  };
+}
+
+function servedOf(texts: readonly string[]): ServedFacts {
+  const services = texts.filter((text) => text !== 'more').map((text) => text.split(' '));
+  return {
+    services: services.map(([by, service = '', ...programs]) => ({ by: by as SuperServer, service, programs })),
+    whole: !texts.includes('more'),
   };
 }
 

@@ -13,7 +13,7 @@ guard_properties='-pNames -pMainPID -pTriggers -pListen -pRequires -pRequisite -
 # files but are never loaded. `clock=yes` asks for the time as well, `receipts=all` or `receipts=RUN` for receipts, `result=RUN` for
 # what this run's change answered,
 # `triggers=yes` for all about what can start the units, `ways=yes` for what could run the same past a mask, `guard=yes`
-# (with guard.sh) for what a mask must not cut. Changes nothing.
+# (with guard.sh) for what a mask must not cut, `superservers=yes` (with superservers.sh) for what inetd and its like serve. Changes nothing.
 probe() {
   probed='' seen_lying=''
   os=$root/etc/os-release
@@ -55,6 +55,7 @@ probe() {
   seen_lying=$lying
   out=$out$lying records=$((records + lying_records))
   related related "$probed" "$todo"
+  [ "$superservers" != yes ] || tell_served
   [ "$guard" != yes ] || tell_guard
 }
 
