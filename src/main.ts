@@ -80,7 +80,7 @@ function realIo(stdout: Io['stdout'], stderr: Io['stderr']): Io {
       for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
       return Buffer.concat(chunks).toString('utf8');
     },
-    prompt: async (question, answer) => (stderr.lost === null ? prompt(question, answer) : undefined),
+    prompt: async (question, answer, given) => (stderr.lost === null ? prompt(question, answer, given) : undefined),
     now: () => performance.now(),
     date: () => new Date(),
     onInterrupt: (handler) => {
@@ -106,7 +106,11 @@ function answersSignals(pid: number): boolean {
 }
 
 /** Asks on stderr, so that stdout stays the results alone, and reads one line from the terminal. */
-async function prompt(question: string, answer: 'shown' | 'hidden'): Promise<string | null | undefined> {
+async function prompt(
+  question: string,
+  answer: 'shown' | 'hidden',
+  given?: AbortSignal,
+): Promise<string | null | undefined> {
   const { stdin, stderr } = process;
   if (!stdin.isTTY) return undefined;
   const { createInterface } = await import('node:readline');
@@ -125,6 +129,7 @@ async function prompt(question: string, answer: 'shown' | 'hidden'): Promise<str
       reader.close();
     });
     reader.once('SIGINT', () => reader.close());
+    given?.addEventListener('abort', () => reader.close(), { once: true });
     // the terminal has vanished
     stdin.once('error', () => reader.close());
     reader.once('close', () => resolve(null));

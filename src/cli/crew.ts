@@ -19,23 +19,28 @@ export interface CrewFlags extends PasswordFlags, TransportFlags {
   readonly forks: number;
 }
 
+export interface Watcher {
+  warning(text: string): void;
+  readonly progress: Crew['progress'];
+  /** A host asks something while it lets us in: the screen is needed until `asked` is called. */
+  asks?(): () => void;
+  /** The person broke off such a question. */
+  brokenOff?(): void;
+}
+
 /**
  * Everything that can be wrong with flags and keys is wrong here, before any host is connected to. Passphrases are asked for
  * here too, once each.
  */
-export async function crewOf(
-  io: Io,
-  flags: CrewFlags,
-  hosts: readonly JournalHost[],
-  on: { warning(text: string): void; progress: Crew['progress'] },
-): Promise<Crew> {
+export async function crewOf(io: Io, flags: CrewFlags, hosts: readonly JournalHost[], on: Watcher): Promise<Crew> {
   wholeNumber('forks', flags.forks, 1, 10_000);
   const connectTimeoutMs = duration('timeout', flags.timeout ?? '15s');
   const hostTimeout = duration('host-timeout', flags['host-timeout']);
   const rollbackTimeout = duration('rollback-timeout', flags['rollback-timeout'] ?? '150s');
   // loaded here, so that help and usage errors do not wait for the SSH library
-  const [{ hostsOverOpenSsh, transportFor }, { keyRing }, { passwordsOf }] = await Promise.all([
+  const [{ hostsOverOpenSsh, transportFor }, { openQuestions }, { keyRing }, { passwordsOf }] = await Promise.all([
     import('./transports.ts'),
+    import('../transport/questions.ts'),
     import('../transport/identities/identities.ts'),
     import('./passwords.ts'),
   ]);
@@ -53,6 +58,17 @@ export async function crewOf(
     agentSocket,
     shell: io.env.SHELL || '/bin/sh',
     login,
+    questions: openQuestions(
+      async (question, answer, given) => {
+        const asked = on.asks?.();
+        try {
+          return await io.prompt(question, answer, given);
+        } finally {
+          asked?.();
+        }
+      },
+      () => on.brokenOff?.(),
+    ),
     onWarning: on.warning,
   };
   const overOpenSsh = await hostsOverOpenSsh(flags, hosts, means);

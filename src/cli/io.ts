@@ -35,9 +35,9 @@ export interface Io {
   readStdin(): Promise<string>;
   /**
    * Asks the person at the terminal; undefined where there is none, null where the person breaks it off (Ctrl-C, Ctrl-D).
-   * `hidden`: what is typed is not shown.
+   * `hidden`: what is typed is not shown. `given`: up to when an answer is of use; what ends it then is null.
    */
-  prompt(question: string, answer: 'shown' | 'hidden'): Promise<string | null | undefined>;
+  prompt(question: string, answer: 'shown' | 'hidden', given?: AbortSignal): Promise<string | null | undefined>;
   /** Milliseconds, monotonic; and the wall clock. */
   now(): number;
   date(): Date;

@@ -34,6 +34,7 @@ export async function scan(io: Io, hosts: readonly JournalHost[], flags: CrewFla
   const shown = screens(io, flags);
   const crew = await crewOf(io, flags, hosts, {
     warning: (text) => shown.publish({ type: 'warning', text }),
+    asks: () => shown.hold(),
     progress: () => {},
   });
   const stopping = new AbortController();

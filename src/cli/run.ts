@@ -47,16 +47,18 @@ export async function visitFleet(io: Io, visit: Visit): Promise<number> {
   const crew = await crewOf(io, flags, hosts, {
     warning: (text) => shown.publish({ type: 'warning', text }),
     progress: (host, step) => shown.publish({ type: 'host-step', host, step }),
+    asks: () => shown.hold(),
+    brokenOff: () => windDown(),
   });
   await visit.prepare?.();
   let puttingBack = false;
+  const windDown = (): void => {
+    stopping.abort();
+    const what = puttingBack ? 'the hosts are still put back' : 'no new hosts; waiting for those in flight';
+    io.stderr.write(`\nfleetmask: interrupted: ${what}. Once more to stop at once.\n`);
+  };
   const release = io.onInterrupt((count) => {
-    if (count === 1) {
-      stopping.abort();
-      const what = puttingBack ? 'the hosts are still put back' : 'no new hosts; waiting for those in flight';
-      io.stderr.write(`\nfleetmask: interrupted: ${what}. Once more to stop at once.\n`);
-      return;
-    }
+    if (count === 1) return windDown();
     shown.clear();
     sayStopped(shown.err, run.id, visit.inDoubt?.() ?? [], undo !== undefined);
     io.abort(EXIT.interrupted);

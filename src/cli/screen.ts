@@ -28,6 +28,8 @@ export interface Screens {
   publish(event: Event): void;
   /** Takes the line that tells the progress off the screen, for something else to be said. */
   clear(): void;
+  /** Keeps the screen for something else: what is published meanwhile is shown when the returned function is called. */
+  hold(): () => void;
   end(): Promise<void>;
 }
 
@@ -38,13 +40,23 @@ export function screens(io: Io, flags: OutputFlags): Screens {
   const verbose = flags.verbose ?? false;
   const progress = progressSink(err, { verbose });
   const sinks: Sink[] = [progress, resultSink(out, flags.output, verbose)];
+  const show = (event: Event): void => {
+    for (const sink of sinks) sink.event(event);
+  };
+  const kept: Event[] = [];
+  let holds = 0;
   return {
     out,
     err,
-    publish: (event) => {
-      for (const sink of sinks) sink.event(event);
-    },
+    publish: (event) => (holds > 0 ? void kept.push(event) : show(event)),
     clear: () => void progress.end(),
+    hold: () => {
+      holds++;
+      void progress.end();
+      return () => {
+        if (--holds === 0) for (const event of kept.splice(0)) show(event);
+      };
+    },
     end: async () => {
       for (const sink of sinks) await sink.end();
     },

@@ -6,6 +6,7 @@ import type { HostKeyDefaults } from '../transport/host-keys/policy.ts';
 import type { KeyRing } from '../transport/identities/identities.ts';
 import { opensshTransport } from '../transport/openssh/openssh.ts';
 import type { LoginPassword } from '../transport/password.ts';
+import type { Questions } from '../transport/questions.ts';
 import { ssh2Transport } from '../transport/ssh2/ssh2.ts';
 import type { Transport } from '../transport/transport.ts';
 
@@ -19,6 +20,7 @@ export interface Means extends HostKeyDefaults {
   readonly agentSocket: string | undefined;
   readonly shell: string;
   readonly onWarning: (text: string) => void;
+  readonly questions: Questions;
   login(target: Target): LoginPassword | undefined;
 }
 

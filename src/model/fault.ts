@@ -8,6 +8,7 @@ const HINTS = {
   unreachable: 'Check the address, the port and that sshd is running; the host was not touched.',
   'timed-out': 'Raise --timeout or --host-timeout, or look at the load of the host.',
   auth: 'Check -u, --private-key and the agent; the message says what was tried and what was skipped.',
+  unanswered: 'Run this at a terminal, where a person can answer what the host asks; or exempt this account from it.',
   'host-key': 'Verify the fingerprint out of band, then add it to known_hosts (or use --host-key-checking accept-new).',
   'not-ssh': 'Only hosts that are reached by SSH can be masked; leave it out of -l to have it reported no more.',
   template: 'Write the value out in the inventory.',

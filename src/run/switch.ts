@@ -188,7 +188,7 @@ const ANEW_MS = 15_000;
 /**
  * Connects anew, over TCP and all, and looks for the armed switch. A host that does not answer is called again, for no more than
  * a third of the time that it has for a confirmation (`confirmWithin`, seconds). Faults: `cut-off` where the host cannot be reached or used
- * any more; `unconfirmed` where it has put itself back already; `not-armed` where it tells of no switch.
+ * any more; `unanswered` where it asks something, as of every login, and nobody answers it well; `unconfirmed` where it has put itself back already; `not-armed` where it tells of no switch.
  */
 export async function reachAnew(
   host: JournalHost,
@@ -200,8 +200,14 @@ export async function reachAnew(
   const giveUp = crew.clock.now() + Math.min(ANEW_MS, (confirmWithin * 1000) / 3);
   const opened = await callUntil(host, { ...crew, wishes: [`receipts=${run}`] }, [], deadline, giveUp);
   if (opened.kind === 'fault') {
-    const message = `a new connection after the change failed: ${opened.fault.message}`;
-    return { kind: 'fault', fault: fault('cut-off', message) };
+    const { kind, message, hint } = opened.fault;
+    // the host is as ready to let us in as before, and only the answer was missing
+    if (kind === 'unanswered')
+      return {
+        kind: 'fault',
+        fault: fault(kind, `the login that is to prove the change was not completed: ${message}`, hint),
+      };
+    return { kind: 'fault', fault: fault('cut-off', `a new connection after the change failed: ${message}`) };
   }
   const { session, connection } = opened.value;
   session.end();

@@ -26,7 +26,7 @@ export interface Patience {
 export interface Stopper {
   /** Its reason, once it is aborted, is a `Stop`. */
   readonly signal: AbortSignal;
-  /** Stops the clock; returns what starts it again. */
+  /** Stops the clock; returns what starts it again, when nobody else holds it. */
   hold(): () => void;
 }
 
@@ -90,13 +90,19 @@ function stopwatch(ms: number, callback: () => void): { hold(): () => void; stop
   let left = ms;
   let since = performance.now();
   let stopped = false;
+  let holds = 0;
   let timer = setTimeout(callback, left);
   return {
     hold() {
-      clearTimeout(timer);
-      left -= performance.now() - since;
+      let held = true;
+      if (holds++ === 0) {
+        clearTimeout(timer);
+        left -= performance.now() - since;
+      }
       return () => {
-        if (stopped) return;
+        if (!held) return;
+        held = false;
+        if (--holds > 0 || stopped) return;
         since = performance.now();
         timer = setTimeout(callback, left);
       };

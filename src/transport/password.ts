@@ -15,26 +15,33 @@ export type Loan =
   | {
       readonly is: 'lent';
       reveal(): string;
-      /** Only the first verdict counts. `none`: the password was not sent, or nobody judged it. */
+      /**
+       * Only the first verdict counts. `none`: the password was not sent, or nobody judged it; `unproved`: more was asked
+       * and that failed, so that it may be right, and is shown to nobody else all the same.
+       */
       settle(verdict: Verdict): void;
     }
   /** `why` completes the sentence "the password was not offered: …". Safe to print. */
   | { readonly is: 'withheld'; readonly why: string };
 
-export type Verdict = 'accepted' | 'refused' | 'none';
+export type Verdict = 'accepted' | 'refused' | 'unproved' | 'none';
+
+interface Lost {
+  readonly is: 'lost';
+  readonly by: string;
+  readonly how: 'refused' | 'unproved';
+}
 
 export function loginPassword(secret: Secret): LoginPassword {
-  let trust: { readonly is: 'untried' | 'on trial' | 'proved' } | { readonly is: 'refused'; readonly by: string } = {
-    is: 'untried',
-  };
+  let trust: { readonly is: 'untried' | 'on trial' | 'proved' } | Lost = { is: 'untried' };
   const waiting = new Set<() => void>();
   /** Hosts that were let have it and took it: they must be reachable again, if only to be put back. */
   const takers = new Set<string>();
 
   const settle = (host: string, verdict: Verdict): void => {
     if (verdict === 'accepted') takers.add(host);
-    if (trust.is === 'refused') return;
-    if (verdict === 'refused') trust = { is: 'refused', by: host };
+    if (trust.is === 'lost') return;
+    if (verdict === 'refused' || verdict === 'unproved') trust = { is: 'lost', by: host, how: verdict };
     else if (verdict === 'accepted') trust = { is: 'proved' };
     else if (trust.is === 'on trial') trust = { is: 'untried' };
     // In the order in which they came: where nothing was proved the first of them is the next to try, the rest wait again.
@@ -57,9 +64,10 @@ export function loginPassword(secret: Secret): LoginPassword {
     async lendTo(host, given) {
       while (trust.is === 'on trial' && !takers.has(host) && !given.aborted) await turn(given);
       if (given.aborted) return { is: 'withheld', why: 'the connection ended before its turn came' };
-      if (trust.is === 'refused' && !takers.has(host)) {
-        const why = `${printable(trust.by, 100)} refused it, and after that it is shown to no other host`;
-        return { is: 'withheld', why };
+      if (trust.is === 'lost' && !takers.has(host)) {
+        const by = printable(trust.by, 100);
+        const what = trust.how === 'refused' ? `${by} refused it` : `it was not proved on ${by}`;
+        return { is: 'withheld', why: `${what}, and after that it is shown to no other host` };
       }
       if (trust.is === 'untried') trust = { is: 'on trial' };
       let settled = false;

@@ -1,18 +1,12 @@
 /** Passwords with the real server and the real PAM: an sshd that sees a shadow file of its own, which takes root. */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { userInfo } from 'node:os';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Secret } from '../../src/model/index.ts';
 import { loginPassword } from '../../src/transport/password.ts';
 import { connectionOf, dialler, faultOf, silent } from './dialling.ts';
-import { noSshd, type Scratch, type Sshd, scratch, startSshd } from './openssh.ts';
+import { type Sshd, scratch } from './openssh.ts';
+import { possible, withPam } from './pam.ts';
 
 const SECRET = 'Tr0ub4dor&3';
-const possible =
-  noSshd === undefined &&
-  userInfo().uid === 0 &&
-  ['unshare -m true', 'openssl version'].every((command) => spawnSync('sh', ['-c', command]).status === 0);
 
 const files = scratch();
 const open: Sshd[] = [];
@@ -20,16 +14,6 @@ afterAll(() => {
   for (const sshd of open) sshd.close();
   files.close();
 });
-
-/** An sshd in a mount namespace where root has our password. */
-async function withShadow(files: Scratch, key: string, more: readonly string[]): Promise<Sshd> {
-  const hash = execFileSync('openssl', ['passwd', '-6', SECRET], { encoding: 'utf8' }).trim();
-  const shadow = files.write('shadow', readFileSync('/etc/shadow', 'utf8').replace(/^root:[^:]*:/m, `root:${hash}:`));
-  const script = `mount --bind '${shadow}' /etc/shadow && exec /usr/sbin/sshd "$@"`;
-  const sshd = await startSshd(files, [key], more, ['ed25519'], ['unshare', '-m', 'sh', '-c', script, 'sh']);
-  open.push(sshd);
-  return sshd;
-}
 
 describe.skipIf(!possible)('OpenSSH with real accounts', () => {
   const key = files.key('id');
@@ -61,7 +45,8 @@ describe.skipIf(!possible)('OpenSSH with real accounts', () => {
       ['password', 'publickey'],
     ],
   ])('lets in by %s, and nobody who has it wrong', async (_what, more, identityFiles, methods) => {
-    const sshd = await withShadow(files, key, more);
+    const sshd = await withPam(files, [key], more, { password: SECRET });
+    open.push(sshd);
     const target = { user: 'root', identityFiles };
     const connection = connectionOf(await connectTo(sshd, target, given()));
     expect(await connection.exec('exit 6', silent).ended).toMatchObject({ how: 'exited', code: 6 });

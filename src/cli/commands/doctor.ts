@@ -28,6 +28,7 @@ export const doctor = command({
     const asked = new Map<string, number>();
     const { transport, ...rest } = await crewOf(io, flags, hosts, {
       warning: (text) => shown.publish({ type: 'warning', text }),
+      asks: () => shown.hold(),
       progress: (host, step) => {
         if (step === 'probing') asked.set(host, io.date().getTime());
         shown.publish({ type: 'host-step', host, step });

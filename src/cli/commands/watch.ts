@@ -54,6 +54,7 @@ export const watch = command({
     const shown = screens(io, flags);
     const crew = await crewOf(io, flags, hosts, {
       warning: (text) => shown.publish({ type: 'warning', text }),
+      asks: () => shown.hold(),
       progress: () => {},
     });
     const run = newRun(io, 'watch', ask.units, ask);

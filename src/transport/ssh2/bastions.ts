@@ -23,6 +23,8 @@ type Use = (wire: Wire) => Promise<Dialled>;
 const LOGINS_AT_ONCE = 8;
 /** Of a bastion that let us in before: every host behind it may ask again then. */
 const REFUSAL_STANDS_MS = 10_000;
+/** Whoever did not let us in for one of these will not for the next host either. */
+const REFUSALS: ReadonlySet<Fault['kind']> = new Set(['auth', 'unanswered', 'host-key']);
 /** RFC 4254 §5.1: why a channel is refused. */
 const PROHIBITED = 1;
 const RESOURCE_SHORTAGE = 4;
@@ -54,7 +56,7 @@ export function openBastions(reach: (bastion: Target, stop: AbortSignal) => Prom
           links.delete(link);
           forget();
         });
-      } else if (dialled.fault.kind !== 'auth' && dialled.fault.kind !== 'host-key') {
+      } else if (!REFUSALS.has(dialled.fault.kind)) {
         forget();
       } else if (bastion.letUsIn) {
         // as after its boot, before that is over; whoever never let us in, or is somebody else, is not asked again for each host

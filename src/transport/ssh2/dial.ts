@@ -1,10 +1,11 @@
 import ssh2, { type AuthHandlerMiddleware, type ConnectConfig } from 'ssh2';
-import { type Fault, fault, type Target } from '../../model/index.ts';
+import { type Fault, fault, printable, type Target } from '../../model/index.ts';
 import type { Attempt, Step, Stop } from '../attempts.ts';
 import { greeting } from '../greeting.ts';
 import type { HostKeyCheck } from '../host-keys/host-keys.ts';
 import type { Identities } from '../identities/identities.ts';
 import type { LoginPassword } from '../password.ts';
+import type { Questions } from '../questions.ts';
 import type { Description } from '../transport.ts';
 import { peerOf, type Wire } from '../wire.ts';
 import { offered } from './algorithms.ts';
@@ -19,6 +20,7 @@ export interface Dial {
   readonly purpose: Purpose;
   readonly identities: Identities;
   readonly password: LoginPassword | undefined;
+  readonly questions: Questions | undefined;
   readonly hostKey: HostKeyCheck;
   /** Aborted by the deadline or by the operator, with a `Stop` as its reason. */
   readonly stop: AbortSignal;
@@ -41,7 +43,7 @@ function algorithmsFor({ algorithms = {} }: Target, hostKey: HostKeyCheck): NonN
 
 /** Connects and authenticates once. Never rejects. */
 export function dial(options: Dial): Promise<Dialled> {
-  const { target, wire, identities, password, hostKey, stop, hold, keepalive, onWarning } = options;
+  const { target, wire, identities, password, questions, hostKey, stop, hold, keepalive, onWarning } = options;
   const peer = peerOf(target);
   const { user, host } = target;
   const hello = greeting();
@@ -49,7 +51,9 @@ export function dial(options: Dial): Promise<Dialled> {
   const giveUp = (): void => {
     client.emit('error', Object.assign(new Error('given up'), { level: 'client-authentication' })); // as ssh2 does
   };
-  const login = startLogin({ user, host, identities, password, hold, giveUp });
+  const name = printable(host, 100);
+  const asker = options.purpose.kind === 'forwarding' ? `the jump host ${name}` : name;
+  const login = startLogin({ user, host, identities, password, questions, asker, hold, giveUp });
   const { stream } = wire;
   let step: Step = wire.kind === 'tcp' ? 'connect' : 'greeting';
   let received = 0;

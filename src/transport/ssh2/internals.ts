@@ -106,7 +106,6 @@ export function shorten(
   let early: Session | undefined;
   /** What was sent ahead on it. */
   let ahead: string | undefined;
-
   let demands = 0;
   const since = performance.now();
   const demanded = (): boolean => {
@@ -125,6 +124,7 @@ export function shorten(
   const refuse = handlers.USERAUTH_FAILURE;
   handlers.USERAUTH_FAILURE = (_protocol, methods, partial) => {
     login.answered(methods, partial);
+    if (partial) early = ahead = undefined; // the server wants more, and has thrown away what came early
     refuse(protocol, methods, partial);
   };
 

@@ -1,21 +1,16 @@
-import type { AnyAuthMethod, KeyboardInteractiveAuthMethod } from 'ssh2';
+import type { AnyAuthMethod } from 'ssh2';
 import { type Fault, fault, printable } from '../../model/index.ts';
 import type { Identities, Identity } from '../identities/identities.ts';
-import type { Loan, LoginPassword } from '../password.ts';
-import {
-  askPassword,
-  NO_KEY_HINT,
-  noUsableKey,
-  PASSWORD_METHODS,
-  TOO_MANY_HINT,
-  wantsFurtherMethod,
-} from '../refused-login.ts';
+import type { Loan, LoginPassword, Verdict } from '../password.ts';
+import type { Questions } from '../questions.ts';
+import { askPassword, NO_KEY_HINT, noUsableKey, TOO_MANY_HINT, wantsFurtherMethod } from '../refused-login.ts';
 import type { AuthStep } from '../transport.ts';
+import { type Dialogue, startDialogue, whyUnanswered } from './dialogue.ts';
 import { OneIdentity } from './one-identity.ts';
 
 /**
  * One login: offers the identities one after the other, then the password where there is one, follows a server that wants
- * both, and knows in the end what was tried.
+ * both or has questions besides, and knows in the end what was tried.
  */
 export interface Login {
   /** For ssh2, which asks for the next method; `false` ends the attempt. A promise where the password has to be waited for. */
@@ -50,6 +45,10 @@ export interface LoginOptions {
   readonly identities: Identities;
   /** Absent: none was given, and only keys are offered. */
   readonly password: LoginPassword | undefined;
+  /** Absent: questions other than the one for the password are not answered. */
+  readonly questions?: Questions | undefined;
+  /** What the host is here, for the person who is asked: `web1`, `the jump host bastion`. Safe to print. */
+  readonly asker?: string;
   /** Nothing can come of this login any more; the connection is to be ended. */
   readonly giveUp: () => void;
   /** Stops the clock while the password is tried on another host; returns what starts it again. */
@@ -60,6 +59,7 @@ interface Offer {
   readonly step: AuthStep;
   readonly key: KeyOffer | undefined;
   readonly label: string;
+  readonly dialogue?: Dialogue;
   result: 'pending' | 'refused' | 'accepted';
   /** In addition to its result, for a person to read. */
   why?: string;
@@ -68,84 +68,100 @@ interface Offer {
 const PASSWORD_HINT =
   'It is offered to no other host in this run. Check it, and whether the account is locked by now; then run again for the hosts that are left.';
 
-export function startLogin({ user, host, identities, password, giveUp, hold }: LoginOptions): Login {
+export function startLogin(options: LoginOptions): Login {
+  const { user, host, identities, password, questions, giveUp, hold } = options;
   const { usable, skipped } = identities;
   const offers: Offer[] = [];
   const over = new AbortController();
+  const asked = new Set<string>();
   let keys = [...usable];
   let methods: readonly string[] | undefined;
   let wantsMore = false;
   let loan: Loan | undefined;
-  let trouble: 'expired' | 'other prompt' | undefined;
+  let expired = false;
+  /** By keyboard-interactive, since the server last accepted something. */
+  let asking: Dialogue | undefined;
 
   const pending = (): Offer | undefined => offers.findLast(({ result }) => result === 'pending');
-  const offer = (method: AuthStep['method'], identity?: Identity): Offer => {
+  const offer = (method: AuthStep['method'], more: { identity?: Identity; dialogue?: Dialogue } = {}): Offer => {
+    const { identity, dialogue } = more;
     const label = identity?.label ?? (method === 'none' ? 'no credentials' : method);
     const made: Offer = {
       step: { method, identity: identity?.label ?? null },
       key: identity && { identity },
       label,
+      ...(dialogue && { dialogue }),
       result: 'pending',
     };
     offers.push(made);
     return made;
   };
-  const judge = (verdict: 'accepted' | 'refused' | 'none'): void => {
+  const judge = (verdict: Verdict): void => {
     if (loan?.is === 'lent') loan.settle(verdict);
   };
-
   const answered = (left: readonly string[] | null, partial: boolean): void => {
     const latest = pending();
     if (left !== null) methods = left;
     if (latest === undefined) return;
     latest.result = partial ? 'accepted' : 'refused';
-    if (byPassword(latest)) judge(latest.result);
+    if (byPassword(latest)) judge(partial ? 'accepted' : refusedBy(latest));
     if (!partial) return;
     wantsMore = true;
+    asking = undefined;
     // A server that wants the password first has refused keys that it takes now.
     const accepted = new Set(offers.filter(({ result }) => result === 'accepted').map(({ key }) => key?.identity));
     keys = usable.filter((identity) => !accepted.has(identity));
   };
 
-  const withPassword = async (method: 'password' | 'keyboard-interactive'): Promise<Next> => {
+  const lend = async (): Promise<Loan> => {
     const goOn = hold();
     loan = await password!.lendTo(host, over.signal);
     goOn();
     if (over.signal.aborted) judge('none');
-    if (over.signal.aborted || loan.is === 'withheld') return false;
-    const made = offer(method);
-    if (method === 'password') return { type: method, username: user, password: loan.reveal() };
-    return { type: method, username: user, prompt: answerOnce(made, loan.reveal) };
+    return loan;
   };
-
-  /** One hidden question is the one for the password; to anything else there is no answer. */
-  const answerOnce = (made: Offer, reveal: () => string): KeyboardInteractiveAuthMethod['prompt'] => {
-    let given = false;
-    return (_name, _instructions, _lang, prompts, finish) => {
-      const [first, ...more] = prompts;
-      if (!given && first !== undefined && more.length === 0 && first.echo === false) {
-        given = true;
-        finish([reveal()]);
-        return;
-      }
-      const asked = printable(password!.hideIn(prompts.map(({ prompt }) => prompt).join(' ')), 100);
-      made.result = 'refused';
-      made.why = given ? `then it asked “${asked}”` : `it asked “${asked}”, which is no question for a password`;
-      if (!given) trouble = 'other prompt';
-      judge(given ? 'refused' : 'none');
-      giveUp();
-    };
+  const withPassword = async (): Promise<Next> => {
+    const lent = await lend();
+    if (over.signal.aborted || lent.is === 'withheld') return false;
+    offer('password');
+    return { type: 'password', username: user, password: lent.reveal() };
+  };
+  const withAnswers = (): Next => {
+    asking = startDialogue({
+      asker: options.asker ?? printable(host, 100),
+      password,
+      lend: password !== undefined && loan === undefined ? lend : undefined,
+      questions,
+      asked,
+      given: over.signal,
+      hold,
+      giveUp() {
+        answered(null, false);
+        giveUp();
+      },
+    });
+    offer('keyboard-interactive', { dialogue: asking });
+    return { type: 'keyboard-interactive', username: user, prompt: asking.prompt };
   };
 
   const choose = (): Next | Promise<Next> => {
-    const passwordMethod = PASSWORD_METHODS.find((method) => methods?.includes(method));
+    const takes = (method: string): boolean => methods?.includes(method) === true;
     const open = password !== undefined && loan === undefined;
-    if (wantsMore && open && passwordMethod !== undefined) return withPassword(passwordMethod);
-    const identity = methods?.includes('publickey') === false ? undefined : keys.shift();
-    if (identity !== undefined) return asMethod(user, offer('publickey', identity));
-    if (!open) return false;
-    if (passwordMethod !== undefined) return withPassword(passwordMethod);
-    if (methods !== undefined) return false;
+    const given = asking?.answered();
+    // what was answered was refused: whatever is offered now is one more failure, and accounts are locked for those
+    if (given !== undefined && (given.password || given.questions > 0)) return false;
+    // like ssh, before the password: PAM would be given that for every hidden question, a one-time code too
+    const byAnswers = takes('keyboard-interactive') && asking === undefined && (open || questions !== undefined);
+    const further = (): Next | Promise<Next> | undefined =>
+      byAnswers ? withAnswers() : open && takes('password') ? withPassword() : undefined;
+    const second = wantsMore ? further() : undefined;
+    if (second !== undefined) return second;
+    const identity = methods === undefined || takes('publickey') ? keys.shift() : undefined;
+    if (identity !== undefined) return asMethod(user, offer('publickey', { identity }));
+    // nobody is asked for a password whose key was merely not let in
+    const only = open || !takes('publickey') ? further() : undefined;
+    if (only !== undefined) return only;
+    if (methods !== undefined || (!open && questions === undefined)) return false;
     offer('none'); // which makes the server tell what it takes
     return { type: 'none', username: user };
   };
@@ -165,7 +181,7 @@ export function startLogin({ user, host, identities, password, giveUp, hold }: L
     expired() {
       const latest = pending();
       if (latest !== undefined) latest.why = 'it wants a new password';
-      trouble = 'expired';
+      expired = true;
       judge('none');
       giveUp();
     },
@@ -173,7 +189,8 @@ export function startLogin({ user, host, identities, password, giveUp, hold }: L
       const latest = pending();
       if (how === 'logged in' && latest !== undefined) latest.result = 'accepted';
       // Whoever hangs up on a password instead of answering is taken to have refused it.
-      judge(how === 'logged in' ? 'accepted' : how === 'hung up' && latest && byPassword(latest) ? 'refused' : 'none');
+      const hungUp = how === 'hung up' && latest !== undefined && byPassword(latest);
+      judge(how === 'logged in' ? 'accepted' : hungUp ? refusedBy(latest) : 'none');
       over.abort();
     },
     steps: () => offers.filter(({ result }) => result === 'accepted').map(({ step }) => step),
@@ -185,7 +202,8 @@ export function startLogin({ user, host, identities, password, giveUp, hold }: L
       if (tried.length > 0) parts.push(`tried ${tried.join(', ')}`);
       const passedOver = skipped.map(({ source, why }) => `${source}: ${why}`);
       if (loan?.is === 'withheld') passedOver.push(`password: ${loan.why}`);
-      else if (password !== undefined && loan === undefined) passedOver.push('password: the server does not take one');
+      else if (password !== undefined && loan === undefined && asking === undefined)
+        passedOver.push('password: the server does not take one');
       if (passedOver.length > 0) parts.push(`skipped ${passedOver.join(', ')}`);
       if (usable.length === 0 && skipped.length === 0 && password === undefined) {
         parts.push('there is no key file and no agent');
@@ -193,12 +211,17 @@ export function startLogin({ user, host, identities, password, giveUp, hold }: L
       if (methods !== undefined) parts.push(`the server takes ${printable(methods.join(', '), 100) || 'nothing'}`);
       const last = offers.at(-1);
       const by = last !== undefined && byPassword(last);
+      const unanswered = asking === undefined || expired ? undefined : whyUnanswered(name, asking);
       const [what, hint] = ((): [what: string, hint?: string | undefined] => {
-        if (trouble === 'expired') {
+        if (expired) {
           return [`The password of ${name} has expired`, `Log in by hand as ${name} and set a new one.`];
         }
-        if (trouble === 'other prompt') return [`${name} was asked for something else than a password`];
-        if (by && last.result !== 'accepted') return [`The password of ${name} was refused`, PASSWORD_HINT];
+        if (unanswered !== undefined) return unanswered;
+        if (by && last.result !== 'accepted') {
+          const { password: told = true, questions: given = 0 } = last.dialogue?.answered() ?? {};
+          if (told && given > 0) return [`The password of ${name}, or an answer besides, was refused`, PASSWORD_HINT];
+          if (told) return [`The password of ${name} was refused`, PASSWORD_HINT];
+        }
         if (loan?.is === 'withheld') return [`The password of ${name} was not offered`, PASSWORD_HINT];
         if (accepted.length > 0) {
           const which = accepted.every(({ key }) => key) ? 'key' : 'password';
@@ -211,9 +234,18 @@ export function startLogin({ user, host, identities, password, giveUp, hold }: L
         return [`${name} was not let in`, askPass()];
       })();
       const quoted = said === undefined ? '' : ` (${printable(password?.hideIn(said) ?? said, 200)})`;
-      return fault('auth', `${what}${quoted}: ${parts.join('; ')}`, hint);
+      return fault(unanswered ? 'unanswered' : 'auth', `${what}${quoted}: ${parts.join('; ')}`, hint);
     },
   };
+
+  /** What became of the password where this was refused: after other answers nobody knows which was wrong. */
+  function refusedBy({ dialogue }: Offer): Verdict {
+    if (dialogue === undefined) return 'refused';
+    const { password: told, questions: given } = dialogue.answered();
+    if (!told) return 'none';
+    const why = dialogue.stuck()?.why ?? 'asked again';
+    return given > 0 || why !== 'asked again' ? 'unproved' : 'refused';
+  }
 
   function askPass(): string | undefined {
     return password === undefined ? askPassword(methods) : undefined;
@@ -225,6 +257,13 @@ function byPassword({ step }: Offer): boolean {
 }
 
 function described(offer: Offer): string {
+  const { dialogue } = offer;
+  const stuck = dialogue?.stuck();
+  const told = dialogue !== undefined && (dialogue.answered().password || dialogue.answered().questions > 0);
+  if (stuck !== undefined && stuck.why !== 'withheld') {
+    const what = stuck.why === 'other prompt' && !told ? ', which is no question for a password' : '';
+    return `${offer.label} (${told ? 'then ' : ''}it asked “${stuck.asked}”${what})`;
+  }
   const result = offer.result === 'accepted' ? 'accepted' : byPassword(offer) ? 'refused' : undefined;
   const remark = offer.why ?? result;
   return remark === undefined ? offer.label : `${offer.label} (${remark})`;

@@ -7,6 +7,7 @@ import { type HostKeyDefaults, hostKeyPolicy, knownAs } from '../host-keys/polic
 import type { Identities, KeyRing } from '../identities/identities.ts';
 import type { ConnectOptions } from '../options.ts';
 import type { LoginPassword } from '../password.ts';
+import type { Questions } from '../questions.ts';
 import type { Connected, Connection, Description, Failed, Transport } from '../transport.ts';
 import { tcpWire, type Wire } from '../wire.ts';
 import { nothingToOffer } from './algorithms.ts';
@@ -21,6 +22,8 @@ export interface Ssh2Options extends ConnectOptions {
   readonly keys: KeyRing;
   /** Offered where no key is let in, or where the server wants it besides; undefined: there is none for this host. */
   readonly password?: (target: Target) => LoginPassword | undefined;
+  /** Absent: a server's questions are not answered, but the one for the password. */
+  readonly questions?: Questions;
   /** Runs ProxyCommands. Default /bin/sh. */
   readonly shell?: string;
 }
@@ -30,7 +33,7 @@ const COMMANDS_AT_ONCE = 8;
 
 /**
  * SSH by the library ssh2. Host keys are checked against known_hosts; logins are by public key, then by the password if
- * there is one.
+ * there is one, then by what a person answers.
  * What ssh2 cannot do (certificates, security keys, Kerberos) is reported, never passed over.
  */
 export function ssh2Transport(options: Ssh2Options): Transport {
@@ -65,6 +68,7 @@ export function ssh2Transport(options: Ssh2Options): Transport {
         identities,
         // the password is for the hosts of the run, and not for what lies on the way
         password: purpose.kind === 'commands' ? options.password?.(target) : undefined,
+        questions: options.questions,
         hostKey,
         stop: stop.signal,
         hold: stop.hold,
