@@ -22,7 +22,7 @@ if (!existsSync(built) || statSync(built).mtimeMs < newest(join(root, 'src'))) a
 
 /**
  * One file for what every command needs and a few for what some do: modules by the hundred cost more time to start than
- * the command line itself. ssh2 and cli-table3 stay packages: they are CommonJS, with optional parts of their own.
+ * the command line itself. ssh2 stays a package: it is CommonJS, with optional parts of its own.
  */
 async function build() {
   process.stderr.write('fleetmask: building …\n');
@@ -40,7 +40,7 @@ async function build() {
     // names stay, for the stack of a bug
     minifyWhitespace: true,
     minifySyntax: true,
-    external: ['ssh2', 'cli-table3'],
+    external: ['ssh2'],
     // bundled CommonJS packages ask for Node's own modules by `require`
     banner: {
       js: "import { createRequire as _require } from 'node:module'; const require = _require(import.meta.url);",

@@ -139,9 +139,17 @@ export function answer(io: Io, commands: readonly Command[]): string | null {
   const [word, asking, dashes, ...words] = io.args;
   const shell = SHELLS.find((each) => each === asking);
   if (word !== 'completion' || shell === undefined || dashes !== '--') return null;
-  return complete(words, commands, () => listRuns(stateDir(io)))
+  return complete(words, commands, () => runsHere(io))
     .map((each) => `${LINES[shell]({ ...each, meaning: printable(each.meaning) })}\n`)
     .join('');
+}
+
+function runsHere(io: Io): string[] {
+  try {
+    return listRuns(stateDir(io));
+  } catch {
+    return [];
+  }
 }
 
 /** To be read by the shell; each asks the program at every TAB, so that it never speaks of another version. */

@@ -1,5 +1,5 @@
 /** What an operator should know before the next command: an earlier run left hosts in doubt. */
-import { lastRun } from '../run/journal.ts';
+import { lastRun, listRuns } from '../run/journal.ts';
 import { unsettledRuns } from '../run/unsettled.ts';
 import type { Io } from './io.ts';
 import { stateDir } from './run.ts';
@@ -20,8 +20,16 @@ const MOST = 3;
 /** A line on stderr for each such run, but for the one that the command is about. */
 export function tellUnsettled(io: Io, command: string, about: unknown): void {
   if (!TELLING.has(command)) return;
-  const found = unsettledRuns(stateDir(io), (by) => io.lifeOf(by));
-  const named = about === 'last' ? lastRun(stateDir(io)) : about;
+  let runs: readonly string[];
+  let named = about;
+  try {
+    runs = listRuns(stateDir(io));
+    if (about === 'last') named = lastRun(stateDir(io));
+  } catch {
+    // whoever needs them says so
+    return;
+  }
+  const found = unsettledRuns(stateDir(io), runs, (by) => io.lifeOf(by));
   const others = found.filter(({ run }) => !(typeof named === 'string' && run.startsWith(named)));
   for (const { run, inDoubt, interrupted } of others.slice(0, MOST)) {
     const how = interrupted ? 'was interrupted, with' : 'left';

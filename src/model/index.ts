@@ -10,6 +10,7 @@ export * from './receipt.ts';
 export * from './report.ts';
 export * from './run-id.ts';
 export * from './secret.ts';
+export * from './shape.ts';
 export * from './super-server.ts';
 export * from './switch.ts';
 export * from './unit.ts';

@@ -8,6 +8,7 @@ export { evidenceJson, jsonSink, ndjsonSink, visibleJson } from './json-sinks.ts
 export { toJunit } from './junit.ts';
 export {
   inventoryTable,
+  type Listed,
   type ReceiptRow,
   type RunProgress,
   type RunRecord,

@@ -3,7 +3,8 @@ import { countOutcomes, explain, failuresOf } from './explain.ts';
 import { labelHosts } from './hosts.ts';
 import type { Screen } from './output.ts';
 import { type ResultOptions, renderReport } from './results.ts';
-import { type Column, renderTable } from './table.ts';
+import { NONE } from './state.ts';
+import { type Cell, type Column, renderTable } from './table.ts';
 import { safe } from './text.ts';
 
 /** `interrupted`: whoever was at work on it is gone. */
@@ -21,34 +22,48 @@ export interface RunSummary {
   readonly totals: Report['totals'];
 }
 
+/** A journal that cannot be read. */
+export interface DamagedRun {
+  readonly state: 'damaged';
+  readonly id: string;
+  readonly message: string;
+}
+
+export type Listed = RunSummary | DamagedRun;
+
 /** `runs list`. */
-export function runsTable(runs: readonly RunSummary[], screen: Screen): string {
+export function runsTable(runs: readonly Listed[], screen: Screen): string {
   return renderTable(RUN_COLUMNS, runs, screen) || 'no runs\n';
 }
 
-const RUN_COLUMNS: readonly Column<RunSummary>[] = [
+const RUN_COLUMNS: readonly Column<Listed>[] = [
   // whole, for it is copied into the next command
-  { title: 'run', of: ({ run }) => run.id, as: 'word', min: 12 },
-  { title: 'started', of: ({ run }) => minute(run.startedAt), as: 'text', rank: 0, min: 10 },
-  { title: 'command', of: ({ run }) => commandLine(run), as: 'text', rank: 3, min: 10 },
-  { title: 'hosts', of: ({ hosts }) => String(hosts), as: 'word', align: 'right', min: 5 },
-  {
-    title: 'result',
-    of: ({ state, totals, inDoubt }) => {
-      if (state === 'running') return { text: 'at work', style: 'caution' };
-      if (state === 'interrupted') {
-        return { text: inDoubt > 0 ? `interrupted, ${inDoubt} in doubt` : 'interrupted', style: 'alarm' };
-      }
-      return countOutcomes(totals)
+  { title: 'run', of: (row) => (row.state === 'damaged' ? row.id : row.run.id), as: 'word', min: 12 },
+  { title: 'started', of: known(({ run }) => minute(run.startedAt)), as: 'text', rank: 0, min: 10 },
+  { title: 'command', of: known(({ run }) => commandLine(run)), as: 'text', rank: 3, min: 10 },
+  { title: 'hosts', of: known(({ hosts }) => String(hosts)), as: 'word', align: 'right', min: 5 },
+  { title: 'result', of: result, as: 'text', rank: 2, min: 14 },
+  { title: 'by', of: known(({ run }) => run.actor), as: 'name', min: 8 },
+];
+
+function known(of: (run: RunSummary) => string): (row: Listed) => string {
+  return (row) => (row.state === 'damaged' ? NONE : of(row));
+}
+
+function result(row: Listed): Cell {
+  switch (row.state) {
+    case 'damaged':
+      return { text: 'damaged', style: 'alarm' };
+    case 'running':
+      return { text: 'at work', style: 'caution' };
+    case 'interrupted':
+      return { text: row.inDoubt > 0 ? `interrupted, ${row.inDoubt} in doubt` : 'interrupted', style: 'alarm' };
+    case 'finished':
+      return countOutcomes(row.totals)
         .map(({ text }) => text)
         .join('');
-    },
-    as: 'text',
-    rank: 2,
-    min: 14,
-  },
-  { title: 'by', of: ({ run }) => run.actor, as: 'name', min: 8 },
-];
+  }
+}
 
 /** `2025-11-22 11:12Z` */
 function minute(time: string): string {

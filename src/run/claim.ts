@@ -3,7 +3,7 @@
  * between two that come at once; it ends with its process, so that nothing is left to clear away after a crash.
  */
 import { type Command, UsageError } from '../model/index.ts';
-import { appendJournal, type Journal, type JournalRecord, readJournal } from './journal.ts';
+import { appendJournal, type Journal, type JournalRecord, readRun } from './journal.ts';
 
 /** A process on some machine, such that no later one is taken for it. */
 export interface Controller {
@@ -73,7 +73,7 @@ export async function reopenJournal(
   };
   await journal.commit(opened);
   // of two at once, each sees the line of the other, and both the same line first
-  const claims = openClaims(readJournal(stateDir, run));
+  const claims = openClaims(readRun(stateDir, run));
   const own = claims.findIndex(({ by }) => keyOf(by) === keyOf(opened.by));
   for (const other of claims.slice(0, own)) {
     if (beside(other)) continue;

@@ -1,6 +1,7 @@
 /** How records get into a file, and out of it again, whatever the disk does. */
-import { at, UsageError } from '../model/index.ts';
+import { at, printable, UsageError } from '../model/index.ts';
 import type { Journal, JournalRecord } from './journal.ts';
+import { foreignIn, journalRecord } from './journal-schema.ts';
 
 /** Where a journal is written: what is appended counts when it is synced. */
 export interface JournalFile {
@@ -67,17 +68,70 @@ export function journalOn(file: JournalFile, text = ''): Journal {
   };
 }
 
-/** The records of a journal's text; `file` is for what is said of it. */
+/** The records of a journal's text; `file` is for what is said of it. Throws UsageError with the line that is no record. */
 export function recordsOf(text: string, file: string): JournalRecord[] {
+  return [...linesOf(text, file)].map(({ record }) => record);
+}
+
+/** The same of a whole journal: it begins with its run, and tells of that run's hosts alone. */
+export function journalFrom(text: string, file: string, run: string): JournalRecord[] {
+  const hosts = new Set<string>();
+  const records: JournalRecord[] = [];
+  for (const { record, line } of linesOf(text, file)) {
+    const wrong = (message: string) => new DamagedJournal(at(file, line, message));
+    if ((record.type === 'run') !== (records.length === 0)) {
+      throw wrong(records.length === 0 ? 'the journal does not begin with a run' : 'a second run in one journal');
+    }
+    if (record.type === 'run') {
+      if (record.run.id !== run) throw wrong(`this is the journal of run ${printable(record.run.id)}`);
+      for (const { host } of record.hosts) hosts.add(host);
+    } else if (record.type === 'joined') hosts.add(record.host.host);
+    const stranger = hostsOf(record).find((host) => !hosts.has(host));
+    if (stranger !== undefined) throw wrong(`the run has no host ${printable(stranger)}`);
+    records.push(record);
+  }
+  if (records.length === 0) throw new DamagedJournal(at(file, undefined, 'the journal does not begin with a run'));
+  return records;
+}
+
+function hostsOf(record: JournalRecord): readonly string[] {
+  switch (record.type) {
+    case 'intent':
+    case 'keeping':
+      return [record.host];
+    case 'settled':
+      return [record.report.host];
+    case 'keep':
+    case 'forget':
+    case 'rollback':
+    case 'recovery':
+      return record.hosts;
+    default:
+      return [];
+  }
+}
+
+function* linesOf(text: string, file: string): Generator<{ record: JournalRecord; line: number }> {
   const lines = text.split('\n');
   // after the last newline comes nothing, or what a crash left of a record
   lines.pop();
-  return lines.flatMap((line, index) => {
-    if (line.endsWith(TORN)) return [];
-    try {
-      const record = JSON.parse(line) as JournalRecord;
-      if (typeof record === 'object' && record !== null && 'type' in record) return [record];
-    } catch {}
-    throw new DamagedJournal(at(file, index + 1, 'not a journal record'));
-  });
+  for (const [index, line] of lines.entries()) {
+    if (line.endsWith(TORN)) continue;
+    yield { record: recordFrom(line, file, index + 1), line: index + 1 };
+  }
+}
+
+function recordFrom(text: string, file: string, line: number): JournalRecord {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new DamagedJournal(at(file, line, 'not a journal record'));
+  }
+  const foreign = foreignIn(value);
+  if (foreign !== null) throw new UsageError(at(file, line, foreign), 'Use the version of fleetmask that wrote it.');
+  const wrong = journalRecord(value);
+  if (wrong !== null)
+    throw new DamagedJournal(at(file, line, `not a journal record (${printable(wrong.replace(/^: /, ''))})`));
+  return value as JournalRecord;
 }

@@ -5,7 +5,9 @@
  */
 import {
   closeSync,
+  constants,
   existsSync,
+  fstatSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -13,6 +15,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  type Stats,
   statSync,
 } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -20,6 +23,7 @@ import { join } from 'node:path';
 import {
   type Account,
   type Ask,
+  at,
   type Change,
   type HostReport,
   type Outcome,
@@ -33,7 +37,7 @@ import type { Become } from '../remote/escalate.ts';
 import type { Limits } from './budget.ts';
 import type { Closed, Opened } from './claim.ts';
 import type { Forget } from './forget.ts';
-import { journalOn, recordsOf } from './journal-file.ts';
+import { journalFrom, journalOn } from './journal-file.ts';
 import type { Keep, Keeping } from './keep-record.ts';
 import { inOrder, recordOrigin } from './run-order.ts';
 
@@ -147,7 +151,7 @@ export function setAside(stateDir: string, run: string): string {
   }
 }
 
-/** In the order in which they came to this controller, the newest last. */
+/** In the order in which they came to this controller, the newest last. Throws UsageError where the directory cannot be read. */
 export function listRuns(stateDir: string): string[] {
   return runsHere(stateDir).map(({ run }) => run);
 }
@@ -167,7 +171,7 @@ function runsHere(stateDir: string): ReturnType<typeof inOrder> {
     );
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
+    throw unreadable(dirOf(stateDir), error);
   }
 }
 
@@ -176,14 +180,45 @@ function runsHere(stateDir: string): ReturnType<typeof inOrder> {
  * its place. `run` may be a unique beginning, or `last`.
  */
 export function readJournal(stateDir: string, run: string): JournalRecord[] {
-  const file = journalFile(stateDir, findRun(stateDir, run));
-  refuseForeign(file, dirOf(stateDir));
-  return recordsOf(readFileSync(file, 'utf8'), file);
+  return readRun(stateDir, findRun(stateDir, run));
+}
+
+/** The same of a run whose whole id is known. */
+export function readRun(stateDir: string, run: string): JournalRecord[] {
+  return journalFrom(readRunText(stateDir, run).text, journalFile(stateDir, run), run);
+}
+
+/** The text of its journal, and how the file was before it was read. Throws UsageError where it cannot be read, or is not to be trusted. */
+export function readRunText(stateDir: string, run: string): { readonly text: string; readonly stat: Stats } {
+  const file = journalFile(stateDir, run);
+  const read = readText(file);
+  refuseForeign(file, read.stat, dirOf(stateDir));
+  return read;
+}
+
+/** What is in a file, and how the file was right before that. Throws UsageError; never waits, whatever lies there. */
+export function readText(file: string): { readonly text: string; readonly stat: Stats } {
+  let fd: number | undefined;
+  try {
+    fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+    const stat = fstatSync(fd);
+    if (!stat.isFile()) throw new Error('not a file');
+    return { text: readFileSync(fd, 'utf8'), stat };
+  } catch (error) {
+    throw unreadable(file, error);
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+function unreadable(path: string, error: unknown): UsageError {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const hint = 'Check its type, owner and mode (ls -ld), or set FLEETMASK_STATE_DIR.';
+  return new UsageError(at(path, undefined, `cannot be read: ${code ?? message}`), hint);
 }
 
 /** Throws UsageError for a journal that others could have written: it names hosts, and commands that lead to them. */
-function refuseForeign(file: string, dir: string): void {
-  const { uid, mode } = statSync(file);
+function refuseForeign(file: string, { uid, mode }: Stats, dir: string): void {
   if (uid !== 0 && uid !== statSync(dir).uid) {
     throw new UsageError(`${file}: this journal belongs to uid ${uid}`, 'Check it, then make it your own with chown.');
   }

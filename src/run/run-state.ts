@@ -1,5 +1,5 @@
 /** What the records of a run say of each of its hosts now. */
-import { type Ask, type HostReport, type Outcome, UsageError } from '../model/index.ts';
+import type { Ask, HostReport, Outcome } from '../model/index.ts';
 import { budget } from './budget.ts';
 import type { JournalRecord, RunStart } from './journal.ts';
 import { DamagedJournal } from './journal-file.ts';
@@ -44,13 +44,6 @@ export interface RunState {
 export function stateOfRun(records: readonly JournalRecord[]): RunState {
   const [start] = records;
   if (start?.type !== 'run') throw new DamagedJournal('the journal does not begin with a run');
-  const schema: string = start.schema;
-  if (schema !== 'fleetmask.journal/1') {
-    throw new UsageError(
-      `a journal of another form: ${JSON.stringify(schema)}`,
-      'Go on with the fleetmask that wrote it.',
-    );
-  }
   const known = [...start.hosts];
   const hosts = new Map<string, HostState>(known.map(({ host }) => [host, { kind: 'untouched', report: null }]));
   const applied = new Map<string, Intent>();

@@ -1,8 +1,8 @@
 /** Runs that came to no end, found without reading the journals of all those that did. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { type Controller, type Life, workerOn } from './claim.ts';
 import { hostsInDoubt } from './doubt.ts';
-import { type JournalRecord, journalFile, listRuns, readJournal } from './journal.ts';
+import { type JournalRecord, journalFile, readRun } from './journal.ts';
 import { stateOfRun } from './run-state.ts';
 
 export interface Unsettled {
@@ -17,15 +17,19 @@ const NEWEST = 20;
 /** The last records of a run that ended are short. */
 const TAIL = 2048;
 
-/** Those with hosts in doubt that nobody is at work on, newest first. A journal that cannot be read is left to who asks for it. */
-export function unsettledRuns(stateDir: string, lifeOf: (by: Controller) => Life): Unsettled[] {
-  return listRuns(stateDir)
+/** Those with hosts in doubt that nobody is at work on, newest first; `runs` has the newest last. A journal that cannot be read is left to who asks for it. */
+export function unsettledRuns(
+  stateDir: string,
+  runs: readonly string[],
+  lifeOf: (by: Controller) => Life,
+): Unsettled[] {
+  return runs
     .slice(-NEWEST)
     .toReversed()
     .flatMap((run) => {
       try {
         if (endsSettled(journalFile(stateDir, run))) return [];
-        const records = readJournal(stateDir, run);
+        const records = readRun(stateDir, run);
         if (workerOn(records, lifeOf)) return [];
         const state = stateOfRun(records);
         const inDoubt = hostsInDoubt(state).length;
@@ -43,9 +47,12 @@ function endsSettled(file: string): boolean {
 
 /** The whole records in the last bytes of a file. */
 function tailOf(file: string): JournalRecord[] {
-  const fd = openSync(file, 'r');
+  // whatever lies there, nobody waits for it
+  const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    const { size } = fstatSync(fd);
+    const stat = fstatSync(fd);
+    if (!stat.isFile()) return [];
+    const { size } = stat;
     const buffer = Buffer.alloc(Math.min(size, TAIL));
     readSync(fd, buffer, 0, buffer.length, size - buffer.length);
     const lines = buffer.toString('utf8').split('\n');

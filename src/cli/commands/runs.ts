@@ -1,9 +1,17 @@
 import { printable, UsageError } from '../../model/index.ts';
-import { type RunRecord, runDetails, runsTable, visibleJson } from '../../report/index.ts';
+import {
+  type Listed,
+  type RunProgress,
+  type RunRecord,
+  runDetails,
+  runsTable,
+  visibleJson,
+} from '../../report/index.ts';
 import { workerOn } from '../../run/claim.ts';
 import { hostsInDoubt } from '../../run/doubt.ts';
 import { totalsOf } from '../../run/fleet.ts';
-import { listRuns, readJournal } from '../../run/journal.ts';
+import { readJournal } from '../../run/journal.ts';
+import { allRuns, type Entry } from '../../run/run-index.ts';
 import { stateOfRun } from '../../run/run-state.ts';
 import { command } from '../command.ts';
 import { EXIT } from '../exit.ts';
@@ -45,19 +53,13 @@ export const runs = command({
     const format = flags.output ?? (flags.action === 'export' ? 'json' : 'table');
     if (flags.action === 'list' || flags.action === 'show') refuseReportFormats(format, `runs ${flags.action}`);
     if (flags.action === 'list') {
-      const records = listRuns(stateDir(io)).flatMap((id) => readable(io, id));
-      const summaries = records.map((record) => ({ ...record, hosts: record.total, inDoubt: record.inDoubt.length }));
-      if (format === 'table') out.write(runsTable(summaries, out));
-      else
-        out.write(
-          `${visibleJson(
-            summaries.map(({ run, state, finishedAt, hosts, inDoubt, totals }) => ({
-              ...run,
-              ...{ state, finishedAt, hosts, inDoubt, totals },
-            })),
-            2,
-          )}\n`,
-        );
+      const entries = allRuns(stateDir(io), io.date().getTime());
+      for (const entry of entries) {
+        if (entry.kind === 'damaged')
+          io.stderr.write(`warning: run ${printable(entry.id)} cannot be read: ${printable(entry.why)}\n`);
+      }
+      const listed = entries.map((entry) => listedAs(io, entry));
+      out.write(format === 'table' ? runsTable(listed, out) : `${visibleJson(listed.map(flat), 2)}\n`);
       return EXIT.ok;
     }
     if (flags.action !== 'show' && flags.action !== 'export') {
@@ -92,15 +94,22 @@ interface Shown extends RunRecord {
   readonly wayBack: string | null;
 }
 
-/** A journal that was damaged keeps no other from being listed. */
-function readable(io: Io, id: string): Shown[] {
-  try {
-    return [recordOf(io, id)];
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    io.stderr.write(`warning: run ${id} cannot be read: ${error.message}\n`);
-    return [];
-  }
+function listedAs(io: Io, entry: Entry): Listed {
+  if (entry.kind === 'damaged') return { state: 'damaged', id: entry.id, message: entry.why };
+  const { run, ended, claims, finishedAt, hosts, inDoubt, totals } = entry;
+  const atWork = !ended && claims.some((by) => io.lifeOf(by) === 'alive');
+  return { run, state: progress(ended, atWork), finishedAt, hosts, inDoubt, totals };
+}
+
+function flat(listed: Listed): object {
+  if (listed.state === 'damaged') return listed;
+  const { run, ...rest } = listed;
+  return { ...run, ...rest };
+}
+
+function progress(ended: boolean, atWork: boolean): RunProgress {
+  if (ended) return 'finished';
+  return atWork ? 'running' : 'interrupted';
 }
 
 function recordOf(io: Io, id: string): Shown {
@@ -112,7 +121,7 @@ function recordOf(io: Io, id: string): Shown {
   const atWork = !ended && workerOn(records, (by) => io.lifeOf(by)) !== undefined;
   return {
     run: start.run,
-    state: ended ? 'finished' : atWork ? 'running' : 'interrupted',
+    state: progress(ended, atWork),
     finishedAt: ended ? (finished?.at ?? null) : null,
     hosts: reports,
     total: hosts.length,
