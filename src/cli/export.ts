@@ -4,6 +4,7 @@ import { evidenceJson, toCsv, toHtml, toJunit, visibleJson } from '../report/ind
 import { workerOn } from '../run/claim.ts';
 import { doubtOn, hostsInDoubt, reportOn } from '../run/doubt.ts';
 import { totalsOf } from '../run/fleet.ts';
+import { historiesOf, withHistory } from '../run/history.ts';
 import { type JournalRecord, readJournal } from '../run/journal.ts';
 import { stillInDoubt } from '../run/recover.ts';
 import { type RunState, stateOfRun } from '../run/run-state.ts';
@@ -55,14 +56,16 @@ function reportFrom(io: Io, records: readonly JournalRecord[]): Report {
     progressOf(io, records, state) === 'running'
       ? fault('lost', 'the run is still at work on this host', 'Export it again when the run has ended.')
       : fault('lost', 'the run ended before this host was settled', `fleetmask recover ${start.run.id} settles it.`);
+  const histories = historiesOf(records);
   const hosts = start.hosts.map((host): HostReport => {
     const doubt = doubtOn(host.host, state, 'settle');
     const known = state.hosts.get(host.host)?.report;
     // a host that was left in doubt by whoever settled it has told why
     const settled = doubt === null || known?.outcome === 'stranded';
-    if (settled) return reportOn(host, state);
+    if (settled) return withHistory(reportOn(host, state), histories.get(host.host));
     const report = stillInDoubt(host, doubt, why);
-    return { ...report, fault: fault('lost', report.fault?.message ?? why.message, why.hint) };
+    const settling = { ...report, fault: fault('lost', report.fault?.message ?? why.message, why.hint) };
+    return withHistory(settling, histories.get(host.host));
   });
   return {
     schema: 'fleetmask.report/1',

@@ -66,6 +66,10 @@ export interface HostReport {
   readonly expiresAt?: string;
   /** Which run that comes from, where it is not the one that is reported. */
   readonly switchOf?: string;
+  /** Only of a visit that found it: when the host had rolled back by itself. UTC, RFC 3339. */
+  readonly rolledBackAt?: string;
+  /** Only of a run of the past: later visits, the oldest first. `units` is what the run itself did. Absent: there were none. */
+  readonly history?: readonly Visited[];
 }
 
 export type Command =
@@ -79,6 +83,23 @@ export type Command =
   | 'confirm'
   | 'extend'
   | 'release';
+
+/** What a later visit found, or did, on a host that a run had changed; one for each unit. */
+export interface Visited {
+  /** UTC, RFC 3339. */
+  readonly at: string;
+  readonly actor: string;
+  /** `automatic-rollback`: nobody came, the host did it by itself. */
+  readonly command: Command | 'automatic-rollback';
+  readonly outcome: Outcome;
+  /** Null where no unit was read or known. */
+  readonly unit: string | null;
+  /** As last known before; null where it was not read. */
+  readonly before: UnitState | null;
+  /** As read by this visit; null where it was not. */
+  readonly after: UnitState | null;
+  readonly fault: Pick<Fault, 'kind' | 'message'> | null;
+}
 
 /** What is known of a run before any host is asked. */
 export interface RunInfo {

@@ -1,4 +1,5 @@
 import type { HostReport, Report, RunInfo, UnitReport } from '../model/index.ts';
+import { historyLines } from './state.ts';
 import { safe } from './text.ts';
 
 type Value = string | number | null | undefined;
@@ -32,7 +33,13 @@ const COLUMNS: readonly (readonly [title: string, of: Of])[] = [
   ['run', (_, __, run) => run.id],
   ['steps', (_, unit) => unit?.steps.join('; ')],
   ['notes', (_, unit) => unit?.notes.join('; ')],
+  ['history', (host, unit) => historyLines({ history: historyOf(host, unit) }).join(' | ')],
 ];
+
+/** Later visits that concern the unit of the line, or the whole host. */
+function historyOf({ history = [] }: HostReport, unit: UnitReport | null) {
+  return history.filter((visit) => visit.unit === null || unit === null || visit.unit === unit.unit);
+}
 
 /** RFC 4180: a header, then a line per host and unit; a host of which no unit is known has one line. Null is empty. */
 export function toCsv({ run, hosts }: Report): string {

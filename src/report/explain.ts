@@ -3,7 +3,7 @@ import { countHosts, group, type Naming, nameHosts } from './hosts.ts';
 import type { Screen } from './output.ts';
 import { outcomeStyle, type Style } from './paint.ts';
 import { prose, type Span } from './prose.ts';
-import { runsOn } from './state.ts';
+import { asNow, runsOn } from './state.ts';
 import { duration, secondsBetween } from './time.ts';
 import { unknownKeys } from './unknown-keys.ts';
 
@@ -14,9 +14,11 @@ interface Note {
 
 /** A line for each note, equal ones of several hosts together: `web3 sshd.service: 3 processes left in …`. */
 export function notes(hosts: readonly HostReport[], screen: Screen, naming: Naming): string {
-  const all = hosts.flatMap(({ host, units }) =>
-    units.flatMap((unit) =>
-      notesOf(unit, naming === 'all').map((note): Note => ({ host, text: `${unit.unit}: ${note}` })),
+  const all = hosts.flatMap((each) =>
+    each.units.flatMap((unit) =>
+      notesOf(asNow(each, unit), naming === 'all').map(
+        (note): Note => ({ host: each.host, text: `${unit.unit}: ${note}` }),
+      ),
     ),
   );
   return group(all, ({ text }) => text)

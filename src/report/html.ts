@@ -7,7 +7,7 @@ import { commandLine } from './listings.ts';
 import { escaped } from './markup.ts';
 import { outcomeStyle } from './paint.ts';
 import { ORDER } from './results.ts';
-import { change, distro, fileWord, NONE } from './state.ts';
+import { change, distro, fileWord, historyLines, NONE } from './state.ts';
 import { duration, secondsBetween } from './time.ts';
 
 /** Up to so many hosts each shows its evidence at once; of more, those that failed. Print shows all of them. */
@@ -150,8 +150,8 @@ function rows(host: HostReport): string[] {
       '<tr>',
       first ? `<th scope="rowgroup"${span}>${escaped(host.host)}</th><td${span}>${escaped(distro(host))}</td>` : '',
       `<td>${escaped(unit?.unit ?? NONE)}</td>`,
-      `<td>${escaped(change(host.outcome, unit, fileWord))}</td>`,
-      `<td>${escaped(change(host.outcome, unit, ({ active }) => active || NONE))}</td>`,
+      `<td>${escaped(change(host, unit, fileWord))}</td>`,
+      `<td>${escaped(change(host, unit, ({ active }) => active || NONE))}</td>`,
       first ? `<td${span}>${badge(host.outcome)}</td><td${span} class="number">${duration(host.seconds)}</td>` : '',
       '</tr>',
     ].join('');
@@ -179,8 +179,15 @@ function evidence(host: HostReport, count: number): string {
     `<details${open}><summary>${escaped(host.host)} ${badge(host.outcome)}</summary>`,
     facts(about),
     ...host.units.map((unit) => `<h3>${escaped(unit.unit)}</h3>${facts(unitFacts(unit))}`),
+    ...history(host),
     '</details>',
   ].join('\n');
+}
+
+/** What came after the run, the oldest first. */
+function history(host: HostReport): string[] {
+  const items = historyLines(host).map((line) => `<li>${escaped(line)}</li>`);
+  return items.length === 0 ? [] : [`<h3>Later visits</h3><ol>${items.join('')}</ol>`];
 }
 
 function unitFacts(unit: UnitReport): Fact[] {

@@ -1,7 +1,7 @@
 import type { HostReport, Report } from '../model/index.ts';
 import { commandLine } from './listings.ts';
 import { attributes, escaped } from './markup.ts';
-import { change, fileWord } from './state.ts';
+import { change, fileWord, historyLines } from './state.ts';
 import { secondsBetween } from './time.ts';
 
 type Result = 'passed' | 'failure' | 'error' | 'skipped';
@@ -96,11 +96,12 @@ function testcase(host: HostReport, result: Result, classname: string): string[]
 }
 
 /** `cron.service: enabled → masked, active → inactive` and what is to be known besides. */
-function statesOf({ outcome, units }: HostReport): string[] {
-  return units.flatMap((unit) => [
-    `${unit.unit}: ${change(outcome, unit, fileWord)}, ${change(outcome, unit, ({ active }) => active)}`,
+function statesOf(host: HostReport): string[] {
+  const units = host.units.flatMap((unit) => [
+    `${unit.unit}: ${change(host, unit, fileWord)}, ${change(host, unit, ({ active }) => active)}`,
     ...(unit.steps.length > 0 ? [`${unit.unit}: steps: ${unit.steps.join(', ')}`] : []),
     ...(unit.triggers.length > 0 ? [`${unit.unit}: can still be triggered by ${unit.triggers.join(', ')}`] : []),
     ...unit.notes.map((note) => `${unit.unit}: ${note}`),
   ]);
+  return [...units, ...historyLines(host).map((line) => `later: ${line}`)];
 }

@@ -4,7 +4,7 @@ import { group, labelHosts } from './hosts.ts';
 import type { Screen } from './output.ts';
 import { outcomeStyle } from './paint.ts';
 import { pending } from './pending.ts';
-import { change, distro, fileWord, NONE, runsOn } from './state.ts';
+import { asNow, change, distro, fileWord, lastRead, NONE, runsOn } from './state.ts';
 import { type Cell, type Column, renderTable } from './table.ts';
 import { duration } from './time.ts';
 
@@ -75,7 +75,7 @@ function rowsOf(equal: readonly HostReport[]): Row[] {
 
 /** Everything that the rows of a host show but its name and time. */
 function content(host: HostReport): string {
-  const units = host.units.map(({ unit, before, after, steps }) => [unit, before, after, steps]);
+  const units = host.units.map((each) => [each.unit, each.before, each.after, each.steps, lastRead(host, each)]);
   return JSON.stringify([host.outcome, distro(host), units]);
 }
 
@@ -95,7 +95,7 @@ const DISTRO: Column<Row> = {
 const UNIT: Column<Row> = { title: 'unit', of: ({ unit }) => unit?.unit ?? NONE, as: 'name', min: 8 };
 const STATE: Column<Row> = {
   title: 'state',
-  of: ({ host, unit }) => change(host.outcome, unit, fileWord),
+  of: ({ host, unit }) => change(host, unit, fileWord),
   as: 'text',
   rank: 0,
   min: 8,
@@ -137,8 +137,8 @@ function now(field: keyof UnitState): Column<Row> {
 }
 
 function activeCell({ host, unit }: Row): Cell {
-  const text = change(host.outcome, unit, ({ active }) => active || NONE);
-  return unit !== null && runsOn(unit) ? { text, style: 'caution' } : text;
+  const text = change(host, unit, ({ active }) => active || NONE);
+  return unit !== null && runsOn(asNow(host, unit)) ? { text, style: 'caution' } : text;
 }
 
 function time(head: Row['head']): string {

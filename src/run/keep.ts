@@ -189,7 +189,8 @@ export function withoutReceipt(
   const why = end?.why === 'superseded' ? ', for somebody else had taken the change back' : '';
   const since = found.kind === 'differs' ? `; since then ${found.lacking}` : '';
   const said = end === null ? 'the host is as before the run' : `the host put itself back${when}${why}`;
-  return { outcome: 'rolled-back', units, fault: fault(lateness(job), `too late: ${said}${since}`) };
+  const byItself = end !== null && end.why !== 'superseded' && { rolledBackAt: ourTime(end.at, facts, crew.clock) };
+  return { outcome: 'rolled-back', units, fault: fault(lateness(job), `too late: ${said}${since}`), ...byItself };
 }
 
 function lateness({ keep }: KeepJob): FaultKind {

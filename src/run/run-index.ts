@@ -23,7 +23,8 @@ import { hostsInDoubt } from './doubt.ts';
 import { totalsOf } from './fleet.ts';
 import { type JournalRecord, journalFile, listRuns, readRunText, readText } from './journal.ts';
 import { journalFrom } from './journal-file.ts';
-import { controller, runInfo, totals } from './journal-schema.ts';
+import { controller } from './journal-schema.ts';
+import { runInfo, totals } from './model-schema.ts';
 import { stateOfRun } from './run-state.ts';
 
 /** A run as its journal tells of it. */

@@ -55,6 +55,7 @@ export interface Ending {
   readonly confirmBy?: string;
   readonly expiresAt?: string;
   readonly switchOf?: string;
+  readonly rolledBackAt?: string;
 }
 
 /** Long enough for a unit that takes its 90 s to stop before it can be started again, and for a host that boots. */
@@ -89,6 +90,7 @@ export async function visit(
     ...(ending.confirmBy && { confirmBy: ending.confirmBy }),
     ...(ending.expiresAt && { expiresAt: ending.expiresAt }),
     ...(ending.switchOf && { switchOf: ending.switchOf }),
+    ...(ending.rolledBackAt && { rolledBackAt: ending.rolledBackAt }),
   });
   const opened = await callUntil(host, crew, names, deadline, started + Math.min(patience, crew.hostTimeout));
   if (opened.kind === 'fault') return report(untouched(opened.fault), null);

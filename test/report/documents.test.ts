@@ -29,6 +29,12 @@ function saying(text: string): Report {
     confirmBy: text,
     expiresAt: text,
     switchOf: text,
+    history: [
+      {
+        ...{ at: text, actor: text, command: 'rollback', outcome: 'restored', unit: text, before: state, after: null },
+        fault: { kind: 'lost', message: text },
+      },
+    ],
   };
   return report([hostile, host('web2', 'masked')], {
     ...{ id: text, units: [text], actor: text, reason: text, ticket: text },

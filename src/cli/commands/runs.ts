@@ -10,6 +10,7 @@ import {
 import { workerOn } from '../../run/claim.ts';
 import { hostsInDoubt } from '../../run/doubt.ts';
 import { totalsOf } from '../../run/fleet.ts';
+import { historiesOf, withHistory } from '../../run/history.ts';
 import { readJournal } from '../../run/journal.ts';
 import { allRuns, type Entry } from '../../run/run-index.ts';
 import { stateOfRun } from '../../run/run-state.ts';
@@ -117,7 +118,8 @@ function recordOf(io: Io, id: string): Shown {
   const state = stateOfRun(records);
   const { start, finished, ended } = state;
   const hosts = [...state.hosts.values()];
-  const reports = hosts.flatMap(({ report }) => (report ? [report] : []));
+  const histories = historiesOf(records);
+  const reports = hosts.flatMap(({ report }) => (report ? [withHistory(report, histories.get(report.host))] : []));
   const atWork = !ended && workerOn(records, (by) => io.lifeOf(by)) !== undefined;
   return {
     run: start.run,
