@@ -41,6 +41,7 @@ const seq = whole(0, 999_999_000);
 
 export const journalHost = object<JournalHost>({
   ...target,
+  seal: optional(text),
   become: words<Become>({ auto: true, never: true, sudo: true, doas: true, su: true }),
 });
 
