@@ -25,6 +25,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   ssh2: ['transport', 'demo'],
   'p-limit': ['run', 'transport'],
   yargs: ['cli'],
+  'cli-table3': ['report'],
   yaml: ['inventory', 'cli'],
   'node:child_process': ['transport', 'demo'],
 };

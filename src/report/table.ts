@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import type { Screen } from './output.ts';
 import { paint, type Style } from './paint.ts';
 import { type Breaks, longestPiece, safeCell, shorten, widthOf, wrap } from './text.ts';
@@ -25,6 +26,8 @@ const DEFAULT_WIDTH = 80;
 const GAP = 2;
 /** Below this no table can be read. */
 const MIN_WIDTH = 40;
+/** cli-table3 lays out in quadratic time; the widths are fixed here, so long tables are drawn in parts. */
+const PART = 25;
 /** With so many different names the width of their column is not sought column by column. */
 const MANY = 1_000;
 
@@ -39,14 +42,12 @@ export function renderTable<Row>(columns: readonly Column<Row>[], rows: readonly
   if (rows.length === 0) return '';
   const cells = rows.map((row) => columns.map((column) => safely(column.of(row))));
   const widths = widthsFor(columns, cells, screen.columns);
-  const head = columns.map(({ title }, i) => [shorten(title, widths[i]!)]);
-  const rule = paint(screen, 'quiet', widths.map((width) => '─'.repeat(width)).join('─'.repeat(GAP)));
-  const body = cells.flatMap((row) => {
-    const laid = row.map((cell, i) => lay(cell, widths[i]!, columns[i]!));
-    return draw(columns, widths, laid, (line, i) => inStyle(line, row[i]!.style, screen));
-  });
-  const [top = ''] = draw(columns, widths, head, (line) => line);
-  return `${[paint(screen, 'title', top), rule, ...body, rule].join('\n')}\n`;
+  const drawn = cells.map((row) => row.map((cell, i) => lay(cell, widths[i]!, columns[i]!, screen)));
+  const lines = draw(columns, widths, drawn).map((line) => line.trimEnd());
+  const [head = '', rule = '', ...body] = lines;
+  const end = body.pop() ?? '';
+  const framed = [paint(screen, 'title', head), paint(screen, 'quiet', rule), ...body, paint(screen, 'quiet', end)];
+  return `${framed.join('\n')}\n`;
 }
 
 interface SafeCell {
@@ -60,34 +61,10 @@ function safely(cell: Cell): SafeCell {
     : { text: safeCell(cell.text), style: cell.style };
 }
 
-/** The lines of a cell. */
-function lay(cell: SafeCell, width: number, column: Column<never>): string[] {
-  return column.as === 'word' ? [shorten(cell.text, width)] : wrap(cell.text, width, breaksOf(column));
-}
-
-function inStyle(line: string, style: Style | undefined, screen: Screen): string {
-  return style === undefined ? line : paint(screen, style, line);
-}
-
-/** One row, in as many lines as its highest cell has. What is painted takes no more room. */
-function draw(
-  columns: readonly Column<never>[],
-  widths: readonly number[],
-  cells: readonly (readonly string[])[],
-  painted: (line: string, column: number) => string,
-): string[] {
-  const height = Math.max(...cells.map((lines) => lines.length));
-  return Array.from({ length: height }, (_, at) =>
-    cells
-      .map((lines, i) => {
-        const line = lines[at] ?? '';
-        const room = ' '.repeat(Math.max(0, widths[i]! - widthOf(line)));
-        const shown = line === '' ? line : painted(line, i);
-        return columns[i]!.align === 'right' ? room + shown : shown + room;
-      })
-      .join(' '.repeat(GAP))
-      .trimEnd(),
-  );
+function lay(cell: SafeCell, width: number, column: Column<never>, screen: Screen): string {
+  const lines = column.as === 'word' ? [shorten(cell.text, width)] : wrap(cell.text, width, breaksOf(column));
+  const { style } = cell;
+  return (style === undefined ? lines : lines.map((line) => paint(screen, style, line))).join('\n');
 }
 
 function breaksOf(column: Column<never>): Breaks {
@@ -165,3 +142,44 @@ function widestOf(widths: readonly number[], group: readonly number[], least: (i
   const open = group.filter((i) => widths[i]! > least(i));
   return open.length === 0 ? undefined : open.reduce((a, b) => (widths[b]! > widths[a]! ? b : a));
 }
+
+type CliTable = typeof import('cli-table3');
+
+function draw(columns: readonly Column<never>[], widths: number[], rows: readonly string[][]): string[] {
+  // loaded when the first table is drawn: it costs more than 10 ms, and most output formats do without it
+  const Table = createRequire(import.meta.url)('cli-table3') as CliTable;
+  const lines: string[] = [];
+  for (let from = 0; from < rows.length; from += PART) {
+    const last = from + PART >= rows.length;
+    const table = new Table({
+      ...(from === 0 ? { head: columns.map(({ title }, i) => shorten(title, widths[i]!)) } : {}),
+      colWidths: widths,
+      colAligns: columns.map(({ align }) => align ?? 'left'),
+      chars: last ? CHARS : { ...CHARS, bottom: '', 'bottom-mid': '' },
+      // its own colours go into pipes too
+      style: { head: [], border: [], compact: true, 'padding-left': 0, 'padding-right': 0 },
+    });
+    table.push(...rows.slice(from, from + PART));
+    lines.push(...table.toString().split('\n'));
+  }
+  return lines;
+}
+
+/** A rule under the head and one at the end; columns are told apart by space. */
+const CHARS = {
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  left: '',
+  'left-mid': '',
+  right: '',
+  'right-mid': '',
+  middle: ' '.repeat(GAP),
+  mid: '─',
+  'mid-mid': '─'.repeat(GAP),
+  bottom: '─',
+  'bottom-mid': '─'.repeat(GAP),
+  'bottom-left': '',
+  'bottom-right': '',
+};

@@ -169,6 +169,7 @@ export const prior = object<Prior>({
 
 export const account = object<Account>({
   ask,
+  as: nullable(text),
   actor: nullable(text),
   startedAt: nullable(text),
   reason: nullable(text),
