@@ -17,6 +17,7 @@ export interface CrewFlags extends PasswordFlags, TransportFlags {
   readonly 'host-key-checking'?: 'strict' | 'accept-new' | 'off' | undefined;
   readonly 'known-hosts'?: readonly string[] | undefined;
   readonly forks: number;
+  readonly 'confirm-within'?: string | undefined;
 }
 
 export interface Watcher {
@@ -56,6 +57,8 @@ export async function crewOf(io: Io, flags: CrewFlags, hosts: readonly JournalHo
     knownHostsFiles: flags['known-hosts']?.map((file) => absolute(io, file)) ?? defaultKnownHosts(io),
     keys,
     agentSocket,
+    // which proves the change by a second login; over a connection that was there before, nothing would be proved
+    shareMasters: flags['confirm-within'] === undefined,
     shell: io.env.SHELL || '/bin/sh',
     login,
     questions: openQuestions(

@@ -104,6 +104,7 @@ function placesOf({ proxy, user, address, port, ssh, ...known }: Target): string
     `address ${user}@${address}:${port}`,
     ...(ssh?.config === undefined ? [] : [`ssh_config ${ssh.config}`]),
     ...(ssh?.options ?? []).map((option) => `option -o ${option}`),
+    ...(ssh?.control === undefined ? [] : [`ControlPath ${ssh.control}`]),
     ...(hostKeyChecking === undefined ? [] : [`host-key-checking ${hostKeyChecking}`]),
     ...(hostKeyAlias === undefined ? [] : [`host key of ${hostKeyAlias}`]),
     ...knownHostsFiles.map((file) => `known_hosts ${file}`),

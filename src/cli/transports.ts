@@ -18,6 +18,8 @@ export interface Means extends HostKeyDefaults {
   readonly connectTimeoutMs: number;
   readonly keys: KeyRing;
   readonly agentSocket: string | undefined;
+  /** Whether ssh may use the connections that the user's own ssh holds. */
+  readonly shareMasters: boolean;
   readonly shell: string;
   readonly onWarning: (text: string) => void;
   readonly questions: Questions;

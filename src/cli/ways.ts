@@ -232,6 +232,7 @@ function baseTarget(io: Io, flags: SshFlags, name: string, { resolved, ready, fi
   const bySsh = loginsBySsh(resolved, ready);
   const { algorithms } = algorithmsSaid(resolved);
   const config = file ?? flags['ssh-config'];
+  const [control] = resolved.all.get('controlpath') ?? [];
   return {
     host: name,
     address: resolved.hostname,
@@ -258,6 +259,7 @@ function baseTarget(io: Io, flags: SshFlags, name: string, { resolved, ready, fi
       destination: resolved.host,
       ...(config !== undefined && { config: config === 'none' ? config : absolute(io, config) }),
       ...(options !== undefined && { options }),
+      ...(control !== undefined && { control }),
     },
     ...(bySsh.length > 0 && { needsSsh: bySsh }),
     ...(unsupported.length > 0 && { notFollowed: unsupported }),

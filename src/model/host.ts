@@ -80,8 +80,16 @@ export interface Target {
   readonly bindAddress?: string;
   /** The way there; absent: directly. */
   readonly proxy?: WayThere;
-  /** How ssh itself would be called: by which name, with which file instead of the usual ones (or `none`), and what `-o` says. */
-  readonly ssh?: { readonly destination: string; readonly config?: string; readonly options?: readonly string[] };
+  /**
+   * How ssh itself would be called: by which name, with which file instead of the usual ones (or `none`), and what `-o` says. `control`: the
+   * socket of a ControlMaster, if the user has one.
+   */
+  readonly ssh?: {
+    readonly destination: string;
+    readonly config?: string;
+    readonly options?: readonly string[];
+    readonly control?: string;
+  };
   /** What ssh_config asks for here that only ssh itself does, one phrase each. */
   readonly needsSsh?: readonly string[];
   /** What ssh_config asks for here that is not done, one phrase each: it may be why a login fails. */

@@ -127,7 +127,12 @@ export const target = {
   bindAddress: optional(text),
   proxy: optional(((value) => proxy(value)) as Shape<WayThere>),
   ssh: optional(
-    object<NonNullable<Target['ssh']>>({ destination: text, config: optional(text), options: optional(texts) }),
+    object<NonNullable<Target['ssh']>>({
+      destination: text,
+      config: optional(text),
+      options: optional(texts),
+      control: optional(text),
+    }),
   ),
   needsSsh: optional(texts),
   notFollowed: optional(texts),

@@ -10,6 +10,8 @@ export interface SshSettings {
   readonly connectTimeoutMs: number;
   readonly keepaliveMs: number;
   hostKeys(target: Target): HostKeyPolicy;
+  /** The socket of a ControlMaster of the user's through which this bastion is to be reached, for ssh's reader of options. */
+  shared(bastion: Target): string | undefined;
 }
 
 /** The master of one host: logs in, opens the socket, runs nothing. */
@@ -33,7 +35,7 @@ function forwardCommand(via: Target, to: Target, settings: SshSettings): string 
     ...['-W', `${address}:${to.port}`, '-T'],
     ...options([
       ['ControlMaster', 'no'],
-      ['ControlPath', 'none'],
+      ['ControlPath', settings.shared(via) ?? 'none', 'as it is'],
       ['LogLevel', 'INFO'],
     ]),
     ...common(via, settings),
@@ -134,10 +136,10 @@ function options(all: readonly Option[]): string[] {
 }
 
 /** Without a meaning for what ssh would replace. */
-const literal = (text: string): string => text.replaceAll('%', '%%');
+export const literal = (text: string): string => text.replaceAll('%', '%%');
 
 /** One word for ssh's reader of options. */
-function quoted(text: string): string {
+export function quoted(text: string): string {
   return /^[\w./:@%+,=-]+$/.test(text) ? text : `"${text.replace(/["\\]/g, '\\$&')}"`;
 }
 

@@ -168,7 +168,8 @@ async function authFault({ target, log, remarks }: Refused, [said, taken]: RegEx
   }
   if (methods !== undefined) parts.push(`the server takes ${printable(methods.join(', '), 100)}`);
   const name = printable(target.user, 60);
-  const asks = askPassword(methods, WITHOUT_SSH);
+  const second = accepted.length > 0 && methods?.includes('keyboard-interactive');
+  const asks = second ? SECOND_FACTOR_HINT : askPassword(methods, WITHOUT_SSH);
   const [what, hint] = ((): [what: string, hint?: string | undefined] => {
     if (accepted.length > 0) {
       const which = accepted.every(({ method }) => method === 'publickey') ? 'key' : 'identity';
@@ -185,3 +186,5 @@ async function authFault({ target, log, remarks }: Refused, [said, taken]: RegEx
 
 /** ssh is told no password here: it would ask a terminal. */
 const WITHOUT_SSH = ', which only ssh2 offers: leave --transport openssh out';
+const SECOND_FACTOR_HINT =
+  'Leave --transport openssh out, and answer its questions at a terminal; or log in with ssh first, with ControlMaster and ControlPath in ssh_config: that connection is used.';

@@ -1,14 +1,24 @@
 import pLimit from 'p-limit';
 import { type Fault, fault, printable, type Target } from '../../model/index.ts';
-import { type Attempt, attempts, givenUp, RETRIES, RETRIES_AT_BASTIONS, type Stop, type Stopper } from '../attempts.ts';
+import {
+  type Attempt,
+  attempts,
+  givenUp,
+  RETRIES,
+  RETRIES_AT_BASTIONS,
+  type Stop,
+  type Stopper,
+  unlessAborted,
+} from '../attempts.ts';
 import { type CommandLink, MAX_OUTPUT_BYTES, startCommand } from '../exec.ts';
 import { hostKeyPolicy } from '../host-keys/policy.ts';
 import type { ConnectOptions } from '../options.ts';
 import { runProgram } from '../program.ts';
 import type { Connected, Failed, Transport } from '../transport.ts';
 import { peerOf } from '../wire.ts';
-import { masterArguments } from './arguments.ts';
+import { literal, masterArguments, quoted } from './arguments.ts';
 import { openChannels } from './channels.ts';
+import { isOurSocket, openShared } from './control-master.ts';
 import { explainRefusal, isRevoked, lastWords } from './failure.ts';
 import { identityRemarks } from './identities.ts';
 import { type Master, startMaster } from './master.ts';
@@ -17,6 +27,8 @@ import { findSsh, type SshProgram } from './program.ts';
 export interface OpenSshOptions extends ConnectOptions {
   /** Path of the agent's socket; absent: no agent. */
   readonly agentSocket?: string;
+  /** False: every connection is a login of its own, for one that has to be proved. Default: a ControlMaster of the user's is shared. */
+  readonly shareMasters?: boolean;
   /** Default `ssh`, wherever PATH has it. */
   readonly program?: string;
 }
@@ -41,7 +53,7 @@ export function opensshTransport(options: OpenSshOptions): Transport {
     maxOutputBytes: options.maxOutputBytes ?? MAX_OUTPUT_BYTES,
     startTimeoutMs: options.connectTimeoutMs,
   };
-  const masters = new Set<Master>();
+  const masters = new Set<Pick<Master, 'end'>>();
   const logins = pLimit(LOGINS_AT_ONCE);
   const behindOthers = pLimit(BEHIND_OTHERS_AT_ONCE);
   let found: Promise<SshProgram> | undefined;
@@ -58,12 +70,17 @@ export function opensshTransport(options: OpenSshOptions): Transport {
 
   const logIn = async (target: Target, ssh: Usable, stop: AbortSignal): Promise<Attempt<Link>> => {
     const policy = hostKeyPolicy(target, options);
+    const sockets = await sharedSockets(target);
     const settings = {
       version: ssh.version,
       agentSocket: options.agentSocket,
       connectTimeoutMs: options.connectTimeoutMs,
       keepaliveMs: options.keepaliveMs ?? 15_000,
       hostKeys: (of: Target) => hostKeyPolicy(of, options),
+      shared: ({ ssh: bastion }: Target) => {
+        const control = bastion?.control;
+        return control !== undefined && sockets.has(control) ? quoted(literal(control)) : undefined;
+      },
     };
     if (stop.aborted) return stopped(stop, 'connect');
     let master: Master;
@@ -94,9 +111,39 @@ export function opensshTransport(options: OpenSshOptions): Transport {
     if (stop.aborted) return stopped(stop, log.step());
     if (closed) return { is: 'failed', fault: givenUp(target) };
     const why = outcome.is === 'ended' ? outcome.why : undefined;
-    const remarks = () => identityRemarks(target, log.offered());
+    const remarks = async () => [
+      ...(await identityRemarks(target, log.offered())),
+      ...(options.shareMasters === false && target.ssh?.control !== undefined ? [OWN_LOGINS] : []),
+    ];
     const { fault: is, chance } = await explainRefusal({ target, log, policy, why, remarks });
     return { is: chance === 'transient' ? 'transient' : 'failed', fault: is };
+  };
+
+  /** Over the connection that the user's own ssh has, where there is one. */
+  const shared = async (target: Target): Promise<Connected | undefined> => {
+    const control = target.ssh?.control;
+    if (options.shareMasters === false || control === undefined) return undefined;
+    const stream = await openShared(control);
+    if (stream === undefined) return undefined;
+    const master = { end: () => stream.destroy() };
+    masters.add(master);
+    const channels = openChannels(stream, master.end, async () => undefined);
+    channels.onGone(() => masters.delete(master));
+    const identity = `the ControlMaster at ${printable(control, 200)}`;
+    return {
+      connection: {
+        description: { hostKey: 'checked by ssh', auth: [{ method: 'none', identity }], strictKex: true },
+        exec: (command, output) => startCommand(channels, command, output, limits),
+        close: () => channels.destroy('the connection was closed here'),
+      },
+    };
+  };
+  /** Of the bastions on the way. */
+  const sharedSockets = async ({ proxy }: Target): Promise<ReadonlySet<string>> => {
+    if (options.shareMasters === false || proxy?.kind !== 'jump') return new Set();
+    const control = proxy.via.ssh?.control;
+    const own = control !== undefined && (await isOurSocket(control)) ? [control] : [];
+    return new Set([...own, ...(await sharedSockets(proxy.via))]);
   };
 
   return {
@@ -108,6 +155,9 @@ export function opensshTransport(options: OpenSshOptions): Transport {
       const ssh = await found;
       if (signal.aborted) return { fault: givenUp(target) };
       if (ssh.is === 'unusable') return { fault: noSsh(target, ssh.why) };
+      const there = await unlessAborted(signal, shared(target));
+      if (signal.aborted) return { fault: givenUp(target) };
+      if (there !== undefined) return there;
       const timeoutMs = target.connectTimeoutMs ?? options.connectTimeoutMs;
       const retries = target.proxy?.kind === 'jump' ? RETRIES_AT_BASTIONS : RETRIES;
       const made = await attempts(target, { timeoutMs, retries }, signal, (stop) => attempt(target, ssh, stop));
@@ -125,6 +175,7 @@ export function opensshTransport(options: OpenSshOptions): Transport {
 
 type Usable = Extract<SshProgram, { is: 'usable' }>;
 
+const OWN_LOGINS = 'its ControlMaster is not used: --confirm-within needs logins of its own';
 const UNCHECKED = 'HOST KEYS ARE NOT CHECKED: anyone on the path can pose as these hosts (--host-key-checking off)';
 
 function stopped(stop: AbortSignal, step: Parameters<Stop>[0]): Attempt<Link> {
