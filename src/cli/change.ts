@@ -38,6 +38,7 @@ export interface ChangeFlags extends SelectionFlags, WayInFlags, CrewFlags, Outp
   readonly check?: boolean | undefined;
   readonly yes?: boolean | undefined;
   readonly 'with-triggers'?: boolean | undefined;
+  readonly 'with-members'?: boolean | undefined;
   readonly 'local-units'?: 'refuse' | 'displace' | undefined;
   readonly 'allow-absent'?: boolean | undefined;
   readonly 'skip-absent'?: boolean | undefined;
@@ -76,6 +77,7 @@ export function askOf(verb: Ask['verb'], flags: ChangeFlags): Ask {
     now: flags.now ?? false,
     runtime: flags.runtime ?? false,
     withTriggers: flags['with-triggers'] ?? false,
+    withMembers: flags['with-members'] ?? false,
     localUnits: flags['local-units'] ?? 'refuse',
     allowAbsent: flags['allow-absent'] ?? false,
     skipAbsent: flags['skip-absent'] ?? false,

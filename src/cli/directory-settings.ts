@@ -46,6 +46,7 @@ export const IN_DIRECTORY: Readonly<Record<SettingName, Leave>> = {
   now: 'free',
   runtime: 'free',
   'with-triggers': 'free',
+  'with-members': 'free',
   'local-units': ['refuse'],
   'allow-absent': 'never',
   'skip-absent': 'never',

@@ -132,6 +132,12 @@ export const masking = {
     group: CHANGE,
     describe: 'also mask (and with --now stop) the sockets, timers and paths that can start it',
   },
+  'with-members': {
+    type: 'boolean',
+    group: CHANGE,
+    describe:
+      'also mask (and with --now stop) the services that UNIT.service stands for (postfix@ of postfix.service), and instances with a unit file of their own; a name without a suffix includes them',
+  },
   'local-units': {
     choices: ['refuse', 'displace'] as const,
     default: 'refuse' as const,

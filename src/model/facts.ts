@@ -18,6 +18,10 @@ export interface Facts {
   readonly units: readonly UnitFacts[];
   /** Units that stop with those, or can start them. */
   readonly related: readonly RelatedFacts[];
+  /** Names of units that run nothing themselves (a oneshot that remains, a target), masked or not; empty where that was not asked. */
+  readonly wrappers: readonly string[];
+  /** What unit files say of wrappers: true of units that systemd does not tell about, because they are masked. */
+  readonly claims: readonly Claim[];
   /** Null where that was not asked. */
   readonly dependence: Dependence | null;
   /** Everything on disk under the units' names, highest rank first. */
@@ -91,6 +95,25 @@ export interface UnitFacts {
   readonly busName: string;
   /** What ExecStart= runs; empty where that was not asked. */
   readonly programs: readonly string[];
+  /** What systemd stops with it: PartOf=, BindsTo=, Requires=, Requisite= of others, and its PropagatesStopTo=. */
+  readonly takesDown: readonly string[];
+  /** Absent where that was not asked, or it is tied to none. */
+  readonly ties?: Ties;
+}
+
+/** What ties a unit to others, as its own properties say. */
+export interface Ties {
+  /** It stops with these (PartOf=, StopPropagatedFrom=). */
+  readonly partOf: readonly string[];
+  /** It cannot start without these (Requires=, Requisite=, BindsTo=). */
+  readonly needs: readonly string[];
+  readonly wantedBy: readonly string[];
+}
+
+/** A line of a unit file: PartOf= or StopPropagatedFrom=. */
+export interface Claim {
+  readonly unit: string;
+  readonly partOf: readonly string[];
 }
 
 export interface RelatedFacts {
@@ -101,6 +124,7 @@ export interface RelatedFacts {
   readonly queued: Queued | null;
   readonly needsReload: boolean;
   readonly gone: boolean;
+  readonly takesDown: readonly string[];
 }
 
 /** What a job of systemd comes to in the end: a restart is a start. */

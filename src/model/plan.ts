@@ -15,6 +15,8 @@ export interface Ask {
   /** What becomes of a unit file in /etc/systemd/system, where the mask has to be. */
   readonly localUnits: 'refuse' | 'displace';
   readonly allowAbsent: boolean;
+  /** Also mask, and stop, the members of a unit that was named literally, or have them unmasked; absent in journals of 0.1. */
+  readonly withMembers?: boolean;
   /** Units that are not installed are no fault; absent in journals of 0.1. */
   readonly skipAbsent?: boolean;
   readonly killLeftovers: boolean;
@@ -55,6 +57,10 @@ export interface UnitPlan {
   readonly covers?: readonly string[];
   /** What could run the same all the same, as far as it can be seen. Absent where nobody looked. */
   readonly ways?: readonly string[];
+  /** Members of the unit that are not masked with it, and can be started. Absent where there are none. */
+  readonly notCovered?: readonly string[];
+  /** What runs and stops when this unit is stopped, without being masked. Absent where there is none. */
+  readonly stopsToo?: readonly string[];
 }
 
 /** The steps on the host, in this order; see apply.sh. */

@@ -46,6 +46,10 @@ export interface UnitReport {
   readonly covers?: readonly string[];
   /** Ways round the mask that can be seen; there may be others. Absent where nobody looked. */
   readonly ways?: readonly string[];
+  /** Members that are not masked with it, and can be started. Absent where there are none. */
+  readonly notCovered?: readonly string[];
+  /** What ran and stops with it, without being masked. Absent where there is none. */
+  readonly stopsToo?: readonly string[];
 }
 
 export interface HostReport {

@@ -58,6 +58,10 @@ export function witnessOf(template: string): string {
   return template.replace('@.', '@fleetmask-witness.');
 }
 
+export function isWitness(name: string): boolean {
+  return name.includes('@fleetmask-witness.');
+}
+
 /** The name under which systemd tells of a unit. */
 export function shownName(unit: string): string {
   return isTemplate(unit) ? witnessOf(unit) : unit;

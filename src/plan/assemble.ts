@@ -12,9 +12,6 @@ import {
   isTrigger,
   type PathFact,
   type Plan,
-  type Prior,
-  type PriorState,
-  type Queued,
   stateOf,
   type UnitFacts,
   type UnitPlan,
@@ -23,10 +20,13 @@ import { listed, once, some } from './by-name.ts';
 import { coversFault, statesFault, unitsFault } from './excess.ts';
 import { type Guarded, guard } from './guard.ts';
 import { ABOVE_ETC, ETC, inTheWay, isMask, localFault, pathsOf, RUN } from './lying.ts';
-import { hasOwnFile, isConnection, notesOn } from './notes.ts';
+import { asksForService, maskedMembers, notCovered, withMembers } from './members.ts';
+import { hasOwnFile, notesOn } from './notes.ts';
+import { priorOf } from './prior.ts';
 import { absentFault, type Meant, type Missing, type Query, resolve } from './resolve.ts';
+import { relating, stopsToo } from './stops-too.ts';
 import { notesOnServed } from './super-servers.ts';
-import { triggersOf, withTriggers } from './triggers.ts';
+import { notesOnTriggers, triggersOf, withTriggers } from './triggers.ts';
 import { notesOnUnread, othersUnread, unreadFault, unreadOf } from './unread.ts';
 import { coveredWith, waysRound } from './ways.ts';
 
@@ -52,6 +52,7 @@ export function assemble(ask: Ask, queries: readonly Query[], facts: Facts): Pla
   if (unusable) return refuse(unusable);
 
   const asked: Meant[] = [];
+  const wanting: Meant[] = [];
   const missing: Missing[] = [];
   for (const query of queries) {
     const resolution = resolve(query, ask.verb, facts, ask.allowAbsent || ask.verb === 'unmask');
@@ -60,22 +61,38 @@ export function assemble(ask: Ask, queries: readonly Query[], facts: Facts): Pla
       missing.push(resolution);
     } else {
       const before = new Set(asked.map(({ unit }) => unit));
-      asked.push(...resolution.units.filter(({ unit }) => !before.has(unit)));
+      const found = resolution.units.filter(({ unit }) => !before.has(unit));
+      asked.push(...found);
+      if (ask.withMembers || asksForService(query)) wanting.push(...found);
     }
   }
   if (missing.length > 0 && !ask.skipAbsent) return refuse(absentFault(missing));
   const tooMany = unitsFault(queries, asked.length);
   if (tooMany) return refuse(tooMany);
-  const planned = assembleFor(ask, queries, asked, facts);
+  const planned = assembleFor(ask, queries, takingMembers(ask, asked, wanting, facts), facts);
   return missing.length > 0 ? { ...planned, absent: missing.map(({ unit }) => unit) } : planned;
 }
 
+/** With the members of some of them; an unmask takes what is masked. */
+function takingMembers(ask: Ask, asked: readonly Meant[], wanting: readonly Meant[], facts: Facts): Meant[] {
+  if (wanting.length === 0) return [...asked];
+  const named = new Set(asked.map(({ unit }) => unit));
+  const whole = withMembers(wanting, facts);
+  const members = whole.filter(({ unit }) => !named.has(unit));
+  const units = new Map([...asked, ...whole].map((each) => [each.unit, each]));
+  return [
+    ...asked.map(({ unit }) => units.get(unit)!),
+    ...(ask.verb === 'mask' ? members : maskedMembers(members, facts)),
+  ];
+}
+
 /** The same for the units that the host has. */
-function assembleFor(ask: Ask, queries: readonly Query[], asked: readonly Meant[], facts: Facts): Plan {
+function assembleFor(ask: Ask, queries: readonly Query[], asked: readonly Meant[], told: Facts): Plan {
   const refuse = (fault: Fault, units: readonly UnitPlan[] = []): Plan => ({ kind: 'refusal', units, fault });
-  const closure = ask.withTriggers ? withTriggers(asked, facts) : { kind: 'units' as const, units: asked };
+  const closure = ask.withTriggers ? withTriggers(asked, told) : { kind: 'units' as const, units: asked };
   if (closure.kind === 'unseen') return refuse(fault('bad-reply', `${closure.name} can start it, and was not shown`));
   const meant = closure.units;
+  const facts = relating(meant, told);
   const more = unitsFault(queries, meant.length) ?? statesFault(meant, facts);
   if (more) return refuse(more);
   const steps = meant.map((unit) =>
@@ -84,7 +101,15 @@ function assembleFor(ask: Ask, queries: readonly Query[], asked: readonly Meant[
   const guarded = meant.map((unit, index) =>
     ask.verb === 'mask' && !isDone(steps[index]!) ? guard(endangered(unit), ask, facts) : FREE,
   );
-  const units = meant.map((unit, index) => unitPlan(ask, unit, meant, facts, guarded[index]!.notes));
+  const down = stopsToo(
+    steps.map(({ stops }) => stops),
+    facts,
+  );
+  const stopped = new Set([...steps.flatMap(({ stops }) => stops), ...down.flat()]);
+  const units = meant.map((unit, index) => {
+    const plan = unitPlan(ask, unit, meant, facts, guarded[index]!.notes, stopped);
+    return down[index]!.length === 0 ? plan : { ...plan, stopsToo: some(down[index]!) };
+  });
   const covers = coversFault(units);
   if (covers) return refuse(covers);
   const obstacle = meant
@@ -101,12 +126,12 @@ function assembleFor(ask: Ask, queries: readonly Query[], asked: readonly Meant[
     return refuse(fault('no-shell', `this session may use too little for a change, ${facts.limit}`, RAISE), units);
   }
   const others = othersUnread(meant, facts);
-  const told = units.map((unit, index) => {
+  const planned = units.map((unit, index) => {
     const notes = [...unit.notes, ...notesOnUnread(meant[index]!, facts)];
     if (index === 0 && others.length > 0) notes.push(`the reload also reads what was changed of ${listed(others)}`);
     return { ...unit, notes, steps: wordsFor(steps[index]!, ask) };
   });
-  return { kind: 'change', units: told, change: changeOf(ask, steps), prior: priorOf(meant, facts) };
+  return { kind: 'change', units: planned, change: changeOf(ask, steps), prior: priorOf(meant, facts) };
 }
 
 const RAISE = 'Raise that limit for the account (limits.conf, its start-up files), or log in as another account.';
@@ -135,13 +160,26 @@ function endangered({ unit, facts, instances }: Meant) {
   return { unit, facts, instances: instances.filter((instance) => !hasOwnFile(instance)) };
 }
 
-function unitPlan(ask: Ask, each: Meant, meant: readonly Meant[], facts: Facts, warnings: readonly string[]): UnitPlan {
+function unitPlan(
+  ask: Ask,
+  each: Meant,
+  meant: readonly Meant[],
+  facts: Facts,
+  warnings: readonly string[],
+  stopped: ReadonlySet<string>,
+): UnitPlan {
   const { asked, unit, facts: shown } = each;
   const triggers = some(triggersOf(each, facts, unitsOf(meant)));
-  const notes = ask.verb === 'mask' ? [...warnings, ...notesOnServed(unit, facts), ...notesOn(ask, each, meant)] : [];
+  const failing = ask.verb === 'mask' ? notesOnTriggers(each, facts, unitsOf(meant), stopped) : [];
+  const notes =
+    ask.verb === 'mask' ? [...warnings, ...notesOnServed(unit, facts), ...notesOn(ask, each, meant), ...failing] : [];
   const plan = { asked, unit, shownAs: shown.id, before: stateOf(shown), triggers, steps: [], notes };
   if (ask.verb === 'unmask') return plan;
-  return { ...plan, covers: coveredWith(each, facts), ways: waysRound(each, meant, facts) };
+  const loose = notCovered(each, unitsOf(meant), facts);
+  return {
+    ...{ ...plan, covers: coveredWith(each, facts), ways: waysRound(each, meant, facts) },
+    ...(loose.length > 0 && { notCovered: some(loose) }),
+  };
 }
 
 const unitsOf = once((meant: readonly Meant[]) => new Set(meant.map(({ unit }) => unit)));
@@ -249,31 +287,5 @@ function changeOf(ask: Ask, steps: readonly UnitSteps[]): Change {
     // a template's instances may come and go: all of them are read again
     reads: all(({ meant: { unit, facts } }) => [...facts.names, ...(isTemplate(unit) ? [instancesOf(unit)] : [])]),
     looks: meant.map(({ unit }) => unit).filter(isTemplate),
-  };
-}
-
-function queuedState({ id, queued }: Pick<PriorState, 'id'> & { queued: Queued | null }) {
-  return { id, ...(queued && { queued }) };
-}
-
-function priorState(unit: UnitFacts, facts: Facts): PriorState {
-  const unread = ['mask-gone', 'file-gone', 'change'].includes(unreadOf(unit, facts));
-  return { ...queuedState(unit), ...stateOf(unit), ...(unread && { unread }) };
-}
-
-function priorOf(meant: readonly Meant[], facts: Facts): Prior {
-  const units = meant.flatMap((unit) => [unit.facts, ...unit.instances]);
-  const ids = new Set(units.map(({ id }) => id));
-  const related = facts.related.filter(({ id }) => !ids.has(id));
-  return {
-    bootId: facts.bootId,
-    machineId: facts.machineId,
-    states: [
-      ...units.filter((unit) => !isConnection(unit)).map((unit) => priorState(unit, facts)),
-      ...related.map((unit) => ({ ...queuedState(unit), load: '', file: '', active: unit.active })),
-    ],
-    masks: meant
-      .flatMap(({ unit }) => pathsOf(unit, facts).filter((path) => path.kind === 'null'))
-      .map(({ path }) => path),
   };
 }

@@ -2,7 +2,7 @@
  * What a host told, by name. A host chooses how much there is of everything, so nothing here is searched once for each of something
  * else: it is sorted once, when the first asks, and kept as long as what was told.
  */
-import { baseOf, type PathFact, type Receipt } from '../model/index.ts';
+import { baseOf, type Facts, type PathFact, type Receipt, type RelatedFacts } from '../model/index.ts';
 import { byAge } from './receipt-age.ts';
 
 /** The first of several wins. */
@@ -11,6 +11,12 @@ export const byId = once(<T extends { readonly id: string }>(units: readonly T[]
 /** Under each of its names; the first of several wins. */
 export const byName = once(<T extends { readonly names: readonly string[] }>(units: readonly T[]) =>
   first(units, ({ names }) => names),
+);
+
+/** Units and related ones, by their ids. */
+export const everyUnit = once(
+  ({ related, units }: Facts): Map<string, RelatedFacts> =>
+    new Map([...related, ...units].map((unit) => [unit.id, unit] as const)),
 );
 
 /** What lies on disk, by the name of a unit, in order. */

@@ -27,7 +27,7 @@ export interface Verdict {
 
 /** The report of units that were planned and not (or not yet) read again. */
 export function unread(units: readonly UnitPlan[]): UnitReport[] {
-  return units.map(({ asked, unit, before, triggers, steps, notes, covers, ways }) => ({
+  return units.map(({ asked, unit, before, triggers, steps, notes, covers, ways, notCovered, stopsToo }) => ({
     asked,
     unit,
     before,
@@ -39,6 +39,8 @@ export function unread(units: readonly UnitPlan[]): UnitReport[] {
     notes,
     ...(covers && { covers }),
     ...(ways && { ways }),
+    ...(notCovered && { notCovered }),
+    ...(stopsToo && { stopsToo }),
   }));
 }
 

@@ -10,9 +10,6 @@ export function notesOn(ask: Ask, { unit, facts, instances }: Meant, meant: read
   if (queued.length > 0) notes.push(`its start is queued: the mask cancels it, and a rollback queues it again`);
   const connections = instances.filter(isConnection).length;
   if (connections > 0) notes.push(`no rollback brings back the connections that end with it (${connections} now)`);
-  const own = instances.filter(hasOwnFile);
-  if (own.length > 0)
-    notes.push(`instances with a unit file of their own are not masked: ${listed(own.map(({ id }) => id))}`);
   return notes;
 }
 

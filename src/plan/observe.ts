@@ -1,6 +1,7 @@
 /** Facts → what is true of the units now; for `status`. */
 import {
   type AbsentUnit,
+  type Ask,
   type Facts,
   type Fault,
   isRunning,
@@ -12,8 +13,9 @@ import { systemdFault } from './assemble.ts';
 import { listed, some } from './by-name.ts';
 import { unitsFault } from './excess.ts';
 import { holderOf, sayHolder } from './holders.ts';
-import { absentFault, type Missing, type Query, resolve } from './resolve.ts';
-import { triggersOf } from './triggers.ts';
+import { asksForService, notCovered, withMembers } from './members.ts';
+import { absentFault, type Meant, type Missing, type Query, resolve } from './resolve.ts';
+import { notesOnTriggers, triggersOf } from './triggers.ts';
 
 export interface Observation {
   readonly outcome: Extract<Outcome, 'masked' | 'not-masked' | 'mixed' | 'refused' | 'absent'>;
@@ -24,18 +26,20 @@ export interface Observation {
 /**
  * Masked means that systemd has read the mask: a link on disk that it has not read yet stops nobody. `now`: RFC 3339; `more`: what
  * there is to say of the run of a mask. Every unit is reported; one that is not installed is a fault unless `skipAbsent`.
+ * `withMembers`: those of units that were named literally are asked, too.
  */
 export function observe(
   queries: readonly Query[],
   facts: Facts,
   now: string,
   more: (run: string) => string,
-  skipAbsent = false,
+  { skipAbsent = false, withMembers: withThem = false }: Pick<Ask, 'skipAbsent' | 'withMembers'> = {},
 ): Observation {
   const unusable = systemdFault(facts);
   if (unusable) return { outcome: 'refused', units: [], fault: unusable };
   const units: UnitReport[] = [];
   const missing: Missing[] = [];
+  const asked = new Map<string, Meant>();
   let problem: Fault | null = null;
   for (const query of queries) {
     const resolution = resolve(query, 'status', facts, false);
@@ -47,10 +51,12 @@ export function observe(
       missing.push(resolution);
       continue;
     }
-    const excess = unitsFault(queries, units.length + resolution.units.length);
+    const found = withThem || asksForService(query) ? withMembers(resolution.units, facts) : resolution.units;
+    const excess = unitsFault(queries, units.length + found.length);
     if (excess) return { outcome: 'refused', units, fault: excess };
-    for (const meant of resolution.units) {
-      const { asked, unit, facts: shown, instances } = meant;
+    const named = new Set(units.map(({ unit }) => unit));
+    for (const meant of found.filter(({ unit }) => !named.has(unit))) {
+      const { unit, facts: shown, instances } = meant;
       const state = stateOf(shown);
       const running = instances.filter((instance) => isRunning(instance.active)).map(({ id }) => id);
       const receipt = holderOf(unit, facts.receipts);
@@ -61,10 +67,11 @@ export function observe(
           ? ['masked on disk only: systemd has not read it']
           : []),
         ...(running.length > 0 ? [`instances running: ${listed(running)}`] : []),
+        ...(shown.load === 'masked' ? notesOnTriggers(meant, facts) : []),
       ];
       const triggers = some(triggersOf(meant, facts));
       units.push({
-        asked,
+        asked: meant.asked,
         unit,
         before: state,
         after: state,
@@ -75,15 +82,30 @@ export function observe(
         notes,
         receipt,
       });
+      asked.set(unit, meant);
     }
   }
+  const seen = withUncovered(units, asked, facts);
   if (missing.length > 0 && !skipAbsent) problem ??= absentFault(missing);
-  const all = [...units, ...missing.map(({ unit }) => absentReport(unit))];
+  const all = [...seen, ...missing.map(({ unit }) => absentReport(unit))];
   if (problem) return { outcome: 'refused', units: all, fault: problem };
   if (units.length === 0) return { outcome: 'absent', units: all, fault: null };
-  const masked = units.filter(({ after }) => after?.load === 'masked').length;
-  const outcome = masked === units.length ? 'masked' : masked === 0 ? 'not-masked' : 'mixed';
-  return { outcome, units: all, fault: null };
+  const masked = seen.filter(({ after }) => after?.load === 'masked');
+  const whole = masked.length === seen.length && masked.every(({ notCovered }) => notCovered === undefined);
+  return { outcome: whole ? 'masked' : masked.length === 0 ? 'not-masked' : 'mixed', units: all, fault: null };
+}
+
+/** Each with its members that can be started, in so far as nobody asked for them. */
+function withUncovered(
+  units: readonly UnitReport[],
+  asked: ReadonlyMap<string, Meant>,
+  facts: Facts,
+): readonly UnitReport[] {
+  const named = new Set(asked.keys());
+  return units.map((unit) => {
+    const loose = notCovered(asked.get(unit.unit)!, named, facts);
+    return loose.length === 0 ? unit : { ...unit, notCovered: some(loose) };
+  });
 }
 
 /** What is reported of a unit that is not installed. */

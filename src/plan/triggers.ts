@@ -1,6 +1,6 @@
 /** What can start a unit without anybody asking: sockets, timers, paths and automounts, and what can start those. */
-import { type Facts, isTemplate } from '../model/index.ts';
-import { byId, byName, once } from './by-name.ts';
+import { type Facts, isRunning, isTemplate } from '../model/index.ts';
+import { byId, byName, everyUnit } from './by-name.ts';
 import type { Meant } from './resolve.ts';
 
 /** Names of all that is not masked itself; nearest first. `spared`: units that will be masked, which then start nothing. */
@@ -29,6 +29,33 @@ export function withTriggers(meant: readonly Meant[], facts: Facts): Closure {
   return { kind: 'units', units };
 }
 
+/**
+ * Of what can start a unit, masked as it is or will be: what has failed already, and what runs and will fail when it tries (247, 252,
+ * 257). `stopped`: what does not run by then.
+ */
+export function notesOnTriggers(
+  each: Meant,
+  facts: Facts,
+  spared: ReadonlySet<string> = new Set(),
+  stopped: ReadonlySet<string> = new Set(),
+): string[] {
+  const known = everyUnit(facts);
+  return direct(each, facts).flatMap((name) => {
+    const trigger = known.get(name);
+    if (trigger === undefined || spared.has(name) || trigger.load === 'masked') return [];
+    if (trigger.active === 'failed') return [`${name} has failed, and starts nothing more`];
+    const when = OCCASIONS[name.slice(name.lastIndexOf('.') + 1)];
+    if (when === undefined || !isRunning(trigger.active) || stopped.has(name)) return [];
+    return [`${name} will fail when ${when}`];
+  });
+}
+
+const OCCASIONS: Readonly<Record<string, string>> = {
+  socket: 'a client connects',
+  timer: 'it elapses',
+  path: 'its path changes',
+};
+
 /** Of a socket's connections only the instances know who starts them; before the first, its name tells. */
 function direct({ unit, facts: shown, instances }: Meant, { units }: Facts): string[] {
   const socket = isTemplate(unit) ? socketOf(unit) : null;
@@ -55,7 +82,3 @@ function closure(names: readonly string[], facts: Facts, drop: (name: string, lo
   for (const name of found) add(known.get(name)?.triggeredBy ?? []);
   return [...found];
 }
-
-const everyUnit = once(
-  ({ related, units }: Facts) => new Map([...related, ...units].map((unit) => [unit.id, unit] as const)),
-);

@@ -27,7 +27,7 @@ const WORDS = new Set(
  */
 export function concealing(secrets: readonly Secret[], names: readonly string[]): Conceal {
   if (secrets.length === 0) return nothingToConceal;
-  const ordinary = [program(['guard=yes']), ...WORDS, ...names].join('\n');
+  const ordinary = [program(['guard=yes', 'members=yes']), ...WORDS, ...names].join('\n');
   const sought = secrets.filter((secret) => secret.hideIn(ordinary) === ordinary);
   return (text) => sought.reduce((rest, secret) => secret.hideIn(rest), text);
 }

@@ -11,6 +11,8 @@ const MOST: Readonly<Record<string, number>> = {
   displaced: 1_000,
   found: 5_000,
   script: 500,
+  wrapper: 1_000,
+  member: 1_000,
   session: 200,
   served: 10_000,
   // a receipt has its request, each link that was made, and what became of it

@@ -34,14 +34,17 @@ const PARTS = [
   'audit.sh',
 ] as const;
 
+/** Parts that only those need who ask for what they find. */
+const ASKED_FOR = {
+  'superservers=yes': 'superservers.sh',
+  'guard=yes': 'guard.sh',
+  'members=yes': 'members.sh',
+} as const;
+
 /** The remote program as it is sent, without the parts that are not wished for. */
 export function program(wishes: readonly Wish[] = []): string {
-  const parts = [
-    ...PARTS,
-    ...(wishes.includes('superservers=yes') ? (['superservers.sh'] as const) : []),
-    ...(wishes.includes('guard=yes') ? (['guard.sh'] as const) : []),
-  ];
-  return parts.map(part).join('\n');
+  const more = Object.entries(ASKED_FOR).flatMap(([wish, file]) => (wishes.includes(wish as Wish) ? [file] : []));
+  return [...PARTS, ...more].map(part).join('\n');
 }
 
 /** 96 random bits: nothing that a host prints by itself looks like a record. */
@@ -61,6 +64,8 @@ export type Wish =
   | 'guard=yes'
   /** What inetd and its like serve; asked where one of them is among the names. */
   | 'superservers=yes'
+  /** What runs beside units that run nothing themselves, and instances beside their template. */
+  | 'members=yes'
   /** The receipts of all runs, or of one. */
   | 'receipts=all'
   | `receipts=${string}`

@@ -1,9 +1,11 @@
 /** Records → facts and evidence. Strict: what has not the expected form is dropped or makes the answer bad. */
 import {
+  type Claim,
   type Evidence,
   type Facts,
   type Hit,
   isRunId,
+  isUnitName,
   type Leftovers,
   type LockHolder,
   type Os,
@@ -15,6 +17,7 @@ import {
   type RelatedFacts,
   type StepResult,
   type Systemd,
+  type Ties,
   type UnitFacts,
 } from '../model/index.ts';
 import { blocks, firstWord, identifier, isPath, keyValue, MAX_PATH, texts, unitNames } from './blocks.ts';
@@ -38,6 +41,8 @@ export function factsFrom(records: readonly HostRecord[]): Omit<Facts, 'receipts
     systemd: systemdFrom(host.get('systemd'), records),
     units: unitsFrom(records),
     related: relatedFrom(records),
+    wrappers: texts(records, 'wrapper').filter(isUnitName),
+    claims: texts(records, 'member').map(claimFrom),
     dependence: dependenceFrom(records),
     paths: pathsFrom(records),
     scripts: texts(records, 'script').filter((path) => /^\/etc\/init\.d\/[\x21-\x7e]+$/.test(path)),
@@ -148,6 +153,8 @@ function unitsFrom(records: readonly HostRecord[]): UnitFacts[] {
       accept: text('Accept') === 'yes',
       queued: jobs.get(id) ?? null,
       needsReload: text('NeedDaemonReload') === 'yes',
+      takesDown: takenDownBy(fields),
+      ...(fields.has('PartOf') && { ties: tiesFrom(fields) }),
       gone: text('Gone') !== '',
       busName: /^[A-Za-z0-9._-]{1,255}$/.exec(text('BusName'))?.[0] ?? '',
       programs: (fields.get('Program') ?? '').split(' ').filter((path) => /^\/[A-Za-z0-9_./@:+-]+$/.test(path)),
@@ -178,8 +185,31 @@ function relatedFrom(records: readonly HostRecord[]): RelatedFacts[] {
     triggeredBy: unitNames(fields.get('TriggeredBy')),
     queued: jobs.get(fields.get('Id') ?? '') ?? null,
     needsReload: fields.get('NeedDaemonReload') === 'yes',
+    takesDown: takenDownBy(fields),
     gone: fields.has('Gone'),
   }));
+}
+
+/** Systemd stops these with it; what merely conflicts or is wanted is none of them. */
+function takenDownBy(fields: ReadonlyMap<string, string>): string[] {
+  const properties = ['RequiredBy', 'RequisiteOf', 'BoundBy', 'ConsistsOf', 'PropagatesStopTo'];
+  return [...new Set(properties.flatMap((property) => unitNames(fields.get(property))))];
+}
+
+function tiesFrom(fields: ReadonlyMap<string, string>): Ties {
+  const names = (...properties: string[]) => properties.flatMap((property) => unitNames(fields.get(property)));
+  return {
+    partOf: names('PartOf', 'StopPropagatedFrom'),
+    needs: names('Requires', 'Requisite', 'BindsTo'),
+    wantedBy: names('WantedBy'),
+  };
+}
+
+/** `UNIT NAME…`; of specifiers the prefix is known from the name. */
+function claimFrom(text: string): Claim {
+  const [unit, names] = firstWord(text);
+  const prefix = unit.replace(/@?\.[a-z]+$/, '').replace(/@.*/, '');
+  return { unit, partOf: unitNames(names.replaceAll('%p', prefix)) };
 }
 
 /** `path null PATH`, `path link PATH TARGET` … */

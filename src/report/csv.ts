@@ -34,6 +34,8 @@ const COLUMNS: readonly (readonly [title: string, of: Of])[] = [
   ['steps', (_, unit) => unit?.steps.join('; ')],
   ['notes', (_, unit) => unit?.notes.join('; ')],
   ['history', (host, unit) => historyLines({ history: historyOf(host, unit) }).join(' | ')],
+  ['stopsToo', (_, unit) => unit?.stopsToo?.join(' ')],
+  ['notCovered', (_, unit) => unit?.notCovered?.join(' ')],
 ];
 
 /** Later visits that concern the unit of the line, or the whole host. */

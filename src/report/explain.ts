@@ -42,10 +42,14 @@ function notesOf(unit: UnitReport, verbose: boolean): string[] {
     ...(triggers.length > 0 ? [`can still be triggered by ${triggers.join(', ')}`] : []),
     ...(unit.startProbe === 'not-blocked' ? ['an attempt to start it was not refused'] : []),
     ...unit.notes,
+    ...((unit.stopsToo ?? []).length > 0 ? [`stops too: ${unit.stopsToo?.join(', ')}`] : []),
+    ...((unit.notCovered ?? []).length > 0 ? [`not covered: ${unit.notCovered?.join(', ')}; ${TAKE_ALONG}`] : []),
     ...(unit.ways ?? []).map((way) => `not covered: ${way}`),
     ...(verbose && unit.covers && unit.covers.length > 0 ? [`covered too: ${unit.covers.join(', ')}`] : []),
   ];
 }
+
+const TAKE_ALONG = '--with-members masks them too';
 
 /** A host, and what went wrong there. */
 export interface Failure {

@@ -201,7 +201,8 @@ function unitFacts(unit: UnitReport): Fact[] {
     ['can still be triggered by', unit.triggers.join(', ')],
     ['processes left', unit.leftovers],
     ['masked with it', unit.covers?.join(', ')],
-    ['not covered', unit.ways?.join(', ')],
+    ['stops too', unit.stopsToo?.join(', ')],
+    ['not covered', [...(unit.notCovered ?? []), ...(unit.ways ?? [])].join(', ')],
     ['notes', unit.notes.join('; ')],
     [
       'masked by run',

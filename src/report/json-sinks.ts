@@ -84,6 +84,7 @@ function hostDocument(report: HostReport): HostReport {
 
 function unitDocument(report: UnitReport): UnitReport {
   const { asked, unit, before, after, startProbe, triggers, leftovers, steps, notes, covers, ways, receipt } = report;
+  const { notCovered, stopsToo } = report;
   return ordered(report, {
     asked,
     unit,
@@ -96,6 +97,8 @@ function unitDocument(report: UnitReport): UnitReport {
     notes,
     ...(covers && { covers }),
     ...(ways && { ways }),
+    ...(notCovered && { notCovered }),
+    ...(stopsToo && { stopsToo }),
     ...(receipt !== undefined && { receipt }),
   });
 }

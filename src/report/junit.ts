@@ -101,6 +101,8 @@ function statesOf(host: HostReport): string[] {
     `${unit.unit}: ${change(host, unit, fileWord)}, ${change(host, unit, ({ active }) => active)}`,
     ...(unit.steps.length > 0 ? [`${unit.unit}: steps: ${unit.steps.join(', ')}`] : []),
     ...(unit.triggers.length > 0 ? [`${unit.unit}: can still be triggered by ${unit.triggers.join(', ')}`] : []),
+    ...(unit.stopsToo ? [`${unit.unit}: stops too: ${unit.stopsToo.join(', ')}`] : []),
+    ...(unit.notCovered ? [`${unit.unit}: not covered: ${unit.notCovered.join(', ')}`] : []),
     ...unit.notes.map((note) => `${unit.unit}: ${note}`),
   ]);
   return [...units, ...historyLines(host).map((line) => `later: ${line}`)];

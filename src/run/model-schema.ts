@@ -85,6 +85,7 @@ export const ask = object<Ask>({
   localUnits: words<Ask['localUnits']>({ refuse: true, displace: true }),
   allowAbsent: flag,
   skipAbsent: optional(flag),
+  withMembers: optional(flag),
   killLeftovers: flag,
   startProbe: flag,
   allowLockout: flag,
@@ -191,6 +192,8 @@ export const unitPlan = object<UnitPlan>({
   notes: texts,
   covers: optional(texts),
   ways: optional(texts),
+  notCovered: optional(texts),
+  stopsToo: optional(texts),
 });
 
 const unitReport = object<UnitReport>({
@@ -216,6 +219,8 @@ const unitReport = object<UnitReport>({
   ),
   covers: optional(texts),
   ways: optional(texts),
+  notCovered: optional(texts),
+  stopsToo: optional(texts),
 });
 
 const fault = object<Fault>({

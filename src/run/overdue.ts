@@ -1,6 +1,7 @@
 /** Changed hosts of a run that is still at work: which were confirmed meanwhile, and what became of those whose time has passed. */
 import { fault, type HostReport } from '../model/index.ts';
 import { readLater } from '../plan/judge.ts';
+import { namesOf } from '../plan/recall.ts';
 import { namesToProbe, parseQuery } from '../plan/resolve.ts';
 import { acrossFleet } from './fleet.ts';
 import type { JournalHost } from './journal.ts';
@@ -70,7 +71,8 @@ async function readOverdue(
   crew: Crew,
 ): Promise<HostReport> {
   const wishes = [...(crew.wishes ?? []), `receipts=${job.run}`, 'clock=yes'] as const;
-  const names = namesToProbe(job.ask.units.map(parseQuery));
+  // with members and triggers, which were masked besides what was asked
+  const names = [...new Set([...namesToProbe(job.ask.units.map(parseQuery)), ...namesOf(intent)])];
   for (let attempt = 1; ; attempt++) {
     let atWork = false;
     const read = await visit(host, { ...crew, wishes }, names, async (session): Promise<Ending> => {

@@ -96,7 +96,7 @@ function toldBy(session: Session, plan: Plan, clock: Crew['clock'], ask: Ask, or
 
 /** With what the probe has to tell besides, for this ask. */
 function wishing(crew: Crew, { verb, withTriggers }: Ask): Crew {
-  const wishes: Wish[] = [...(crew.wishes ?? []), 'receipts=all'];
+  const wishes: Wish[] = [...(crew.wishes ?? []), 'receipts=all', 'members=yes'];
   if (verb === 'mask') wishes.push('guard=yes', 'ways=yes');
   if (withTriggers) wishes.push('triggers=yes');
   return { ...crew, wishes };
@@ -107,11 +107,11 @@ export function status(
   host: JournalHost,
   queries: readonly Query[],
   crew: Crew,
-  skipAbsent = false,
+  wanted: Pick<Ask, 'skipAbsent' | 'withMembers'> = {},
 ): Promise<HostReport> {
-  const asking: Crew = { ...crew, wishes: [...(crew.wishes ?? []), 'receipts=all', 'clock=yes'] };
+  const asking: Crew = { ...crew, wishes: [...(crew.wishes ?? []), 'receipts=all', 'clock=yes', 'members=yes'] };
   return visit(host, asking, namesToProbe(queries), async (session) => {
-    const seen = observe(queries, session.facts, crew.clock.date(), (run) => unarmed(session, run), skipAbsent);
+    const seen = observe(queries, session.facts, crew.clock.date(), (run) => unarmed(session, run), wanted);
     const guarded = noteGuardrails(crew.guardrails ?? NO_GUARDRAILS, seen.units, session.facts);
     const units = noteBroken(guarded, session);
     return { ...seen, units, ...timesOfUnits(session, units, crew.clock) };

@@ -125,6 +125,20 @@ export const PROBES: Readonly<Record<string, (share: Share) => HostRecord[]>> = 
     ...times(of(share, MOST.units), (i) => unit({ id: `php${i}-fpm.service`, more: ['LoadState=masked'] })).flat(),
     ...times(of(share, MOST.paths), (i) => record('path', `null /etc/systemd/system/php${i % 2_500}-fpm.service`)),
   ],
+  'members of wrappers': (share) => {
+    const units = of(share, 900);
+    const wrappers = times(20, (i) => `cron${i}.target`).join(' ');
+    return [
+      ...HEAD,
+      ...asked([`Names=cron.service ${wrappers}`]),
+      ...unit({ id: 'm@fleetmask-witness.service', more: ['PartOf=cron.service'] }),
+      ...times(units, (i) =>
+        unit({ id: `${i % 2 ? 'm@' : 'm'}${i}.service`, more: [`PartOf=cron.service ${i % 2 ? '' : wrappers}`] }),
+      ).flat(),
+      ...['cron.service', ...wrappers.split(' ')].map((name) => record('wrapper', name)),
+      ...times(units, (i) => record('member', `m@${i}.service cron.service`)),
+    ];
+  },
   instances: (share) => [
     ...HEAD,
     ...unit({ id: 'getty@fleetmask-witness.service' }),

@@ -128,7 +128,9 @@ export async function converse(host: SystemdUnderTest, names: readonly string[],
       void ended.then(() => reject(new Error(`the program ended: ${complaints}`)));
     });
     if (turn === 'probe')
-      child.stdin.write(`${program(['guard=yes', 'superservers=yes'])}\n${firstRequest(nonce, seq, names)}`);
+      child.stdin.write(
+        `${program(['guard=yes', 'superservers=yes', 'members=yes'])}\n${firstRequest(nonce, seq, names)}`,
+      );
     else {
       const { request, text } = 'text' in turn ? turn : { request: turn, text: '' };
       child.stdin.write(requestLine(nonce, seq, request[0] as 'apply', request.slice(1)) + text);

@@ -23,8 +23,10 @@ function summary(plan: Plan): Record<string, unknown> {
   const notes = plan.units.flatMap((unit) => unit.notes);
   const ways = plan.units.flatMap((unit) => unit.ways ?? []);
   const covers = plan.units.flatMap((unit) => unit.covers ?? []);
+  const notCovered = plan.units.flatMap((unit) => unit.notCovered ?? []);
+  const stopsToo = plan.units.flatMap((unit) => unit.stopsToo ?? []);
   const absent = plan.absent?.map(({ unit }) => unit);
-  const common = { kind: plan.kind, units, absent, triggers, notes, ways, covers };
+  const common = { kind: plan.kind, units, absent, triggers, notes, ways, covers, notCovered, stopsToo };
   if (plan.kind === 'refusal') {
     const { kind: fault, message, hint, chain } = plan.fault;
     return { ...common, fault, message, hint, chain };

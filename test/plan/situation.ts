@@ -35,6 +35,9 @@ export interface UnitWords {
   readonly busName?: string;
   readonly programs?: readonly string[];
   readonly group?: string;
+  readonly partOf?: readonly string[];
+  readonly needs?: readonly string[];
+  readonly wantedBy?: readonly string[];
 }
 
 export interface Situation {
@@ -47,6 +50,11 @@ export interface Situation {
   readonly paths?: Readonly<Record<string, string>>;
   /** Name → active state, and what can start it. */
   readonly related?: Readonly<Record<string, string>>;
+  /** Names of units that run nothing themselves, and what files say of them: unit → what it is part of. */
+  readonly wrappers?: readonly string[];
+  readonly claims?: Readonly<Record<string, readonly string[]>>;
+  /** Unit, or related one → what stops with it. */
+  readonly takesDown?: Readonly<Record<string, readonly string[]>>;
   readonly scripts?: readonly string[];
   /** `PATH KEY=VALUE`, `PATH functions` */
   readonly hits?: readonly string[];
@@ -78,6 +86,9 @@ export function factsOf(situation: Situation): Facts {
     related = {},
     depends,
     session,
+    wrappers = [],
+    claims = {},
+    takesDown = {},
     scripts = [],
     hits = [],
     served,
@@ -94,8 +105,13 @@ export function factsOf(situation: Situation): Facts {
         : systemd === 'silent'
           ? { kind: 'silent', why: 'no answer' }
           : { kind: 'running', version: systemd, state: 'running' },
-    units: Object.entries(units).map(([id, words]) => unitOf(id, words ?? {})),
-    related: Object.entries(related).map(([id, words]) => relatedOf(id, words)),
+    units: Object.entries(units).map(([id, words]) => ({ ...unitOf(id, words ?? {}), takesDown: takesDown[id] ?? [] })),
+    related: Object.entries(related).map(([id, words]) => ({
+      ...relatedOf(id, words),
+      takesDown: takesDown[id] ?? [],
+    })),
+    wrappers,
+    claims: Object.entries(claims).map(([unit, partOf]) => ({ unit, partOf })),
     dependence: depends || session ? dependenceOf(depends ?? {}, session ?? {}) : null,
     paths: Object.entries(paths).map(([path, kind]) => pathOf(path, kind)),
     scripts,
@@ -132,6 +148,8 @@ export function unitOf(id: string, words: UnitWords): UnitFacts {
     gone: words.gone ?? false,
     busName: words.busName ?? '',
     programs: words.programs ?? [],
+    takesDown: [],
+    ...(words.partOf && { ties: { partOf: words.partOf, needs: words.needs ?? [], wantedBy: words.wantedBy ?? [] } }),
   };
 }
 
@@ -148,6 +166,7 @@ function relatedOf(id: string, text: string): RelatedFacts {
     queued: file === 'queued' ? 'start' : null,
     needsReload: /^(?:changed|gone)$/.test(file ?? ''),
     gone: file === 'gone',
+    takesDown: [],
   };
 }
 

@@ -89,6 +89,7 @@ describe('facts', () => {
         triggeredBy: [],
         queued: null,
         needsReload: false,
+        takesDown: [],
         gone: false,
       },
     ]);

@@ -19,6 +19,7 @@ function saying(text: string): Report {
       unit(text, {
         ...{ asked: text, before: state, after: state, triggers: [text], steps: [text], notes: [text], covers: [text] },
         ways: [text],
+        ...{ notCovered: [text], stopsToo: [text] },
         receipt: { run: text, actor: text, startedAt: text, reason: text, ticket: text },
       }),
     ],

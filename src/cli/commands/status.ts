@@ -39,7 +39,7 @@ export const status = command({
       unsupported,
       flags,
       expected: flags.expect,
-      work: (host, crew) => read(host, queries, crew, flags['skip-absent'] ?? false),
+      work: (host, crew) => read(host, queries, crew, { skipAbsent: flags['skip-absent'] ?? false }),
     });
   },
 });

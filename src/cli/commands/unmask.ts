@@ -15,6 +15,10 @@ export const unmask = command({
     ...skipping,
     runtime: { ...masking.runtime, describe: 'only the masks in /run' },
     'with-triggers': { ...masking['with-triggers'], hidden: true },
+    'with-members': {
+      ...masking['with-members'],
+      describe: 'also unmask the services that UNIT.service stands for; a name without a suffix includes them',
+    },
     ...change,
     ...consent,
     ...connection,

@@ -71,7 +71,7 @@ export const watch = command({
       const watched = await watchHosts({
         ...{ hosts, wanted, every, forks: flags.forks, count, clock: crew.clock, random: Math.random },
         stop: stop.signal,
-        read: (host) => status(host, queries, crew),
+        read: (host) => status(host, queries, crew, { withMembers: ask.withMembers ?? false }),
         reassert: flags.reassert ? (host) => reassert(io, host, { ask, of, upheld }, crew) : undefined,
         publish: (event) => {
           shown.publish(event);

@@ -10,6 +10,7 @@
 #   audit.sh     a line in the host's own journal for each of those
 #   guard.sh     what a mask must not cut; sent for a mask alone
 #   superservers.sh  what inetd and its like serve; sent where one of them is among the names asked
+#   members.sh   what runs beside the units that were named; sent with a probe that asks for it
 #   switch.sh    how a host puts a run back by itself; sent and stored for a switch alone
 #
 # All are joined and sent on the stdin of `sh -s -- PRIVILEGE [WHY]`, comments and indentation stripped, followed by one
@@ -148,7 +149,7 @@ unique() {
 # A changing request, read into lists.
 parse() {
   run='' as='' where=etc stop_timeout=60 kill=no meta=- wanted='' links='' removes='' displaces='' stops='' reads='' looks='' attempts='' groups=''
-  starts='' pending='' queues='' reloads='' halts='' lifts='' clock='' receipts_of='' result_of='' triggers='' guard='' ways='' superservers=''
+  starts='' pending='' queues='' reloads='' halts='' lifts='' clock='' receipts_of='' result_of='' triggers='' guard='' ways='' superservers='' members=''
   unmoved=no program='' switch_text='' confirming=no new_expires=''
   for word in "$@"; do
     text=${word#*=}
@@ -161,6 +162,7 @@ parse() {
       triggers=*) triggers=$text ;;
       ways=*) ways=$text ;;
       superservers=*) superservers=$text ;;
+      members=*) members=$text ;;
       run=*) run=$text ;;
       as=*) as=$text ;;
       where=*) where=$text ;;

@@ -13,7 +13,8 @@ guard_properties='-pNames -pMainPID -pTriggers -pListen -pRequires -pRequisite -
 # files but are never loaded. `clock=yes` asks for the time as well, `receipts=all` or `receipts=RUN` for receipts, `result=RUN` for
 # what this run's change answered,
 # `triggers=yes` for all about what can start the units, `ways=yes` for what could run the same past a mask, `guard=yes`
-# (with guard.sh) for what a mask must not cut, `superservers=yes` (with superservers.sh) for what inetd and its like serve. Changes nothing.
+# (with guard.sh) for what a mask must not cut, `superservers=yes` (with superservers.sh) for what inetd and its like serve,
+# `members=yes` (with members.sh) for what runs beside the units. Changes nothing.
 probe() {
   probed='' seen_lying=''
   os=$root/etc/os-release
@@ -41,12 +42,14 @@ probe() {
   expand $wanted
   follow
   [ -n "$expanded" ] || return 0
-  guarded='' triggered='' main_pids='' needs=''
+  guarded='' triggered='' main_pids='' needs='' wrappers='' parts='' of_members='' shape_properties=''
   [ "$guard" != yes ] || guarded=$guard_properties
   programs='' bus_names='' way_properties=''
   [ "$ways" != yes ] || way_properties='-pBusName -pExecStart'
-  show unit $unit_properties $guarded $way_properties -- $expanded
+  [ "$members" != yes ] || shape_properties='-pType -pRemainAfterExit'
+  show unit $unit_properties $shape_properties $guarded $way_properties -- $expanded
   todo=$relations shown=$names
+  [ "$members" != yes ] || find_members
   [ "$ways" != yes ] || tell_ways
   [ "$triggers" != yes ] || show_triggers
   unique $shown $looks
@@ -270,16 +273,24 @@ tell_ways() {
     fi
   done
   [ -z "$places" ] || set -- "$@" -e /init-functions -e /init.d/functions
-  for dir in $unit_dirs $bus_dirs; do
+  scripts=$places
+  find_unit_places $bus_dirs
+  places="$scripts $places"
+  hits=$(grep -rsHF "$@" -- $places </dev/null)
+  telling=' '
+  each_hit note_telling
+  each_hit tell_hit
+}
+
+# Into $places: the directories of unit files that there are, and of the others named, each once.
+find_unit_places() {
+  places=
+  for dir in $unit_dirs "$@"; do
     case $dir in
       /lib/*) if [ "$root$dir" -ef "$root/usr$dir" ]; then continue; fi ;;
     esac
     [ ! -d "$root$dir" ] || places="$places $root$dir"
   done
-  hits=$(grep -rsHF "$@" -- $places </dev/null)
-  telling=' '
-  each_hit note_telling
-  each_hit tell_hit
 }
 
 each_hit() {

@@ -11,7 +11,8 @@ unit_properties='-pId -pNames -pLoadState -pActiveState -pSubState -pResult -pUn
 
 # show KIND PROPERTIES… -- NAMES…: records `KIND key=value`, empty values left out, a bare `KIND` after each unit.
 # For the caller: all $names, all $relations, all $wakers, what is $masked beyond doubt, what systemd has read as masked
-# ($held), what is $running, and what sockets ($woken) would start. Of jobs a record `job UNIT TYPE`. From all calls together: what listening sockets have $triggered, and the $main_pids.
+# ($held), what is $running, and what sockets ($woken) would start. With $shape_properties: the names of all that runs nothing
+# itself ($wrappers), and what stops with that, or with what is masked ($parts); see members.sh. Of jobs a record `job UNIT TYPE`. From all calls together: what listening sockets have $triggered, and the $main_pids.
 show() {
   show_kind=$1
   shift
@@ -21,7 +22,7 @@ show() {
     case $said$name in -* | *\**) ;; "$name") rec "trouble $show_kind nothing" && break ;; esac
   done
   names='' relations='' wakers='' woken='' masked=' ' held=' ' running=' '
-  id='' load='' can='' active='' accept='' wakes='' changed=no called='' drop_ins='' job='' waiting=''
+  id='' load='' can='' active='' accept='' wakes='' changed=no called='' drop_ins='' job='' waiting='' sub='' kind='' stays='' with=''
   rest=$said$nl$nl
   while [ -n "$rest" ]; do
     line=${rest%%"$nl"*}
@@ -37,11 +38,21 @@ show() {
         # a socket listens beside nothing that it starts: to open it anew stops that, and all that stops with it
         [ "$accept" != no ] || woken="$woken $wakes" relations="$relations $wakes"
         case $id:$active in *.socket:active) triggered="$triggered $wakes" ;; esac
-        id='' load='' can='' active='' accept='' wakes='' changed=no called='' drop_ins='' job=''
+        case $id:$load in
+          *.target:loaded) wrappers="$wrappers $called" parts="$parts $with" ;;
+          *.service:loaded) [ -z "$kind" ] || ! is_shape_of_wrapper "$kind" "$stays" "$sub" || wrappers="$wrappers $called" parts="$parts $with" ;;
+          *:masked) parts="$parts $with" ;;
+        esac
+        id='' load='' can='' active='' accept='' wakes='' changed=no called='' drop_ins='' job='' sub='' kind='' stays='' with=''
         ;;
       DropInPaths=*) drop_ins=" ${line#*=} " ;;
       *= | NeedDaemonReload=no | StopWhenUnneeded=no | Job=0) ;;
-      Requires=* | Requisite=* | Wants=* | BindsTo=*) needs="$needs ${line#*=}" ;;
+      Requires=* | Requisite=* | Wants=* | BindsTo=*)
+        needs="$needs ${line#*=}"
+        [ -z "$of_members" ] || rec "$show_kind $line"
+        ;;
+      Type=*) kind=${line#*=} ;;
+      RemainAfterExit=*) stays=${line#*=} ;;
       Job=*) job=${line#*=} ;;
       FragmentPath=* | SourcePath=*)
         [ "$show_kind" != unit ] || rec "$show_kind $line"
@@ -64,11 +75,13 @@ show() {
           Id=*) id=${line#*=} ;;
           LoadState=*) load=${line#*=} ;;
           ActiveState=*) active=${line#*=} ;;
+          SubState=*) sub=${line#*=} ;;
           CanStart=*) can=${line#*=} ;;
           Names=*) called=${line#*=} names="$names ${line#*=}" ;;
           NeedDaemonReload=yes) changed=yes ;;
           TriggeredBy=*) relations="$relations ${line#*=}" wakers="$wakers ${line#*=}" ;;
-          RequiredBy=* | RequisiteOf=* | BoundBy=* | ConsistsOf=* | PropagatesStopTo=*) relations="$relations ${line#*=}" ;;
+          RequiredBy=* | RequisiteOf=* | BoundBy=*) relations="$relations ${line#*=}" ;;
+          ConsistsOf=* | PropagatesStopTo=*) relations="$relations ${line#*=}" with="$with ${line#*=}" ;;
           MainPID=0 | MainPID=*[!0-9]*) ;;
           MainPID=*) main_pids="$main_pids ${line#*=}" ;;
           BusName=*) bus_names="$bus_names ${line#*=}" ;;
@@ -79,6 +92,15 @@ show() {
     esac
   done
   [ -z "$waiting" ] || tell_jobs
+}
+
+# is_shape_of_wrapper TYPE REMAINS [SUB]: whether a service of that Type= and RemainAfterExit= runs nothing by itself. An init
+# script (forking) may well have left something running.
+is_shape_of_wrapper() {
+  case $1:$2:${3-} in
+    oneshot:* | *:exited) return 0 ;;
+    forking:* | *:running | *::* | *:no:* | *:off:* | *:false:* | *:0:*) return 1 ;;
+  esac
 }
 
 # Which jobs those are that show merely numbers. Asked on a host alone where one of the units has a job.

@@ -1,0 +1,128 @@
+# shellcheck shell=sh
+# members.sh: the services that a unit stands for which runs nothing itself (a wrapper), and instances with a unit file of their
+# own, which the mask of their template does not hold. Sent with a probe for a mask, an unmask or a status.
+#
+# Masking the wrapper stops its members (PartOf=), and lets them be started again. Who they are is known to systemd only of those
+# that are loaded; the others, and those that are masked, are found by their files.
+
+member_properties='-pPartOf -pStopPropagatedFrom -pRequires -pRequisite -pBindsTo -pWantedBy'
+
+# `wrapper NAME` for each name of a wrapper; `member UNIT NAME…` for what a file says in PartOf= or StopPropagatedFrom=; and the
+# candidates as units, with all that decides. More is $shown, to be done ($todo) and looked for ($looks) then. Most units are no
+# wrappers, and cost nothing here.
+find_members() {
+  sought=' ' fresh='' awake=$wakers rounds=0 of_members=yes
+  for name in $looks; do find_own_files "$name"; done
+  while [ "$rounds" -lt 4 ]; do
+    rounds=$((rounds + 1))
+    find_masked_wrappers
+    seek_members
+    for name in $parts; do take_member "$name"; done
+    parts=
+    [ -n "$fresh" ] || break
+    show unit $unit_properties $shape_properties $member_properties $guarded $way_properties -- $fresh
+    fresh='' todo="$todo $relations" shown="$shown $names" awake="$awake $wakers"
+  done
+  of_members='' wakers=$awake
+}
+
+# A mask leaves nothing of the file that systemd would tell.
+find_masked_wrappers() {
+  for name in $held; do
+    case $name in
+      *.target) wrappers="$wrappers $name" ;;
+      *.service) ! is_wrapper_below "$name" || wrappers="$wrappers $name" ;;
+    esac
+  done
+}
+
+# By the strongest file under the mask, one that a run moved aside included.
+is_wrapper_below() {
+  for dir in $unit_dirs; do
+    set +f
+    for path in "$root$dir/.$1".fleetmask-*.orig "$root$dir/$1"; do
+      { [ -f "$path" ] && [ -s "$path" ]; } || continue
+      set -f
+      kind=simple stays=no
+      while read -r line || [ -n "$line" ]; do
+        value=${line##*[=[:space:]]}
+        case $line in
+          Type[=[:space:]]*) kind=$value ;;
+          RemainAfterExit[=[:space:]]*) stays=$value ;;
+          PropagatesStopTo=*) parts="$parts ${line#*=}" ;;
+        esac
+      done <"$path"
+      is_shape_of_wrapper "$kind" "$stays"
+      return
+    done
+  done
+  set -f
+  return 1
+}
+
+# Whose files name one of the wrappers; one grep for all that are new.
+seek_members() {
+  set --
+  for name in $wrappers; do
+    case $sought in *" $name "*) continue ;; esac
+    sought="$sought$name "
+    rec "wrapper $name"
+    set -- "$@" -e "$name"
+  done
+  [ $# -gt 0 ] || return 0
+  find_unit_places
+  # of a specifier only systemd knows what it stands for
+  hits=$(grep -rsHF -e 'PartOf=%' "$@" -- $places </dev/null)
+  each_hit note_member
+}
+
+note_member() {
+  line=${line#"${line%%[![:space:]]*}"}
+  case $line in
+    PartOf[=[:space:]]* | StopPropagatedFrom[=[:space:]]*) ;;
+    # the rest of a line that was continued is nobody's word, but worth asking
+    '#'* | ';'* | *=*) return 0 ;;
+  esac
+  place=${path%/*} member=${path##*/}
+  case $place/$member in
+    *.d/*) member=${place##*/} member=${member%.d} ;;
+    */.*.fleetmask-*.orig) member=${member#.} member=${member%.fleetmask-*} ;;
+  esac
+  is_unit_name "$member" || return 0
+  case $line in *=*) rec "member $member ${line#*=}" ;; esac
+  take_member "$member"
+}
+
+# Into $fresh: with its template, and with what its template's mask does not hold.
+take_member() {
+  is_unit_name "$1" || return 0
+  case $1 in
+    *.service | *.target | *.socket | *.timer | *.path | *.automount) ;;
+    *) return 0 ;;
+  esac
+  case $1 in
+    *@.*) template=$1 ;;
+    *@*) template=${1%%@*}@.${1##*.} && add_fresh "$1" ;;
+    *) add_fresh "$1" && return 0 ;;
+  esac
+  case "$looks " in *" $template "*) return 0 ;; esac
+  looks="$looks $template"
+  add_fresh "${template%%@*}@fleetmask-witness.${template##*@.}"
+  add_fresh "${template%%@*}@*.${template##*@.}"
+  find_own_files "$template"
+}
+
+# Of a template's instances.
+find_own_files() {
+  for dir in $unit_dirs; do
+    set +f
+    for path in "$root$dir/${1%%@*}@"?*".${1##*@.}"; do
+      if [ -f "$path" ] && [ "${path##*/}" != "$1" ]; then add_fresh "${path##*/}"; fi
+    done
+    set -f
+  done
+}
+
+add_fresh() {
+  case " $shown $fresh " in *" $1 "*) ;; *) fresh="$fresh $1" ;; esac
+}
