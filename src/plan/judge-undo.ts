@@ -43,13 +43,14 @@ export function judgeUndo(change: Change, prior: Prior, evidence: Evidence): Fau
   const lost = change.displaces.find((path) => !lying.has(path));
   if (lost) return fault('not-restored', `the unit file ${lost} is not back`);
   const maskOf = groups([...masks], baseOf);
+  const unmaskedSince = new Set(masksGone(change, prior, evidence).map(baseOf));
   for (const state of prior.states) {
     const units = evidence.units;
     const now = byId(units).get(state.id) ?? (state.load === 'not-found' ? byName(units).get(state.id) : undefined);
-    const difference = differenceTo(state, now, prior) ?? stillToQueue(state, now, evidence);
+    const difference = differenceTo(state, now, prior, unmaskedSince) ?? stillToQueue(state, now, evidence);
     const mask = state.load === 'masked' ? undefined : maskOf.get(state.id)?.[0];
     const by = mask === undefined ? '' : ` (${mask})`;
-    if (difference) return fault('not-restored', `${difference}${by}`, hintOn(state, now, change));
+    if (difference) return fault('not-restored', `${difference}${by}`, hintOn(now));
   }
   const [lacking] = evidence.lacking;
   if (lacking) return fault('not-restored', `the host could not verify ${lacking}`, UNPROVED);
@@ -68,8 +69,27 @@ const UNPROVED =
   'The host keeps the receipt of the run: look at the unit there; then `fleetmask recover` rolls the host back.';
 const MEANT = 'If it is meant to stay, nothing is left to do: `fleetmask recover` settles this host.';
 
-function differenceTo(state: PriorState, now: UnitFacts | undefined, prior: Prior): string | null {
+/**
+ * Masks from before a run that somebody else, also the automatic rollback of another run, has removed since: the run neither removed
+ * nor lifted them, so they are not for its undo to bring back.
+ */
+export function masksGone({ removes, displaces }: Change, { masks }: Prior, { steps, paths }: Evidence): string[] {
+  const there = new Set(paths.map(({ path }) => path));
+  const touched = new Set([...removes, ...displaces]);
+  for (const { name } of steps) if (/^(?:lift|relink):/.test(name)) touched.add(name.slice(name.indexOf(':') + 1));
+  return masks.filter((path) => !there.has(path) && !touched.has(path));
+}
+
+function differenceTo(
+  state: PriorState,
+  now: UnitFacts | undefined,
+  prior: Prior,
+  unmaskedSince: ReadonlySet<string>,
+): string | null {
   if (!now) return state.load === '' ? null : `${state.id} was not read back`;
+  if (state.load === 'masked' && now.load !== 'masked' && isAmong(unmaskedSince, state.id)) {
+    return stays(state.active) && !stays(now.active) ? `${state.id} was ${state.active} and is ${now.active}` : null;
+  }
   // a mask that nobody had made systemd read yet is read by any reload: that is not ours to undo
   const maskUnread = state.load !== 'masked' && maskedBefore(prior).has(state.id);
   // so it is with any file that lay there unread, and with one that a package brought for a unit that was absent
@@ -101,21 +121,15 @@ function stillToQueue(state: PriorState, now: UnitFacts | undefined, { steps }: 
 
 const maskedBefore = once(({ masks }: Prior) => new Set(masks.map(baseOf)));
 
-/**
- * A start waits for the end of a stop that is under way. A mask that was there before, of another run or a person, is nobody's to
- * bring back but theirs.
- */
-function hintOn(state: PriorState, now: UnitFacts | undefined, change: Change): string | undefined {
-  if (now?.active === 'deactivating' && now.load !== 'masked') {
-    return 'It is started when its stop has ended (TimeoutStopSec= at the latest); then `fleetmask recover` of the run settles this host.';
-  }
-  if (state.load !== 'masked' || isTouched(state.id, change)) return undefined;
-  return 'If that mask was taken back on purpose since, nothing is left to do: `fleetmask recover` settles this host.';
+/** A start waits for the end of a stop that is under way. */
+function hintOn(now: UnitFacts | undefined): string | undefined {
+  if (now?.active !== 'deactivating' || now.load === 'masked') return undefined;
+  return 'It is started when its stop has ended (TimeoutStopSec= at the latest); then `fleetmask recover` of the run settles this host.';
 }
 
-/** Whether the run made, removed or moved something under the name of a unit, or of its template. */
-function isTouched(id: string, { links, removes, displaces }: Change): boolean {
-  return [...links, ...removes, ...displaces].some((path) => [id, templateOf(id)].includes(baseOf(path)));
+/** Under its own name or that of its template. */
+function isAmong(names: ReadonlySet<string>, id: string): boolean {
+  return names.has(id) || names.has(templateOf(id) ?? '');
 }
 
 /** What is on its way out is not down yet, but does not run as it did either. */

@@ -1,13 +1,38 @@
 /** What is left on a host after a change or its undo: processes in control groups, and receipts. */
-import { baseOf, type Evidence, templateOf, type UnitPlan, type UnitReport } from '../model/index.ts';
-import { once } from './by-name.ts';
+import {
+  baseOf,
+  type Change,
+  type Evidence,
+  type Prior,
+  templateOf,
+  type UnitPlan,
+  type UnitReport,
+} from '../model/index.ts';
+import { groups, once } from './by-name.ts';
+import { masksGone } from './judge-undo.ts';
 
-/** With a note on the receipt that an undo could not remove: nothing else says that it stays. */
-export function withReceiptNote(units: readonly UnitReport[], evidence: Evidence | null): UnitReport[] {
-  const kept = evidence?.kept;
-  if (kept === undefined) return [...units];
-  const note = `rolled back, but the receipt ${kept.path} could not be removed (${kept.why}): remove it when it can be written`;
-  return units.map((unit, index) => (index === 0 ? { ...unit, notes: [...unit.notes, note] } : unit));
+/** With notes on what an undo left as it is, and nothing else says: a receipt that stays, and masks that others have removed. */
+export function withUndoNotes(
+  units: readonly UnitReport[],
+  evidence: Evidence | null,
+  { change, prior }: { readonly change: Change; readonly prior: Prior },
+): UnitReport[] {
+  if (evidence === null) return [...units];
+  const { kept } = evidence;
+  const receipt =
+    kept === undefined
+      ? []
+      : [
+          `rolled back, but the receipt ${kept.path} could not be removed (${kept.why}): remove it when it can be written`,
+        ];
+  const gone = groups(masksGone(change, prior, evidence), baseOf);
+  return units.map((unit, index) => {
+    const masks = unit.after?.load === 'masked' ? [] : (gone.get(unit.unit) ?? []);
+    const removed = masks.map(
+      (path) => `${path} was there before the run and was removed by someone else since: not restored`,
+    );
+    return { ...unit, notes: [...unit.notes, ...(index === 0 ? receipt : []), ...removed] };
+  });
 }
 
 /**

@@ -14,7 +14,7 @@ import {
 } from '../model/index.ts';
 import { aftermath } from '../plan/aftermath.ts';
 import { readAgain, unread } from '../plan/judge.ts';
-import { withReceiptNote } from '../plan/leftovers.ts';
+import { withUndoNotes } from '../plan/leftovers.ts';
 import { type Deed, type Finding, find, namesOf, wayBack } from '../plan/recall.ts';
 import { standsOn } from '../plan/succession.ts';
 import type { Session } from '../remote/session.ts';
@@ -124,7 +124,7 @@ async function settled(host: JournalHost, doubt: Doubt, job: UndoJob, crew: Crew
     session,
     firstSeq,
   );
-  const units = withReceiptNote(readAgain(found.units, undone.evidence?.units ?? []), undone.evidence);
+  const units = withUndoNotes(readAgain(found.units, undone.evidence?.units ?? []), undone.evidence, doubt);
   const others = receipt === undefined && undone.evidence ? othersDoing(doubt, undone.evidence) : '';
   return undone.fault === null
     ? { outcome: 'rolled-back', units, fault: { ...cause, message: `${cause.message}${others}` } }

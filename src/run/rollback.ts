@@ -10,7 +10,7 @@ import {
 } from '../model/index.ts';
 import { contradiction } from '../plan/accounts.ts';
 import { readLater, unread } from '../plan/judge.ts';
-import { withReceiptNote } from '../plan/leftovers.ts';
+import { withUndoNotes } from '../plan/leftovers.ts';
 import { standsOn } from '../plan/succession.ts';
 import { SEQ, type Session } from '../remote/session.ts';
 import type { JournalHost } from './journal.ts';
@@ -91,7 +91,7 @@ async function undoOn(
       change,
     );
     const told = read.map((unit): UnitReport => ({ ...unit, startProbe: 'skipped', notes }));
-    const units = withReceiptNote(told, undone.evidence);
+    const units = withUndoNotes(told, undone.evidence, { change, prior });
     return undone.fault === null
       ? { outcome: 'restored', units, fault: null }
       : { outcome: 'stranded', units, fault: undone.fault };

@@ -15,7 +15,7 @@ import { NO_GUARDRAILS, noteGuardrails, withinGuardrails } from '../plan/guardra
 import { tellHolders } from '../plan/holders.ts';
 import { refusalOf } from '../plan/host-refusal.ts';
 import { asRead, judge, readAgain, unread } from '../plan/judge.ts';
-import { withReceiptNote } from '../plan/leftovers.ts';
+import { withUndoNotes } from '../plan/leftovers.ts';
 import { absentReport, observe } from '../plan/observe.ts';
 import { namesToProbe, type Query } from '../plan/resolve.ts';
 import type { Wish } from '../remote/protocol.ts';
@@ -254,7 +254,7 @@ async function putBack(
     plan.seq + 1,
   );
   if (undone.fault && isTwin(undone.evidence)) return { outcome: 'refused', units, fault: undone.fault };
-  const after = withReceiptNote(readAgain(units, undone.evidence?.units ?? []), undone.evidence);
+  const after = withUndoNotes(readAgain(units, undone.evidence?.units ?? []), undone.evidence, plan);
   return undone.fault === null
     ? { outcome: 'rolled-back', units: after, fault: cause }
     : { outcome: 'stranded', units: after, fault: notPutBack(cause, undone.fault) };
