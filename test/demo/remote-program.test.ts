@@ -1,12 +1,12 @@
 /** The remote program on a simulated host: receipts, locks, and what it leaves alone. What it does to units is in the contract. */
 import { execFileSync } from 'node:child_process';
-import { mkdir, readdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, readlink, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Change, Prior } from '../../src/model/index.ts';
 import { applyWords, type HostRecord } from '../../src/remote/protocol.ts';
 import { receiptsFrom } from '../../src/remote/receipts.ts';
-import { converse, type Told, type Turn } from '../contract/systemd-under-test.ts';
+import { converse, run, type Told, type Turn } from '../contract/systemd-under-test.ts';
 import { enabled, STUBBORN, sleeper, VENDOR, WANTED } from '../contract/units.ts';
 import { dump } from './dump.ts';
 import { SHELLS } from './shells.ts';
@@ -394,6 +394,43 @@ echo "$$ r1 actor=switch" >"$FLEETMASK_ROOT/run/fleetmask/lock"; sleep 1; echo o
     const [, , , last] = await converse(host, [UNIT], later, later, undo());
     expect(last?.rest.filter((text) => text.startsWith('lacking'))).toEqual([]);
     expect(await dump(host.dir)).toEqual(before);
+  });
+
+  it('an undo waits for a systemd that executes itself anew longer than a change would', async () => {
+    const shim = onHost('shim/systemctl');
+    const whole = onHost('shim/whole-systemctl');
+    await converse(host, [UNIT], mask());
+    await rename(shim, whole);
+    // the pauses are left out, but for busybox, which has a sleep of its own
+    const deaf =
+      'n=$(cat "$FLEETMASK_ROOT/calls" 2>/dev/null || echo 0); n=$((n + 1)); echo $n >"$FLEETMASK_ROOT/calls"\n' +
+      '[ $n -gt 25 ] || { echo "Failed to connect to bus: Connection refused" >&2; exit 1; }\n';
+    await writeFile(
+      shim,
+      `#!${shell.command}\n${deaf}exec "$FLEETMASK_ROOT/shim/whole-systemctl" "$@"\n`.replaceAll('\\n', '\n'),
+      { mode: 0o755 },
+    );
+    await writeFile(onHost('shim/sleep'), '#!/bin/sh\nexit 0\n', { mode: 0o755 });
+    const [, , told] = await converse(host, [UNIT], later, undo());
+    await rename(whole, shim);
+    await rm(onHost('shim/sleep'));
+    await rm(onHost('calls'));
+    expect(told?.rest.filter((text) => text.startsWith('lacking'))).toEqual([]);
+    expect(await dump(host.dir)).toEqual(before);
+  });
+
+  it.each([
+    ['a FIFO', 'receipt none', async (dir: string) => run(host, `rm ${dir}/log; mkfifo ${dir}/log`)],
+    ['a link', 'refused write', async (dir: string) => run(host, `mv ${dir} ${dir}.1; ln -s ${dir}.1 ${dir}`)],
+  ])('a receipt that is %s is read by nobody, and holds up nobody', async (_, says, damage) => {
+    await converse(host, [UNIT], mask());
+    await damage(`"$FLEETMASK_ROOT"/${receipts}/r1`);
+    const asking = ['keep', 'run=r1', 'where=etc', 'meta=-', `read=${UNIT}`] as const;
+    const [, , ...told] = await converse(host, [UNIT], later, asking, undo());
+    expect(told.map(({ rest }) => rest.some((text) => text.startsWith(says)))).toEqual([true, true]);
+    // not by dump, which would read the FIFO
+    expect(await readlink(onHost(LINK))).toBe('/dev/null');
+    await rm(onHost(`${receipts}/r1`), { recursive: true });
   });
 
   it('an undo has systemd read what an earlier one left unread, also when the receipt is gone', async () => {

@@ -107,9 +107,11 @@ will_pass() {
   esac
 }
 
-# At most ten times in a request or a try of an automatic rollback.
+# At most ten times in a request. A rollback, or a try of an automatic one, uses the time that it has (150 s, and each turn takes
+# up to two calls), for giving up strands the host.
 wait_for_systemd() {
-  [ "$unheard" -lt 10 ] || return 1
+  case $verb in undo | fire) turns=60 ;; *) turns=10 ;; esac
+  [ "$unheard" -lt "$turns" ] || return 1
   unheard=$((unheard + 1))
   sleep 1
 }
@@ -124,10 +126,10 @@ step() {
   return "$status"
 }
 
-# Into $value, without a process.
+# Into $value, without a process. Only of a file, for whoever opens a FIFO waits.
 first_line() {
   value=
-  if [ -r "$1" ]; then IFS= read -r value <"$1" || :; fi
+  if [ -f "$1" ] && [ -r "$1" ]; then IFS= read -r value <"$1" || :; fi
 }
 
 # Names that come back from systemd go into paths and command lines: only its own alphabet passes.

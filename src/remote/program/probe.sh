@@ -186,7 +186,7 @@ tell_receipts() {
   set +f
   for receipt in "$root"/var/lib/fleetmask/* "$root"/run/fleetmask/runs/*; do
     owner=${receipt##*/}
-    { [ -f "$receipt/log" ] && [ -r "$receipt/log" ] && is_ours "$receipt"; } || continue
+    has_log "$receipt" || continue
     case $receipts_of in all | "$owner") ;; *) continue ;; esac
     first_line "$root/run/fleetmask/$owner.seq"
     [ -z "$value" ] || rec "fence $owner $value"
@@ -200,7 +200,7 @@ tell_receipts() {
         linked="$linked $named"
       fi
     done <"$receipt/log"
-    if [ "$owner" = "$result_of" ] && [ -r "$receipt/result" ]; then
+    if [ "$owner" = "$result_of" ] && [ -f "$receipt/result" ] && [ -r "$receipt/result" ]; then
       while read -r _ _ line; do rec "told $owner $line"; done <"$receipt/result"
     fi
     [ ! -e "$receipt/switch" ] || tell_switch_of "$owner"

@@ -22,12 +22,16 @@ begin() {
     rec_lines 'refused write' "no receipt in $receipts: $problem"
     return 1
   fi
-  for dir in "$state" "$receipts"; do
+  for dir in "$state" "$receipts" "$receipt"; do
     if { [ -e "$dir" ] || [ -L "$dir" ]; } && ! is_ours "$dir"; then
       refuse "write $dir is a link, or somebody else's"
       return 1
     fi
   done
+  if [ -e "$state/lock" ] && ! [ -f "$state/lock" ]; then
+    refuse "write $state/lock is no file"
+    return 1
+  fi
   # `true`, for a redirection that fails ends the shell when it is one of exec
   if ! { true >>"$state/lock"; } 2>/dev/null; then
     refuse "write cannot write $state/lock"
@@ -109,6 +113,11 @@ see_lying() {
 # What root alone can have made: nothing else is believed or sourced.
 is_ours() {
   [ -O "$1" ] && ! [ -L "$1" ]
+}
+
+# Whether a receipt has a log that can be read, and is a file.
+has_log() {
+  [ -f "$1/log" ] && [ -r "$1/log" ] && is_ours "$1"
 }
 
 # Whoever holds the lock is alive, since no child of the program keeps it. Who has taken it just now has not written its name
@@ -237,7 +246,7 @@ hand_back() {
   [ -n "$taken" ] || return 0
   set +f
   for other in "$root"/var/lib/fleetmask/*/log "$root"/run/fleetmask/runs/*/log; do
-    [ -w "$other" ] || continue
+    { has_log "${other%/log}" && [ -w "$other" ]; } || continue
     held=
     while read -r key named identity; do
       case $key in linked) [ "$named" != "$root$path" ] || held=$identity ;; esac

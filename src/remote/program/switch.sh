@@ -18,7 +18,7 @@
 # log knows to be touched. Only a whole record of ours counts.
 recall_terms() {
   terms=lost within='' expires='' begun=no request='' logged=' ' sums=''
-  { [ -f "$receipt/log" ] && [ -r "$receipt/log" ]; } || return 0
+  has_log "$receipt" || return 0
   while read -r key words; do
     case $key in
       request) recall_request ;;
@@ -333,7 +333,7 @@ lock_for_switch() {
 put_back_by_itself() {
   name_switch
   lacking_log=yes
-  if ! { [ -f "$receipt/log" ] && [ -r "$receipt/log" ]; }; then
+  if ! has_log "$receipt"; then
     # unless somebody else has ended it while we waited for the lock
     if [ -e "$unit_file.service" ]; then
       rec "lacking $receipt/log"
@@ -447,7 +447,7 @@ bequeath() {
   identity=$(stat -c $link_identity "$root$path")
   set +f
   for other in "$root"/var/lib/fleetmask/*/log "$root"/run/fleetmask/runs/*/log; do
-    { [ "$other" != "$receipt/log" ] && [ -f "$other" ] && [ -w "$other" ]; } || continue
+    { [ "$other" != "$receipt/log" ] && has_log "${other%/log}" && [ -w "$other" ]; } || continue
     while read -r key named made; do
       [ "$key $named $made" != "linked $root$path $identity" ] || printf '\ninherited %s\n' "$name" >>"$other"
     done <"$other"

@@ -97,7 +97,7 @@ keep() {
     . "$receipt/switch" && keep_run
   elif [ -e "$receipt/switch" ] || { [ -e "$receipt" ] && is_orphan; }; then
     rec "switch $run unreadable ? -"
-  elif [ -r "$receipt/log" ]; then
+  elif has_log "$receipt"; then
     rec "switch $run none - -"
   else
     rec 'receipt none'

@@ -6,7 +6,7 @@ undo() {
   parse "$@"
   begin || return 0
   deed='rolled back'
-  [ -r "$receipt/log" ] || deed='nothing to roll back'
+  has_log "$receipt" || deed='nothing to roll back'
   put_back
   # shellcheck disable=SC2034 # audit.sh reads it
   [ "$failed" = no ] || deed='not rolled back'
@@ -16,7 +16,7 @@ undo() {
 put_back() {
   failed=no touched=
   find_closed
-  if [ -r "$receipt/log" ]; then
+  if has_log "$receipt"; then
     restore_links
     find_touched
     patience=90
@@ -293,7 +293,7 @@ find_idle() {
 # takes. The receipt has it first, so that an undo after a power cut puts them back.
 lift() {
   lifted=
-  [ -w "$receipt/log" ] || return 0
+  { has_log "$receipt" && [ -w "$receipt/log" ]; } || return 0
   for path in $lifts; do
     { [ -L "$root$path" ] && [ "$root$path" -ef /dev/null ]; } || continue
     note "lifting $path $(readlink "$root$path")" && take "$path" || return 0
