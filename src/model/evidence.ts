@@ -10,6 +10,8 @@ export interface Evidence {
   readonly units: readonly UnitFacts[];
   readonly paths: readonly PathFact[];
   readonly left: readonly Leftovers[];
+  /** Apply only: units made by systemd-run since the stopped ones were started, which still run. */
+  readonly escaped?: readonly string[];
   /** Links in the place of ours that somebody else made: left alone. */
   readonly foreign: readonly string[];
   /** Undo only: units of which the host could not see that they are as before; it keeps the receipt then. */

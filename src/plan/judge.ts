@@ -69,6 +69,7 @@ export function judge(ask: Ask, plan: { units: readonly UnitPlan[]; change: Chan
     const of = unitOfGroup(group, plan.units);
     left.set(of, (left.get(of) ?? 0) + all);
   }
+  const escaped = escapedNote(evidence);
   const units = plan.units.map((unit, index): UnitReport => {
     const shown = byName(evidence.units).get(unit.shownAs);
     return {
@@ -76,10 +77,19 @@ export function judge(ask: Ask, plan: { units: readonly UnitPlan[]; change: Chan
       after: shown ? stateOf(shown) : null,
       startProbe: startProbeOf(evidence, unit.shownAs),
       leftovers: left.get(index) ?? 0,
-      notes: notesOn(ask, unit, shown),
+      notes: [...notesOn(ask, unit, shown), ...(index === 0 ? escaped : [])],
     };
   });
   return { units, fault: refusalOf(evidence) ?? stepFault(evidence, plan.change) ?? stateFault(ask, plan, evidence) };
+}
+
+/** No host says who had systemd-run make a unit, so its age is all that there is to go by. */
+function escapedNote({ escaped }: Evidence): string[] {
+  return escaped === undefined
+    ? []
+    : [
+        `made by systemd-run since the masked unit was started, and still running: ${listed(escaped)}; stop it if it belongs to the masked unit`,
+      ];
 }
 
 function notesOn(ask: Ask, unit: UnitPlan, shown: UnitFacts | undefined): readonly string[] {

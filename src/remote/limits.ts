@@ -20,6 +20,7 @@ const MOST: Readonly<Record<string, number>> = {
   step: 2_000,
   left: 1_000,
   foreign: 1_000,
+  escaped: 1_000,
   lacking: 1_000,
   switch: 1_000,
   ended: 1_000,

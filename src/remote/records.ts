@@ -62,7 +62,12 @@ export function evidenceFrom(records: readonly HostRecord[]): Evidence {
     lacking: texts(records, 'lacking').map((text) => printable(text)),
     receipt: !records.some((record) => record.kind === 'receipt' && record.text === 'none'),
     ...keptFrom(texts(records, 'kept')[0]),
+    ...escapedFrom(texts(records, 'escaped')),
   };
+}
+
+function escapedFrom(names: readonly string[]): Pick<Evidence, 'escaped'> {
+  return names.length === 0 ? {} : { escaped: names.map((name) => printable(name, 300)) };
 }
 
 function keptFrom(text: string | undefined): Pick<Evidence, 'kept'> {

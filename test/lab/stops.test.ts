@@ -117,6 +117,25 @@ describeLab('masking', (lab) => {
     });
   });
 
+  it('what a unit has started by systemd-run, and runs on, is reported; what ran before it is not', async () => {
+    const asks =
+      'systemd-run -q --unit=walker sleep 3000; systemd-run -q --scope --unit=strider sleep 3001 & exec sleep 3002';
+    await given(
+      `systemd-run -q --unit=older sleep 4000; sleep 2; ${unit('escapes.service', `[Service]\nExecStart=/bin/sh -c "${asks}"`)} ${reload} systemctl start escapes; until systemctl -q is-active walker && systemctl -q is-active strider.scope; do sleep 0.1; done`,
+    );
+    const run = await operator.do('mask escapes --now', hosts);
+    expect(outcomes(run)).toEqual(all('masked'));
+    for (const host of hosts) {
+      const notes = run.on(host).units.flatMap((each) => each.notes);
+      expect(notes).toContainEqual(
+        expect.stringMatching(
+          /systemd-run .*running: (?:walker\.service, strider\.scope|strider\.scope, walker\.service);/,
+        ),
+      );
+    }
+    await given('systemctl stop walker older strider.scope');
+  });
+
   it('twice does nothing the second time, and unmask restores what was there', async () => {
     const before = await given(
       `${unit('again.service', `${daemon()}\n[Install]\nWantedBy=multi-user.target`)} systemctl enable -q again`,

@@ -17,6 +17,7 @@ apply() {
     return 0
   fi
   changed=no deed=incomplete
+  find_transients
   if change_links; then
     if stop_units; then
       patience=90
@@ -28,6 +29,7 @@ apply() {
       for group in $groups; do sweep "$group"; done
       [ "$swept" = no ] || look
       try_starts
+      tell_escaped
       [ "$reloaded" != 0 ] || is_running || deed=applied
     fi
   elif [ "$changed" = no ]; then
@@ -92,6 +94,45 @@ displace() {
 
 swap() {
   ! [ -d "$1" ] && ln "$1" "$2.orig" && ln -s /dev/null "$2.new" && mv -f "$2.new" "$1"
+}
+
+# Into $transients: services and scopes that somebody made by systemd-run since one of the units to be stopped was started. No host
+# says who asked for them. A login or a container is none. Where nobody made any this costs no process.
+find_transients() {
+  transients='' candidates=''
+  [ -n "$stops" ] || return 0
+  set +f
+  for path in "$root"/run/systemd/transient/*.service "$root"/run/systemd/transient/*.scope; do
+    name=${path##*/}
+    case $name in session-* | docker-* | libpod-* | crio-* | cri-* | machine-* | init.scope) continue ;; esac
+    case " $stops " in *" $name "*) continue ;; esac
+    if [ -f "$path" ] && is_unit_name "$name"; then candidates="$candidates $path"; fi
+  done
+  set -f
+  [ -n "$candidates" ] || return 0
+  marks=
+  for name in $stops; do marks="$marks $root/run/systemd/units/invocation:$name"; done
+  ages=$(stat -c '%Y %n' $marks $candidates 2>/dev/null)
+  began=
+  # shellcheck disable=SC2086 # pairs
+  set -- $ages
+  while [ $# -gt 1 ]; do
+    case $2 in
+      */invocation:*) [ "${began:-$1}" -lt "$1" ] || began=$1 ;;
+      *) [ -z "$began" ] || [ "$1" -lt "$began" ] || transients="$transients ${2##*/}" ;;
+    esac
+    shift 2
+  done
+}
+
+# Those that still run: `escaped UNIT`.
+tell_escaped() {
+  [ -n "$transients" ] || return 0
+  patience=30
+  find_idle $transients
+  for name in $transients; do
+    case "$idle " in *" $name "*) ;; *) rec "escaped $name" ;; esac
+  done
 }
 
 stop_units() {
