@@ -158,7 +158,7 @@ export const masking = {
   'allow-lockout': {
     type: 'boolean',
     group: CHANGE,
-    describe: 'also mask what a way into the host depends on; only with --confirm-within',
+    describe: 'also mask what a connection to the host depends on, or what may be in use; only with --confirm-within',
   },
 } as const satisfies Record<string, Options>;
 

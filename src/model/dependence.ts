@@ -1,8 +1,11 @@
+import type { Uses } from './use.ts';
+
 /** What a host tells before a mask, so that nothing is masked that this session, or the next boot, needs. */
 export interface Dependence {
   /** The units asked for, who stops with them or can start them, and so on upwards. */
   readonly units: readonly UnitDependence[];
   readonly session: SessionFacts;
+  readonly uses: Uses;
 }
 
 /** By which property another unit names this one, so that it cannot do without it. */

@@ -14,3 +14,4 @@ export * from './shape.ts';
 export * from './super-server.ts';
 export * from './switch.ts';
 export * from './unit.ts';
+export * from './use.ts';

@@ -2,6 +2,7 @@
 import type { Dependence, Need, SessionFacts, UnitDependence } from '../model/index.ts';
 import { isRunning } from '../model/index.ts';
 import { once } from './by-name.ts';
+import { isStorage, type Usage, usageOf } from './use.ts';
 import { isBootUnit } from './vital-units.ts';
 
 /** `by`: how the unit is tied to the one before; null for the first. */
@@ -14,7 +15,9 @@ export interface Chain {
   /** At least one; the first is the unit itself, or an instance of it. */
   readonly links: readonly Link[];
   /** Why the last one must not be cut. */
-  readonly end: { readonly kind: 'boot' } | { readonly kind: 'session'; readonly why: string };
+  readonly end:
+    | { readonly kind: 'boot'; readonly why: string | null }
+    | { readonly kind: 'session'; readonly why: string };
 }
 
 /**
@@ -27,7 +30,7 @@ export function chainToBoot(from: readonly string[], dependence: Dependence): Ch
   const to = (end: 'boot' | 'login') =>
     shortest(from, graph, needed, (node, hops) => hops > 0 && graph.bootEnds[node] === end);
   const links = to('boot') ?? to('login');
-  return links && { links, end: { kind: 'boot' } };
+  return links && { links, end: { kind: 'boot', why: graph.storage.get(links.at(-1)!.unit)?.why ?? null } };
 }
 
 /** user@0.service and user-runtime-dir@0.service: the boot does without them, a login does not. */
@@ -62,9 +65,17 @@ interface Graph {
   readonly edges: readonly (readonly Edge[])[];
   readonly bootEnds: readonly ('boot' | 'login' | null)[];
   readonly ties: readonly (string | null)[];
+  /** How what they serve is used, by id, of those that serve storage. */
+  readonly storage: ReadonlyMap<string, Usage>;
 }
 
-const graphOf = once(({ units, session }: Dependence): Graph => {
+const graphOf = once(({ units, session, uses }: Dependence): Graph => {
+  const storage = new Map(
+    units.flatMap(({ id, names }) => {
+      const usage = names.filter(isStorage).map((name) => usageOf(name, uses))[0];
+      return usage == null ? [] : [[id, usage] as const];
+    }),
+  );
   // of two units that claim a name the later has it
   const nodes = new Map(units.flatMap(({ names }, node) => names.map((name) => [name, node] as const)));
   return {
@@ -76,12 +87,14 @@ const graphOf = once(({ units, session }: Dependence): Graph => {
         return to === undefined || by === null ? [] : [{ to, by }];
       }),
     ),
-    bootEnds: units.map(({ names }) => {
+    storage,
+    bootEnds: units.map(({ id, names }) => {
+      if (storage.get(id)?.kind === 'boot') return 'boot';
       const ends = names.filter(isBootUnit);
       if (ends.length === 0) return null;
       return ends.every(isOfLogins) ? 'login' : 'boot';
     }),
-    ties: units.map((unit) => tieOf(unit, session)),
+    ties: units.map((unit) => tieOf(unit, session) ?? whyUsed(storage.get(unit.id))),
   };
 });
 
@@ -110,6 +123,11 @@ function tieOf(
   const login =
     isRunning(unit.active) && logins.find(({ sources }) => sources.some((source) => servesLogins(unit.id, source)));
   return login ? `which nsswitch.conf names for ${login.database}` : null;
+}
+
+/** Storage that no mount of the boot is on, or of which nobody knows. */
+function whyUsed(usage: Usage | undefined): string | null {
+  return usage?.kind === 'used' || usage?.kind === 'unread' ? usage.why : null;
 }
 
 function answersAt(listening: string | null, address: string): boolean {
@@ -190,7 +208,8 @@ export function inWords({ links, end }: Chain): string {
   };
   const way = ends(links.map(words), (left) => ` ← … ${left} more …`).join('');
   if (end.kind === 'session') return `${way}, ${end.why}`;
-  return `${way} ← ${isOfLogins(links.at(-1)!.unit) ? 'every login' : 'boot'}`;
+  const last = isOfLogins(links.at(-1)!.unit) ? 'every login' : 'boot';
+  return `${way} ← ${last}${end.why === null ? '' : ` (${end.why})`}`;
 }
 
 /** The units of a chain, in order, for a report. */

@@ -1,6 +1,7 @@
 /** What must not be masked: what the boot needs, never; what this session or another way in needs, not without a way back. */
 import { type Ask, type Facts, type Fault, fault, isRunning, type UnitFacts } from '../model/index.ts';
 import { type Chain, chainToBoot, chainToSession, inWords, servesLogins, unitsOf } from './chain.ts';
+import { isStorage, type Usage, usageOf } from './use.ts';
 import { isBootUnit, isOurs, managementOf, notesOn } from './vital-units.ts';
 
 /** A unit that would be masked, as the host shows it, and the instances that go with it. */
@@ -26,7 +27,11 @@ export function guard(target: Endangered, { allowLockout }: Pick<Ask, 'allowLock
   if (never) return { fault: never, notes: [] };
   const danger = lockout(target, facts);
   if (danger && !allowLockout) return { fault: fault('protected', danger.message, OVERRIDE, danger.chain), notes: [] };
-  const notes = [...namesOf(target).flatMap(notesOn), ...idleNotes(target, facts)];
+  const names = namesOf(target);
+  const unused = names
+    .map((name) => usageOf(name, facts.dependence?.uses ?? null))
+    .find((use) => use?.kind === 'unused');
+  const notes = [...new Set([...(unused ? [unused.why] : names.flatMap(notesOn)), ...idleNotes(target, facts)])];
   return { fault: null, notes: danger ? [`${danger.message}; --allow-lockout`, ...notes] : notes };
 }
 
@@ -49,6 +54,9 @@ function bootFault(target: Endangered, { dependence }: Facts): Fault | null {
     );
   const chain = dependence && chainToBoot(loadedOf(target), dependence);
   if (chain) return fault('protected', said(unit, chain), undefined, unitsOf(chain));
+  const used = namesOf(target).flatMap((name) => usageOf(name, dependence?.uses ?? null) ?? []);
+  const boots = used.find(({ kind }) => kind === 'boot');
+  if (boots) return fault('protected', `the host needs ${unit} to boot: ${boots.why}`, undefined, [unit]);
   if (!namesOf(target).some(isBootUnit) && !facts.perpetual) return null;
   return fault('protected', `the host needs ${unit} to boot or to run at all`, undefined, [unit]);
 }
@@ -62,9 +70,16 @@ function lockout(target: Endangered, facts: Facts): Danger | null {
   const { unit } = target;
   const chain = facts.dependence && chainToSession(loadedOf(target), facts.dependence);
   if (chain) return { message: said(unit, chain), chain: unitsOf(chain) };
+  const storage = namesOf(target).filter(isStorage);
+  const usage = storage.map((name) => usageOf(name, facts.dependence?.uses ?? null)).find(isNeeded);
+  if (usage) return { message: `${unit}, ${usage.why}`, chain: [unit] };
   const is = managementOf(unit) ?? managementOf(target.facts.id);
   if (is === null || !inUse(target) || elsewhere(target, facts) !== null) return null;
   return { message: `${unit} is ${is}, and ${target.facts.active || 'active'}`, chain: [unit] };
+}
+
+function isNeeded(usage: Usage | null): usage is Usage {
+  return usage !== null && usage.kind !== 'unused';
 }
 
 function said(unit: string, chain: Chain): string {
@@ -86,6 +101,8 @@ function elsewhere(target: Endangered, { dependence }: Facts): string | null {
   if (known && /^(?:NetworkManager|systemd-networkd|networking|ifup@.*)\./.test(unit)) {
     return `${networks[0]!.interface}, by which this session came, was set up by ${others[0]}`;
   }
+  const usage = usageOf(unit, dependence.uses) ?? usageOf(target.facts.id, dependence.uses);
+  if (usage?.kind === 'unused') return usage.why;
   const serves = ['sss', 'ldap', 'winbind'].find((source) => servesLogins(unit, source));
   return serves !== undefined && logins.length > 0 ? `nsswitch.conf does not name ${serves}` : null;
 }

@@ -5,7 +5,7 @@
 
 /** Without these a host does not boot, log, or run systemd itself: never masked. */
 const BOOT =
-  /^(?:init\.scope|-\.(?:mount|slice)|(?:system|user|machine)\.slice|(?:sysinit|basic|local-fs|local-fs-pre|default|multi-user|graphical|rescue|emergency|sockets|timers|paths|slices|swap|shutdown|reboot|poweroff|halt|umount|final|initrd.*)\.target|systemd-(?:udevd|journald|logind|remount-fs|modules-load|sysusers|tmpfiles-setup.*|fsck.*|udev-trigger|udev-settle|udevd-.*|journald-.*|journal-flush|user-sessions|reboot|poweroff|halt|cryptsetup.*)\.(?:service|socket)|dbus(?:-broker)?\.(?:service|socket)|user(?:-runtime-dir)?@.*\.service|(?:lvm2-.*|multipathd|iscsi.*|mdmonitor.*|cryptsetup.*|initrd-.*|dracut-.*)\.(?:service|socket)|(?:usr|var|boot|boot-efi|efi|etc)\.mount)$/;
+  /^(?:init\.scope|-\.(?:mount|slice)|(?:system|user|machine)\.slice|(?:sysinit|basic|local-fs|local-fs-pre|default|multi-user|graphical|rescue|emergency|sockets|timers|paths|slices|swap|shutdown|reboot|poweroff|halt|umount|final|initrd.*)\.target|systemd-(?:udevd|journald|logind|remount-fs|modules-load|sysusers|tmpfiles-setup.*|fsck.*|udev-trigger|udev-settle|udevd-.*|journald-.*|journal-flush|user-sessions|reboot|poweroff|halt|cryptsetup.*)\.(?:service|socket)|dbus(?:-broker)?\.(?:service|socket)|user(?:-runtime-dir)?@.*\.service|(?:cryptsetup.*|initrd-.*|dracut-.*)\.(?:service|socket)|(?:usr|var|boot|boot-efi|efi|etc)\.mount)$/;
 
 /** Whether a host may not boot or be managed any more when this unit is masked. */
 export function isBootUnit(name: string): boolean {

@@ -1,5 +1,5 @@
 /** Records → what a mask must not cut. As strict as records.ts: what has not the expected form is dropped. */
-import { type Dependence, type Endpoint, isUnitName, printable, type SessionFacts } from '../model/index.ts';
+import { type Dependence, type Endpoint, isUnitName, printable, type SessionFacts, type Uses } from '../model/index.ts';
 import { blocks, texts, unitNames } from './blocks.ts';
 import type { HostRecord } from './protocol.ts';
 
@@ -25,7 +25,7 @@ export function dependenceFrom(records: readonly HostRecord[]): Dependence | nul
       .map((id) => ({ unit: id, by: 'StopWhenUnneeded' }) as const);
     return stops.length === 0 ? unit : { ...unit, dependents: [...unit.dependents, ...stops] };
   });
-  return { units, session: sessionFrom(session) };
+  return { units, session: sessionFrom(session), uses: usesFrom(records) };
 }
 
 /** By unit: those that stop when it does, for nothing else needs them. What a target needs is needed as long as the host runs. */
@@ -57,6 +57,19 @@ function unitFrom(fields: ReadonlyMap<string, string>): Dependence['units'][numb
     triggeredBy: unitNames(fields.get('TriggeredBy')),
     triggers: unitNames(fields.get('Triggers')),
   };
+}
+
+/** `TOPIC`, `TOPIC by WHAT`, `TOPIC boots MOUNT`. */
+function usesFrom(records: readonly HostRecord[]): Uses {
+  const uses = new Map<string, { by: string[]; boots: string[] }>();
+  for (const text of texts(records, 'use')) {
+    const [topic = '', key, ...words] = text.split(' ');
+    if (!/^\w{1,20}$/.test(topic)) continue;
+    const use = uses.get(topic) ?? { by: [], boots: [] };
+    uses.set(topic, use);
+    if (key === 'by' || key === 'boots') use[key].push(printable(words.join(' '), 60));
+  }
+  return uses;
 }
 
 /** `[::]:22 (Stream)`, `127.0.0.1:22 (Stream)`; sockets that are not TCP have no port. */

@@ -15,6 +15,7 @@ const MOST: Readonly<Record<string, number>> = {
   member: 1_000,
   session: 200,
   served: 10_000,
+  use: 200,
   // a receipt has its request, each link that was made, and what became of it
   log: 10_000,
   step: 2_000,

@@ -11,7 +11,9 @@ import {
   type Prior,
   type PriorState,
   printable,
+  superServerOf,
   templateOf,
+  topicOf,
 } from '../model/index.ts';
 import { firstWord } from './blocks.ts';
 import { encoded, metaText } from './meta.ts';
@@ -38,6 +40,7 @@ const PARTS = [
 const ASKED_FOR = {
   'superservers=yes': 'superservers.sh',
   'guard=yes': 'guard.sh',
+  'uses=yes': 'uses.sh',
   'members=yes': 'members.sh',
 } as const;
 
@@ -62,6 +65,8 @@ export type Wish =
   | 'ways=yes'
   /** What a mask must not cut. */
   | 'guard=yes'
+  /** With it: what the host makes use of; asked where one of the names may be idle. */
+  | 'uses=yes'
   /** What inetd and its like serve; asked where one of them is among the names. */
   | 'superservers=yes'
   /** What runs beside units that run nothing themselves, and instances beside their template. */
@@ -71,6 +76,13 @@ export type Wish =
   | `receipts=${string}`
   /** What the host answered this run, where its receipt is told. */
   | `result=${string}`;
+
+/** The wishes, and those that follow from the names. */
+export function wishesFor(names: readonly string[], wishes: readonly Wish[]): Wish[] {
+  const uses = wishes.includes('guard=yes') && names.some((name) => topicOf(name) !== null);
+  const served = names.some((name) => superServerOf(name) !== null);
+  return [...wishes, ...(uses ? ['uses=yes' as const] : []), ...(served ? ['superservers=yes' as const] : [])];
+}
 
 /** The first line after the program: it defines the nonce and carries the probe. */
 export function firstRequest(

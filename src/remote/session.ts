@@ -11,7 +11,6 @@ import {
   type SwitchEnd,
   type SwitchOrder,
   type SwitchState,
-  superServerOf,
 } from '../model/index.ts';
 import type { Connection, RemoteProcess } from '../transport/transport.ts';
 import { type Conceal, concealed, concealedEnd, concealing } from './conceal.ts';
@@ -30,6 +29,7 @@ import {
   undoWords,
   type Verb,
   type Wish,
+  wishesFor,
 } from './protocol.ts';
 import { ofOurRuns, receiptsFrom } from './receipts.ts';
 import { evidenceFrom, factsFrom } from './records.ts';
@@ -105,7 +105,7 @@ export async function openSession(
   const shell = await startShell(connection, escalation, (chunk) => channel.hear(chunk), deadline);
   if (shell.kind === 'fault') return shell;
   channel.attach(shell.value);
-  const wished = names.some((name) => superServerOf(name) !== null) ? [...wishes, 'superservers=yes' as const] : wishes;
+  const wished = wishesFor(names, wishes);
   const opening = `${firstLine(escalation)}${program(wished)}\n${firstRequest(nonce, SEQ.probe, names, wished)}`;
   const probed = await channel.ask(opening, new Answer(nonce, SEQ.probe), deadline);
   if (probed.kind === 'fault') return probed;

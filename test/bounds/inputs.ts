@@ -17,6 +17,7 @@ export const MOST = {
   hits: 5_000,
   session: 200,
   served: 10_000,
+  use: 200,
 } as const;
 
 export const of = (share: Share, most: number): number => Math.floor(share * most);
@@ -173,6 +174,19 @@ export const PROBES: Readonly<Record<string, (share: Share) => HostRecord[]>> = 
           `Names=${times(6, (j) => `n${i}x${j}.socket`).join(' ')}`,
           `Listen=${times(8, () => '[::]:22 (Stream)').join(' ')}`,
         ],
+      }),
+    ).flat(),
+  ],
+  'uses of storage': (share) => [
+    ...HEAD,
+    ...asked(),
+    record('session', 'process 1 ssh.service sshd'),
+    ...times(MOST.use, (i) => record('use', `${i % 2 ? 'lvm' : 'md'} boots /${'x'.repeat(200)}${i}`)),
+    ...times(of(share, MOST.units) - 1, (i) =>
+      unit({
+        id: `v${i}.service`,
+        kind: 'beyond',
+        more: [`Names=${times(7, (j) => `lvm2-${i}x${j}.service`).join(' ')}`],
       }),
     ).flat(),
   ],

@@ -366,6 +366,7 @@ const HEARD: Readonly<Record<string, readonly string[]>> = {
   'plan/succession.ts': [],
   'plan/super-servers.ts': ['isServedBy', 'notServed', 'notesOnServed'],
   'plan/triggers.ts': ['triggersOf', 'notesOnTriggers', 'withTriggers', 'socketOf'],
+  'plan/use.ts': ['usageOf', 'isStorage'],
   'plan/unread.ts': ['unreadOf', 'unreadFault', 'notesOnUnread', 'othersUnread'],
   'plan/vital-units.ts': ['isBootUnit', 'isOurs', 'managementOf', 'notesOn'],
   'plan/ways.ts': ['coveredWith', 'waysRound'],

@@ -129,7 +129,7 @@ export async function converse(host: SystemdUnderTest, names: readonly string[],
     });
     if (turn === 'probe')
       child.stdin.write(
-        `${program(['guard=yes', 'superservers=yes', 'members=yes'])}\n${firstRequest(nonce, seq, names)}`,
+        `${program(['guard=yes', 'superservers=yes', 'uses=yes', 'members=yes'])}\n${firstRequest(nonce, seq, names)}`,
       );
     else {
       const { request, text } = 'text' in turn ? turn : { request: turn, text: '' };

@@ -11,6 +11,7 @@ import type {
   SessionFacts,
   SuperServer,
   UnitFacts,
+  Use,
 } from '../../src/model/index.ts';
 
 /** What is said of a unit; the rest is as for an ordinary installed service that is not running. */
@@ -61,6 +62,8 @@ export interface Situation {
   /** Who depends on whom; with `session`, what the host tells before a mask. */
   readonly depends?: Readonly<Record<string, DependenceWords | null>>;
   readonly session?: Partial<SessionFacts>;
+  /** What the host makes use of, and by what: `{}` for what nobody uses; a topic that is missing was not read. */
+  readonly uses?: Readonly<Record<string, Partial<Use> | null>>;
   /** What a super-server serves: `xinetd telnet in.telnetd`; `more` where that is not all. */
   readonly served?: readonly string[];
 }
@@ -92,6 +95,7 @@ export function factsOf(situation: Situation): Facts {
     scripts = [],
     hits = [],
     served,
+    uses,
   } = situation;
   return {
     os: { id: os, idLike: like, version: null, name: os },
@@ -112,7 +116,7 @@ export function factsOf(situation: Situation): Facts {
     })),
     wrappers,
     claims: Object.entries(claims).map(([unit, partOf]) => ({ unit, partOf })),
-    dependence: depends || session ? dependenceOf(depends ?? {}, session ?? {}) : null,
+    dependence: depends || session || uses ? dependenceOf(depends ?? {}, session ?? {}, uses) : null,
     paths: Object.entries(paths).map(([path, kind]) => pathOf(path, kind)),
     scripts,
     hits: hits.map(hitOf),
@@ -173,6 +177,7 @@ function relatedOf(id: string, text: string): RelatedFacts {
 export function dependenceOf(
   depends: Readonly<Record<string, DependenceWords | null>>,
   session: Partial<SessionFacts>,
+  uses: Readonly<Record<string, Partial<Use> | null>> = {},
 ): Dependence {
   const nobody: SessionFacts = { processes: [], server: null, listeners: [], networks: [], home: null, logins: [] };
   return {
@@ -189,6 +194,7 @@ export function dependenceOf(
       triggers: words?.triggers ?? [],
     })),
     session: { ...nobody, ...session },
+    uses: new Map(Object.entries(uses).map(([topic, use]) => [topic, { by: [], boots: [], ...use }])),
   };
 }
 

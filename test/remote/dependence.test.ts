@@ -39,10 +39,24 @@ session owner eth0 $(reboot)
 session owner eth9 other.service
 session login passwd files [NOTFOUND=return] sss
 session home /home/$(reboot)
-session home /home/op`;
+session home /home/op
+use lvm
+use md
+use md by md0
+use md boots /
+use md boots \u001b[2J
+use md steals /
+use ../x by y`;
 
 describe('of what a host tells of its session', () => {
   const told = dependenceFrom(records(TOLD));
+
+  it('who uses what is read; a topic that is not told is not known', () => {
+    expect([...(told?.uses ?? [])]).toEqual([
+      ['lvm', { by: [], boots: [] }],
+      ['md', { by: ['md0'], boots: ['/', '\\x1b[2J'] }],
+    ]);
+  });
 
   it('TCP ports, dependents by their property, and names are read', () => {
     expect(told?.units).toEqual([

@@ -9,6 +9,7 @@
 #   undo.sh      the way back
 #   audit.sh     a line in the host's own journal for each of those
 #   guard.sh     what a mask must not cut; sent for a mask alone
+#   uses.sh      what the host makes use of, where a mask is of units that are vital on some hosts
 #   superservers.sh  what inetd and its like serve; sent where one of them is among the names asked
 #   members.sh   what runs beside the units that were named; sent with a probe that asks for it
 #   switch.sh    how a host puts a run back by itself; sent and stored for a switch alone
@@ -151,7 +152,7 @@ unique() {
 # A changing request, read into lists.
 parse() {
   run='' as='' where=etc stop_timeout=60 kill=no meta=- wanted='' links='' removes='' displaces='' stops='' reads='' looks='' attempts='' groups=''
-  starts='' pending='' queues='' reloads='' halts='' lifts='' clock='' receipts_of='' result_of='' triggers='' guard='' ways='' superservers='' members=''
+  starts='' pending='' queues='' reloads='' halts='' lifts='' clock='' receipts_of='' result_of='' triggers='' guard='' ways='' superservers='' members='' uses=''
   unmoved=no program='' switch_text='' confirming=no new_expires=''
   for word in "$@"; do
     text=${word#*=}
@@ -163,6 +164,7 @@ parse() {
       result=*) result_of=$text ;;
       triggers=*) triggers=$text ;;
       ways=*) ways=$text ;;
+      uses=*) uses=$text ;;
       superservers=*) superservers=$text ;;
       members=*) members=$text ;;
       run=*) run=$text ;;

@@ -9,9 +9,10 @@ tell_guard() {
   tell_session
   tell_pinned
   [ -z "$address" ] || rec "session server $address $port"
-  case $known in *'NetworkManager'* | *'networkd'* | *' networking.'* | *' ifup@'*) tell_network ;; esac
+  case $known in *'NetworkManager'* | *'networkd'* | *' networking.'* | *' ifup@'* | *' openvpn'*) tell_network ;; esac
   case $known in *mount' '*) tell_home ;; esac
   case $known in *' sssd'* | *' nslcd'* | *' winbind'*) tell_logins ;; esac
+  [ "$uses" != yes ] || tell_uses
 }
 
 # A unit of this session that one of the units needs may stop with the last one that does (StopWhenUnneeded=).
@@ -140,15 +141,19 @@ find_listener() {
 
 # The interface that has the server's address, the one by which answers leave, and who set them up.
 tell_network() {
+  interfaces=' ' known_ends=0
   [ -n "$address" ] || return 0
-  interfaces=' '
   # shellcheck disable=SC2046 # words
   set -- $(exec ip -o address show to "${address%%"%"*}" 2>/dev/null)
+  [ -z "${2-}" ] || known_ends=1
   tell_interface "${2-}"
   # shellcheck disable=SC2046 # words
   set -- $(exec ip -o route get "${client%%"%"*}" 2>/dev/null)
   while [ $# -gt 1 ]; do
-    if [ "$1" = dev ]; then tell_interface "$2"; fi
+    if [ "$1" = dev ]; then
+      known_ends=$((known_ends + 1))
+      tell_interface "$2"
+    fi
     shift
   done
 }
