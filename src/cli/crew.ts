@@ -83,7 +83,7 @@ export async function crewOf(io: Io, flags: CrewFlags, hosts: readonly JournalHo
   ];
   await keys.require(named(hosts.filter(({ host }) => !overOpenSsh.has(host))));
   await keys.exist(named(hosts.filter(({ host }) => overOpenSsh.has(host))));
-  const transport = transportFor(overOpenSsh, means);
+  const transport = transportFor(flags, overOpenSsh, means);
   return {
     transport,
     clock: clockOf(io),

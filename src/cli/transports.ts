@@ -60,7 +60,7 @@ export async function hostsOverOpenSsh(
   return new Set([...byReason.values()].flat());
 }
 
-export function transportFor(overOpenSsh: ReadonlySet<string>, means: Means): Transport {
+export function transportFor({ transport }: TransportFlags, overOpenSsh: ReadonlySet<string>, means: Means): Transport {
   const { login, agentSocket, onWarning, ...rest } = means;
   const once = new Set<string>();
   const shared = {
@@ -72,5 +72,6 @@ export function transportFor(overOpenSsh: ReadonlySet<string>, means: Means): Tr
   };
   const ssh2 = ssh2Transport({ ...shared, password: login });
   const openssh = opensshTransport({ ...shared, ...(agentSocket !== undefined && { agentSocket }) });
-  return perHost(({ host }) => (overOpenSsh.has(host) ? openssh : ssh2), [ssh2, openssh]);
+  const beyond = transport === undefined ? { transport: openssh, note: shared.onWarning } : undefined;
+  return perHost(({ host }) => (overOpenSsh.has(host) ? openssh : ssh2), [ssh2, openssh], beyond);
 }

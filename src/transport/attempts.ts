@@ -15,7 +15,8 @@ export type Attempt<Link> =
   | { readonly is: 'connected'; readonly link: Link; readonly description: Description }
   /** It failed before authentication, in a way that may be gone a moment later. */
   | { readonly is: 'transient'; readonly fault: Fault }
-  | { readonly is: 'failed'; readonly fault: Fault };
+  /** `onlySsh`: what ssh2 has not, and the program ssh may have. */
+  | { readonly is: 'failed'; readonly fault: Fault; readonly onlySsh?: string };
 
 export interface Patience {
   readonly timeoutMs: number;

@@ -47,10 +47,36 @@ async function withAuthorities(files: readonly string[]): Promise<KnownHosts | u
   return known;
 }
 
-/** One transport for some of a run's hosts and another for the rest. */
-export function perHost(of: (target: Target) => Transport, all: readonly Transport[]): Transport {
+/**
+ * One transport for some of a run's hosts and another for the rest. `ssh`: where ssh2 turns out to lack what a host wants, before or while it
+ * logs in, the program ssh is tried, from then on at once; the first of them is told of.
+ */
+export function perHost(
+  of: (target: Target) => Transport,
+  all: readonly Transport[],
+  ssh?: { readonly transport: Transport; note(text: string): void },
+): Transport {
+  const moved = new Set<string>();
+  const told = new Set<string>();
+  /** Where ssh was refused as well: each try is one more failed login, and those are counted. */
+  const vain = new Set<string>();
   return {
-    connect: (target, signal, first) => of(target).connect(target, signal, first),
+    async connect(target, signal, first) {
+      const usual = moved.has(target.host) ? ssh!.transport : of(target);
+      const made = await usual.connect(target, signal, first);
+      if (ssh === undefined || usual === ssh.transport || !('fault' in made) || made.onlySsh === undefined) return made;
+      if (vain.has(made.onlySsh)) return made;
+      const again = await ssh.transport.connect(target, signal, first);
+      if ('fault' in again) {
+        if (again.fault.kind === 'auth' && made.fault.kind === 'auth') vain.add(made.onlySsh);
+        return made.fault.kind === 'auth' ? made : again;
+      }
+      moved.add(target.host);
+      if (!told.has(made.onlySsh))
+        ssh.note(`${printable(target.host, 100)}: by OpenSSH, which ${made.onlySsh} needs; so are hosts like it`);
+      told.add(made.onlySsh);
+      return again;
+    },
     close() {
       for (const transport of all) transport.close();
     },

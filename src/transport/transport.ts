@@ -17,6 +17,8 @@ export interface Connected {
 }
 export interface Failed {
   readonly fault: Fault;
+  /** What it failed for and the program ssh may have: `its key exchange`. Nothing that counts as a failed login but for keys. */
+  readonly onlySsh?: string;
 }
 
 export interface Connection {

@@ -35,6 +35,9 @@ export type Dialled = Attempt<Link>;
 /** A server has no reason to send more than this before the login is done; banners and key lists take a few KiB. */
 const MAX_BYTES_BEFORE_LOGIN = 256 * 1024;
 
+/** What it takes it need not say: sshd's list of signature algorithms (RFC 8308) ignores its PubkeyAcceptedAlgorithms. */
+const RSA = 'an RSA key where rsa-sha2-256 is not accepted';
+
 function algorithmsFor({ algorithms = {} }: Target, hostKey: HostKeyCheck): NonNullable<ConnectConfig['algorithms']> {
   const { kex = offered('kex'), cipher = offered('cipher'), hmac = offered('hmac') } = algorithms;
   const lists = { kex, cipher, hmac, serverHostKey: hostKey.algorithms, compress: ['none'] };
@@ -67,14 +70,18 @@ export function dial(options: Dial): Promise<Dialled> {
       const is = wire.chance?.() === 'lasting' ? 'failed' : 'transient';
       return { is, fault: fault('unreachable', `${peer} cannot be reached: ${why}`) };
     }
-    if (error?.level === 'client-authentication') return { is: 'failed', fault: login.refusal(undefined) };
+    if (error?.level === 'client-authentication') {
+      const onlySsh = login.wantsOtherRsa() ? RSA : undefined;
+      return { is: 'failed', fault: login.refusal(undefined), ...(onlySsh && { onlySsh }) };
+    }
     // ssh2 gives a level to what breaks the protocol or the connection, and none to a disconnect by the server.
     if (step === 'authentication' && error?.level === undefined) {
       return { is: 'failed', fault: login.refusal(error?.message ?? 'it hung up') };
     }
     const failure = explain({ step, error, dropped: hello.dropped(), peer });
     const again = step === 'connect' && target.connectionAttempts !== undefined; // somebody expects it to be away at times
-    return { is: failure.chance === 'transient' || again ? 'transient' : 'failed', fault: failure.fault };
+    if (failure.chance === 'transient' || again) return { is: 'transient', fault: failure.fault };
+    return { is: 'failed', ...failure };
   };
 
   const described = (): Description => ({

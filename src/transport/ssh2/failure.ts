@@ -18,6 +18,8 @@ export interface Failure {
   readonly fault: Fault;
   /** Transient: before authentication, and plausibly gone a moment later. */
   readonly chance: 'transient' | 'lasting';
+  /** What ssh2 has not, and the program ssh may have. */
+  readonly onlySsh?: string;
 }
 
 /** Socket errors by code: what happened, in words. ssh2 passes them on with level `client-socket`. */
@@ -37,7 +39,10 @@ const SOCKET_ERRORS: Readonly<Record<string, readonly [what: string, chance: Fai
 };
 
 const OLD =
-  'It speaks only what is not offered any more; where that must do, name it in ssh_config for this host: KexAlgorithms, HostKeyAlgorithms, Ciphers or MACs with +NAME.';
+  'It speaks only what is not offered here: where that is old and must do, name it in ssh_config for this host (KexAlgorithms, HostKeyAlgorithms, Ciphers or MACs with +NAME); what is new (post-quantum) needs --transport openssh.';
+const NEW =
+  'It speaks only what is newer than this ssh: update the OpenSSH client here, or allow curve25519-sha256 there.';
+const POST_QUANTUM = /their offer:.*(?:mlkem|sntrup)/i;
 
 /** Explains an attempt that failed before or during authentication, except for host keys and credentials. */
 export function explain({ step, error, dropped, peer }: Ending): Failure {
@@ -72,7 +77,11 @@ export function explain({ step, error, dropped, peer }: Ending): Failure {
     }
   }
   if (error === undefined) return unreachable(`closed the connection during ${step}`);
-  if (/no matching /.test(error.message)) return unreachable(`failed during ${step}: ${text(error)}`, 'lasting', OLD);
+  const lacking = /no matching (key exchange|host key|\S* ?cipher|\S* ?MAC)/i.exec(error.message)?.[1];
+  if (lacking !== undefined) {
+    const hint = POST_QUANTUM.test(error.message) ? NEW : OLD;
+    return { ...unreachable(`failed during ${step}: ${text(error)}`, 'lasting', hint), onlySsh: `its ${lacking}` };
+  }
   return unreachable(`failed during ${step}: ${text(error)}`, error.level === 'handshake' ? 'lasting' : chance);
 }
 

@@ -27,6 +27,8 @@ export interface Login {
   expired(): void;
   /** The server let us in, or the attempt is over: it hung up, or we did. Settles what became of the password. */
   end(how: 'logged in' | 'hung up' | 'stopped'): void;
+  /** An RSA key was refused, which here signs by rsa-sha2-256 alone, and nothing else was told the server. */
+  wantsOtherRsa(): boolean;
   /** What let us in, in order. */
   steps(): readonly AuthStep[];
   /** Why nobody was let in. `said`: what the server, or the agent, said about it. */
@@ -193,6 +195,10 @@ export function startLogin(options: LoginOptions): Login {
       judge(how === 'logged in' ? 'accepted' : hungUp ? refusedBy(latest) : 'none');
       over.abort();
     },
+    wantsOtherRsa: () =>
+      offers.every(({ result, dialogue }) => result === 'refused' && dialogue === undefined) &&
+      loan === undefined &&
+      offers.some(({ key }) => key?.identity.algorithm === 'rsa-sha2-256'),
     steps: () => offers.filter(({ result }) => result === 'accepted').map(({ step }) => step),
     refusal(said) {
       const name = printable(user, 60);

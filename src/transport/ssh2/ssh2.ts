@@ -103,12 +103,13 @@ export function ssh2Transport(options: Ssh2Options): Transport {
     const dialled = await attempts(target, { timeoutMs, retries }, signal, (stop) =>
       attempt(target, identities, stop, purpose),
     );
-    return dialled.is === 'connected' ? dialled : failed(dialled.fault);
+    return dialled.is === 'connected' ? dialled : { ...dialled, ...failed(dialled.fault) };
   };
 
   return {
     async connect(target, signal, first): Promise<Connected | Failed> {
       const dialled = await reach(target, signal, { kind: 'commands', first });
+      if (dialled.is === 'failed') return dialled;
       if (dialled.is !== 'connected') return { fault: dialled.fault };
       return { connection: connection(dialled.link, dialled.description) };
     },
