@@ -16,10 +16,19 @@ export interface Evidence {
   readonly foreign: readonly string[];
   /** Undo only: units of which the host could not see that they are as before; it keeps the receipt then. */
   readonly lacking: readonly string[];
+  /** From the host's journal, of units that ended as they should not have; oldest first. Absent where nothing failed. */
+  readonly logged?: readonly Logged[];
   /** Undo only: whether the host still had this run's receipt. */
   readonly receipt: boolean;
   /** Undo only: the receipt that the host could not remove after all was undone, and why; absent: it is gone. */
   readonly kept?: { readonly path: string; readonly why: string };
+}
+
+export interface Logged {
+  /** The unit it was asked for. */
+  readonly unit: string;
+  /** As `journalctl -o short` prints it. */
+  readonly line: string;
 }
 
 export type Refusal =
@@ -40,14 +49,14 @@ export interface LockHolder {
 }
 
 export interface StepResult {
-  /** `link:PATH`, `remove:PATH`, `displace:PATH`, `replace:PATH`, `stop`, `stop-again:N`, `reload`, `try:UNIT`, `unlink:PATH`, `relink:PATH`, `halt`, `stop-closed`, `lift:PATH`, `start`, `reset-failed` */
+  /** `link:PATH`, `remove:PATH`, `displace:PATH`, `replace:PATH`, `stop`, `stop-cancelled`, `stop-again:N`, `reload`, `try:UNIT`, `unlink:PATH`, `relink:PATH`, `halt`, `stop-closed`, `lift:PATH`, `start`, `reset-failed` */
   readonly name: string;
   /** Exit status. `untried`: its condition did not hold. */
   readonly status: number | 'untried';
   /** The first lines of it, shortened for a screen: nothing is judged by them. */
   readonly said: readonly string[];
   /** Why systemd refused it, read from the whole of what it said; null where it did not, or for another reason. */
-  readonly refusal: 'masked' | 'refuses-manual' | null;
+  readonly refusal: 'masked' | 'refuses-manual' | 'cancelled' | null;
 }
 
 export interface Leftovers {

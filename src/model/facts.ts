@@ -93,6 +93,8 @@ export interface UnitFacts {
   readonly gone: boolean;
   /** The D-Bus name that it takes; empty where it takes none, or that was not asked. */
   readonly busName: string;
+  /** How it ended the last time, where that was no success (`Result=`). */
+  readonly result?: string;
   /** What ExecStart= runs; empty where that was not asked. */
   readonly programs: readonly string[];
   /** What systemd stops with it: PartOf=, BindsTo=, Requires=, Requisite= of others, and its PropagatesStopTo=. */

@@ -72,6 +72,11 @@ export interface Change {
   /** Unit files that make room for a link; the host keeps them, inode and all, under a hidden name beside it. */
   readonly displaces: readonly string[];
   readonly stops: readonly string[];
+  /**
+   * Units that do not run, and are not to run once the mask is read, whoever starts them until then; `T@*.TYPE` for the instances
+   * of a template. Absent where there are none.
+   */
+  readonly downs?: readonly string[];
   /** Units that are to be found masked, and whose start is then attempted. */
   readonly attempts: readonly string[];
   /** Control groups to be found empty. */

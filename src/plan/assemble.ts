@@ -13,7 +13,6 @@ import {
   type PathFact,
   type Plan,
   stateOf,
-  type UnitFacts,
   type UnitPlan,
 } from '../model/index.ts';
 import { listed, once, some } from './by-name.ts';
@@ -24,6 +23,7 @@ import { asksForService, maskedMembers, notCovered, withMembers } from './member
 import { hasOwnFile, notesOn } from './notes.ts';
 import { priorOf } from './prior.ts';
 import { absentFault, type Meant, type Missing, type Query, resolve } from './resolve.ts';
+import { downsOf, stopsOf } from './stops.ts';
 import { relating, stopsToo } from './stops-too.ts';
 import { notesOnServed } from './super-servers.ts';
 import { notesOnTriggers, triggersOf, withTriggers } from './triggers.ts';
@@ -37,6 +37,7 @@ interface UnitSteps {
   readonly removes: readonly string[];
   readonly displaces: readonly string[];
   readonly stops: readonly string[];
+  readonly downs: readonly string[];
   readonly groups: readonly string[];
   /** Right on disk, but systemd has not read it yet. */
   readonly reload: boolean;
@@ -232,15 +233,11 @@ function maskSteps(ask: Ask, meant: Meant, facts: Facts): UnitSteps {
     links: lasting || local !== undefined ? [] : [`${dir}/${meant.unit}`],
     removes: [],
     displaces: local === undefined ? [] : [local],
-    stops: ask.now ? every.filter(runsOrWill).map((unit) => unit.id) : [],
+    stops: ask.now ? stopsOf(every) : [],
+    downs: ask.now ? downsOf(meant.unit, every) : [],
     groups: ask.now ? every.map((unit) => unit.controlGroup).filter((group) => group !== '') : [],
     reload: meant.facts.load !== 'masked',
   };
-}
-
-/** A start that waits for its turn is cancelled by a stop. */
-function runsOrWill({ active, queued }: UnitFacts): boolean {
-  return isRunning(active) || queued === 'start';
 }
 
 function unmaskSteps(ask: Ask, meant: Meant, facts: Facts): UnitSteps {
@@ -248,7 +245,7 @@ function unmaskSteps(ask: Ask, meant: Meant, facts: Facts): UnitSteps {
     .filter((path) => removable(path, ask))
     .map((path) => path.path);
   const reload = unreadOf(meant.facts, facts) === 'mask-gone';
-  return { meant, links: [], removes, displaces: [], stops: [], groups: [], reload };
+  return { meant, links: [], removes, displaces: [], stops: [], downs: [], groups: [], reload };
 }
 
 /** The steps as an operator reads them; the reload is the host's, and stands with each unit that needs it. */
@@ -274,6 +271,7 @@ function changeOf(ask: Ask, steps: readonly UnitSteps[]): Change {
   const meant = steps.map((step) => step.meant);
   const all = (list: (step: UnitSteps) => readonly string[]) => [...new Set(steps.flatMap(list))];
   const stops = all((step) => step.stops);
+  const downs = all((step) => step.downs);
   return {
     where: ask.runtime ? 'run' : 'etc',
     links: all((step) => step.links),
@@ -281,6 +279,7 @@ function changeOf(ask: Ask, steps: readonly UnitSteps[]): Change {
     displaces: all((step) => step.displaces),
     // first those that would start the others again
     stops: [...stops.filter(isTrigger), ...stops.filter((unit) => !isTrigger(unit))],
+    ...(downs.length > 0 && { downs }),
     groups: all((step) => step.groups),
     attempts: ask.verb === 'mask' && ask.startProbe ? meant.map(({ facts }) => facts.id) : [],
     killLeftovers: ask.killLeftovers,

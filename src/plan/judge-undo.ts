@@ -14,6 +14,7 @@ import {
 import { byId, byName, groups, once } from './by-name.ts';
 import { refusalOf } from './host-refusal.ts';
 import { said } from './judge.ts';
+import { whyFailed } from './reasons.ts';
 
 /** What the read-back after an undo still lacks; null when the host is as it was. */
 export function judgeUndo(change: Change, prior: Prior, evidence: Evidence): Fault | null {
@@ -47,7 +48,7 @@ export function judgeUndo(change: Change, prior: Prior, evidence: Evidence): Fau
   for (const state of prior.states) {
     const units = evidence.units;
     const now = byId(units).get(state.id) ?? (state.load === 'not-found' ? byName(units).get(state.id) : undefined);
-    const difference = differenceTo(state, now, prior, unmaskedSince) ?? stillToQueue(state, now, evidence);
+    const difference = differenceTo(state, now, prior, unmaskedSince, evidence) ?? stillToQueue(state, now, evidence);
     const mask = state.load === 'masked' ? undefined : maskOf.get(state.id)?.[0];
     const by = mask === undefined ? '' : ` (${mask})`;
     if (difference) return fault('not-restored', `${difference}${by}`, hintOn(now));
@@ -85,6 +86,7 @@ function differenceTo(
   now: UnitFacts | undefined,
   prior: Prior,
   unmaskedSince: ReadonlySet<string>,
+  { logged }: Evidence,
 ): string | null {
   if (!now) return state.load === '' ? null : `${state.id} was not read back`;
   if (state.load === 'masked' && now.load !== 'masked' && isAmong(unmaskedSince, state.id)) {
@@ -105,10 +107,11 @@ function differenceTo(
   if (state.queued === 'start' && !stays(state.active)) return null;
   if (state.queued === 'stop' && !stays(now.active)) return null;
   // what started it before may have started it again
-  const woken = now.triggeredBy.some((name) => stays(byId(prior.states).get(name)?.active ?? ''));
+  const woken = now.busName !== '' || now.triggeredBy.some((name) => stays(byId(prior.states).get(name)?.active ?? ''));
   if (stays(now.active) && !stays(state.active) && woken && now.load !== 'masked') return null;
-  if (stays(state.active) !== stays(now.active)) return `${state.id} was ${state.active} and is ${now.active}`;
-  return null;
+  if (stays(state.active) === stays(now.active)) return null;
+  const why = stays(now.active) ? '' : whyFailed(now, logged);
+  return `${state.id} was ${state.active} and is ${now.active}${why}`;
 }
 
 /** A start that waited must wait again, or be over. */

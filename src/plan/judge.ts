@@ -19,6 +19,7 @@ import {
 import { byName, listed, once } from './by-name.ts';
 import { refusalOf } from './host-refusal.ts';
 import { unitOfGroup } from './leftovers.ts';
+import { starterHint } from './reasons.ts';
 
 export interface Verdict {
   readonly units: readonly UnitReport[];
@@ -80,7 +81,7 @@ export function judge(ask: Ask, plan: { units: readonly UnitPlan[]; change: Chan
       notes: [...notesOn(ask, unit, shown), ...(index === 0 ? escaped : [])],
     };
   });
-  return { units, fault: refusalOf(evidence) ?? stepFault(evidence, plan.change) ?? stateFault(ask, plan, evidence) };
+  return { units, fault: refusalOf(evidence) ?? stepFault(evidence, plan) ?? stateFault(ask, plan, evidence) };
 }
 
 /** No host says who had systemd-run make a unit, so its age is all that there is to go by. */
@@ -101,20 +102,23 @@ function notesOn(ask: Ask, unit: UnitPlan, shown: UnitFacts | undefined): readon
 /** timeout(1) of coreutils; what it killed at last; and that of busybox. */
 const TIMED_OUT: readonly StepResult['status'][] = [124, 137, 143];
 
-function stepFault({ steps, units }: Evidence, change: Change): Fault | null {
+function stepFault(evidence: Evidence, plan: { units: readonly UnitPlan[]; change: Change }): Fault | null {
+  const { steps, units } = evidence;
+  const { change } = plan;
   const failed = (prefix: string) => steps.find(({ name, status }) => name.startsWith(prefix) && status !== 0);
   const write = failed('link:') ?? failed('remove:') ?? failed('displace:');
   if (write)
     return fault('write-failed', said(write) || `cannot write ${write.name.slice(write.name.indexOf(':') + 1)}`);
   const stops = new Set(change.stops);
   const running = units.filter((unit) => stops.has(unit.id) && isRunning(unit.active));
-  const stop = failed('stop');
+  const stop = steps.findLast(({ name, status }) => name.startsWith('stop') && status !== 0);
   if (running.length > 0 && change.stops.length > 0) {
     const names = listed(running.map(({ id, active, sub }) => `${id} is ${active} (${sub})`));
     if (stop?.refusal === 'refuses-manual') return fault('stop-refused', said(stop));
     return fault(
       'still-running',
       stop && TIMED_OUT.includes(stop.status) ? `${names}: it did not stop in time` : `${names} after the stop`,
+      starterHint(running, plan.units, evidence),
     );
   }
   const reload = failed('reload');
@@ -143,7 +147,10 @@ function stateFault(
     );
   }
   const running = ask.now ? covered.find((unit) => isRunning(unit.active)) : undefined;
-  if (running) return fault('still-running', `${running.id} is ${running.active} (${running.sub}) after the stop`);
+  if (running) {
+    const hint = starterHint([running], units, evidence);
+    return fault('still-running', `${running.id} is ${running.active} (${running.sub}) after the stop`, hint);
+  }
   const stayed = evidence.left.find((group) => group.all > group.own);
   if (change.killLeftovers && stayed) {
     return fault('still-running', `${stayed.all - stayed.own} processes in ${stayed.group} survived SIGKILL`);

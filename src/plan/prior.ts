@@ -3,6 +3,7 @@ import { type Facts, type Prior, type PriorState, type Queued, stateOf, type Uni
 import { pathsOf } from './lying.ts';
 import { isConnection } from './notes.ts';
 import type { Meant } from './resolve.ts';
+import { triggersOf } from './triggers.ts';
 import { unreadOf } from './unread.ts';
 
 function queuedState({ id, queued }: Pick<PriorState, 'id'> & { queued: Queued | null }) {
@@ -18,7 +19,11 @@ function priorState(unit: UnitFacts, facts: Facts): PriorState {
 export function priorOf(meant: readonly Meant[], facts: Facts): Prior {
   const units = meant.flatMap((unit) => [unit.facts, ...unit.instances]);
   const ids = new Set(units.map(({ id }) => id));
-  const related = facts.related.filter(({ id }) => !ids.has(id));
+  // a socket fails with the first client that finds its service masked, also one that is known by the name of its template alone
+  const triggers = new Set(meant.flatMap((unit) => triggersOf(unit, facts)));
+  const related = [...facts.units.filter(({ id }) => triggers.has(id)), ...facts.related].filter(
+    ({ id }) => !ids.has(id),
+  );
   return {
     bootId: facts.bootId,
     machineId: facts.machineId,

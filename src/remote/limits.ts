@@ -23,6 +23,7 @@ const MOST: Readonly<Record<string, number>> = {
   foreign: 1_000,
   escaped: 1_000,
   lacking: 1_000,
+  logged: 200,
   switch: 1_000,
   ended: 1_000,
   fence: 1_000,

@@ -114,6 +114,7 @@ export function applyWords(change: Change, prior: Prior, context: RequestContext
     ...change.removes.map((path) => `remove=${path}`),
     ...change.displaces.map((path) => `displace=${path}`),
     ...change.stops.map((unit) => `stop=${unit}`),
+    ...(change.downs ?? []).map((unit) => `down=${unit}`),
     ...change.groups.map((group) => `group=${group}`),
     ...change.reads.map((unit) => `read=${unit}`),
     ...change.looks.map((unit) => `look=${unit}`),

@@ -15,7 +15,6 @@ import {
   type Queued,
   type Refusal,
   type RelatedFacts,
-  type StepResult,
   type Systemd,
   type Ties,
   type UnitFacts,
@@ -26,6 +25,7 @@ import { decoded, metaFrom } from './meta.ts';
 import type { HostRecord } from './protocol.ts';
 import { hintFor } from './refusals.ts';
 import { servedFrom } from './served.ts';
+import { loggedFrom, stepsFrom } from './steps.ts';
 import { millisecondsFrom } from './timespan.ts';
 
 /** All but the receipts, which receipts.ts reads. */
@@ -60,6 +60,7 @@ export function evidenceFrom(records: readonly HostRecord[]): Evidence {
     left: texts(records, 'left').flatMap(leftoversFrom),
     foreign: texts(records, 'foreign').map((text) => printable(text)),
     lacking: texts(records, 'lacking').map((text) => printable(text)),
+    logged: loggedFrom(records),
     receipt: !records.some((record) => record.kind === 'receipt' && record.text === 'none'),
     ...keptFrom(texts(records, 'kept')[0]),
     ...escapedFrom(texts(records, 'escaped')),
@@ -136,6 +137,7 @@ function unitsFrom(records: readonly HostRecord[]): UnitFacts[] {
     const text = (key: string) => printable(fields.get(key) ?? '', 4096);
     const word = (key: string) => printable(fields.get(key) ?? '', 40);
     const id = text('Id');
+    const result = word('Result');
     const stopLimit = millisecondsFrom(text('TimeoutStopUSec') || text('TimeoutUSec'));
     return {
       id,
@@ -164,6 +166,7 @@ function unitsFrom(records: readonly HostRecord[]): UnitFacts[] {
       busName: /^[A-Za-z0-9._-]{1,255}$/.exec(text('BusName'))?.[0] ?? '',
       programs: (fields.get('Program') ?? '').split(' ').filter((path) => /^\/[A-Za-z0-9_./@:+-]+$/.test(path)),
       ...(stopLimit !== null && { stopLimit }),
+      ...(result !== '' && result !== 'success' && { result }),
       fromBoot: /\bOn(?:Boot|Startup)USec=/.test(fields.get('TimersMonotonic') ?? ''),
     };
   });
@@ -256,41 +259,6 @@ function holderFrom([run = '-', meta = '-', since = '', seconds = '']: readonly 
     since: secondsFrom(since),
     seconds: Math.max(0, secondsFrom(seconds) ?? 0),
   };
-}
-
-function stepsFrom(records: readonly HostRecord[]): StepResult[] {
-  const steps: { name: string; status: number | 'untried'; said: string[]; refusal: StepResult['refusal'] }[] = [];
-  for (const { kind, text } of records) {
-    const [name, rest] = firstWord(text);
-    if (kind === 'step') {
-      const [status] = firstWord(rest);
-      steps.push({
-        name: printable(name),
-        status: /^\d{1,3}$/.test(status) ? Number(status) : 'untried',
-        said: [],
-        refusal: null,
-      });
-    } else if (kind === 'said') {
-      const step = steps.at(-1);
-      if (step === undefined) continue;
-      const said = text.slice(name.length + 1);
-      step.refusal ??= refusalIn(said);
-      if (step.said.length < MAX_SAID) step.said.push(printable(said));
-    }
-  }
-  return steps;
-}
-
-/** Of what a step said, so many lines are shown. */
-const MAX_SAID = 20;
-
-/**
- * `Failed to start X.service: Unit X.service is masked.`, `Unit is masked.` (219); `Operation refused, unit X.service may be …`.
- * The blanks matter: no name of a unit has any, so none can be called by these words.
- */
-function refusalIn(line: string): StepResult['refusal'] {
-  if (line.includes(' is masked')) return 'masked';
-  return line.includes('Operation refused') ? 'refuses-manual' : null;
 }
 
 function leftoversFrom(text: string): Leftovers[] {

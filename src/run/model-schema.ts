@@ -156,6 +156,7 @@ export const change = object<Change>({
   removes: texts,
   displaces: texts,
   stops: texts,
+  downs: optional(texts),
   attempts: texts,
   groups: texts,
   killLeftovers: flag,

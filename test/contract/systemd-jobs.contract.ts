@@ -1,7 +1,21 @@
 /** What systemd starts and stops, and what it refuses. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { arrange, type Given, read, run, type SystemdUnderTest } from './systemd-under-test.ts';
-import { ADMIN, connectTo, MASK, PARENT, SLOW, SOCKET, STUBBORN, sleeper, VENDOR } from './units.ts';
+import {
+  ADMIN,
+  connectTo,
+  MASK,
+  PARENT,
+  SLOW,
+  SOCKET,
+  STOPPED_EARLY,
+  STUBBORN,
+  sleeper,
+  startedWhileItStops,
+  stoppedWhileItStarts,
+  VENDOR,
+  WANTED_BACK,
+} from './units.ts';
 
 /** What `timeout` exits with, and what busybox's does. */
 const TIMED_OUT = ['124', '143'];
@@ -48,6 +62,23 @@ export function systemdJobsContract(open: () => Promise<SystemdUnderTest>): void
       await reload();
       expect((await sh('systemctl stop fm-a.service')).code).toBe(0);
       expect(await state('fm-a.service')).toBe('masked masked inactive');
+    });
+
+    it('a start that comes while a unit stops takes the place of the stop, which is told so; not under a mask that is read', async () => {
+      await given({ files: { [`${VENDOR}/fm-a.service`]: WANTED_BACK }, running: ['fm-a.service'] });
+      await sh(startedWhileItStops('fm-a.service'));
+      expect(await sh('systemctl stop fm-a.service')).toEqual({ code: 1, output: 'Job for fm-a.service canceled.' });
+      await mask(`${ADMIN}/fm-a.service`);
+      await reload();
+      expect((await sh('systemctl stop fm-a.service; rm -f /run/fm-clients')).code).toBe(0);
+      expect(await state('fm-a.service')).toBe('masked masked inactive');
+    });
+
+    it('a stop that comes while a unit starts takes the place of the start, which is told so', async () => {
+      await given({ files: { [`${VENDOR}/fm-a.service`]: STOPPED_EARLY } });
+      const { code, output } = await sh(`${stoppedWhileItStarts('fm-a.service')}\nsystemctl start fm-a.service`);
+      expect([code, output]).toEqual([1, 'Job for fm-a.service canceled.']);
+      expect((await sh('systemctl start fm-a.service')).code).toBe(0);
     });
 
     it('a missing unit does not keep others from being stopped', async () => {

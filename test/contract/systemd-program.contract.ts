@@ -10,10 +10,14 @@ import {
   RUNTIME,
   SLOW,
   SOCKET,
+  STOPPED_EARLY,
   STUBBORN,
   sleeper,
+  startedWhileItStops,
+  stoppedWhileItStarts,
   VENDOR,
   WANTED,
+  WANTED_BACK,
 } from './units.ts';
 
 const A = `${VENDOR}/fm-a.service`;
@@ -206,6 +210,71 @@ export function systemdProgramContract(open: () => Promise<SystemdUnderTest>): v
       const [, masked] = await converse(host, ['fm-a.service'], apply());
       expect(masked?.steps).toMatchObject({ stop: '0', 'stop-again:1': '0', 'try:fm-a.service': '1' });
       expect(masked?.units.get('fm-a.service')).toMatchObject({ LoadState: 'masked', ActiveState: 'inactive' });
+    });
+
+    it('a unit whose stop is cancelled by a start is stopped under the mask', async () => {
+      await given({ files: { [A]: WANTED_BACK }, running: ['fm-a.service'] });
+      const before = await whole('fm-a.service');
+      await run(host, startedWhileItStops('fm-a.service'));
+      const [, masked] = await converse(host, ['fm-a.service'], apply('stop-timeout=20'));
+      expect(masked?.steps).toMatchObject({ stop: '1', 'stop-cancelled': '1', reload: '0', 'try:fm-a.service': '1' });
+      expect(masked?.said).toContain('stop Job for fm-a.service canceled.');
+      expect(masked?.units.get('fm-a.service')).toMatchObject({ LoadState: 'masked', ActiveState: 'inactive' });
+      const words = undo('start=fm-a.service', 'stop-timeout=20');
+      const [, , undone] = await converse(host, ['fm-a.service'], ['nothing'], words);
+      expect(undone?.rest).not.toContain('lacking fm-a.service');
+      await run(host, 'rm -f /run/fm-clients');
+      expect(await whole('fm-a.service')).toBe(before);
+    });
+
+    it('what was not running, and runs when the mask is read, is stopped: a unit, and instances of a template', async () => {
+      const names = ['fm-a.service', 'fm-t@1.service', 'fm-t@own.service'];
+      await given({
+        files: {
+          [A]: sleeper(),
+          [`${VENDOR}/fm-t@.service`]: sleeper(),
+          [`${VENDOR}/fm-t@own.service`]: sleeper(),
+        },
+        running: names,
+      });
+      const words = [
+        ...['run=r1', 'where=etc', 'stop-timeout=20', 'meta=-', `link=${LINK}`, `link=${ADMIN}/fm-t@.service`],
+        ...['down=fm-a.service', 'down=fm-t@*.service', 'read=fm-a.service', 'read=fm-t@*.service'],
+      ];
+      const [, masked] = await converse(host, ['fm-a.service'], ['apply', ...words]);
+      expect(masked?.steps).toMatchObject({ 'stop-again:1': '0' });
+      expect((await run(host, `systemctl is-active ${names.join(' ')}`)).output.split('\n')).toEqual([
+        ...['inactive', 'inactive', 'active'],
+      ]);
+      await converse(host, ['fm-a.service'], ['nothing'], undo());
+    });
+
+    it('a start of the undo that is cancelled by a stop is asked for again', async () => {
+      await given({ files: { [A]: STOPPED_EARLY } });
+      await run(host, stoppedWhileItStarts('fm-a.service'));
+      const [, undone] = await converse(
+        host,
+        ['fm-a.service'],
+        ['undo', ...UNDO.slice(1), 'run=r2', 'stop-timeout=20', 'start=fm-a.service'],
+      );
+      expect(undone?.said).toContain('start Job for fm-a.service canceled.');
+      expect(undone?.units.get('fm-a.service')).toMatchObject({ ActiveState: 'active' });
+      expect(undone?.rest).not.toContain('lacking fm-a.service');
+    });
+
+    it('a unit that does not start again: what it wrote is told', async () => {
+      const exec = `/bin/sh -c 'echo it cannot run here; exit 1'`;
+      await given({ files: { [A]: sleeper({ exec, service: 'Type=oneshot\nX-Fleetmask-Start=fails\n' }) } });
+      const [, undone] = await converse(
+        host,
+        ['fm-a.service'],
+        ['undo', ...UNDO.slice(1), 'run=r2', 'stop-timeout=20', 'start=fm-a.service'],
+      );
+      expect(undone?.rest).toContain('lacking fm-a.service');
+      expect(undone?.units.get('fm-a.service')).toMatchObject({ Result: 'exit-code' });
+      expect(undone?.rest).toContainEqual(
+        expect.stringMatching(/^logged fm-a\.service [A-Z][a-z]{2} [ \d]\d [\d:]{8} \S+ \S+: it cannot run here$/),
+      );
     });
 
     it('a unit that does not stop in time is neither reloaded nor tried', async () => {

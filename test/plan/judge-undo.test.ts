@@ -26,7 +26,7 @@ const prior = (active: string): Prior => ({
 
 function evidence(active: string): Evidence {
   const known = { id: 'slow.service', names: ['slow.service'], load: 'loaded', file: 'enabled' };
-  const unit = { ...known, active, triggeredBy: ['slow.socket'] };
+  const unit = { ...known, active, triggeredBy: ['slow.socket'], busName: '' };
   return {
     refused: null,
     steps: [],
@@ -262,4 +262,43 @@ it('processes that are left count to the unit whose control group they are in', 
   ].map(([group, all]) => ({ group: group as string, all: all as number, own: 0 }));
   const judged = judge({ verb: 'mask' } as Ask, { units, change: CHANGE }, { ...evidence('inactive'), left });
   expect(judged.units.map(({ leftovers }) => leftovers)).toEqual([16, 12, 3]);
+});
+
+it('what a client has D-Bus start again is as it was', () => {
+  const { units, ...rest } = evidence('active');
+  const activated = { ...rest, units: units.map((unit) => ({ ...unit, busName: 'org.example.Slow' })) };
+  expect(judgeUndo(CHANGE, prior('inactive'), activated)).toBeNull();
+});
+
+describe('a unit that does not run again', () => {
+  const failed = (...lines: string[]): Evidence => {
+    const { units, ...rest } = evidence('failed');
+    return {
+      ...rest,
+      units: units.map((unit) => ({ ...unit, result: 'exit-code' })),
+      logged: lines.map((line) => ({ unit: 'slow.service', line: `Dec  1 12:00:00 web1 ${line}` })),
+    };
+  };
+  const message = (...lines: string[]) => judgeUndo(CHANGE, prior('active'), failed(...lines))?.message;
+
+  it('shows its result and the last three lines that it wrote itself', () => {
+    const own = ['one', 'two', 'three', 'bind: address in use'].map((text) => `slow[81]: ${text}`);
+    expect(message(own[0]!, own[1]!, own[2]!, own[3]!, 'systemd[1]: slow.service: Main process exited')).toBe(
+      'slow.service was active and is failed (Result=exit-code; journal: slow[81]: two | slow[81]: three | slow[81]: bind: address in use)',
+    );
+  });
+
+  it('shows what systemd wrote where it wrote nothing itself', () => {
+    expect(message('systemd[1]: slow.service: Failed at step EXEC')).toContain(
+      'journal: systemd[1]: slow.service: Failed',
+    );
+  });
+
+  it('shows no more than 200 characters of a line, and no line of another unit', () => {
+    expect(message(`slow[81]: ${'x'.repeat(5_000)}`)!.length).toBeLessThan(300);
+    const other = { ...failed(), logged: [{ unit: 'other.service', line: 'Dec  1 12:00:00 web1 other[1]: no' }] };
+    expect(judgeUndo(CHANGE, prior('active'), other)?.message).toBe(
+      'slow.service was active and is failed (Result=exit-code)',
+    );
+  });
 });

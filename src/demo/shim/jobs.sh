@@ -98,6 +98,8 @@ stop_unit() {
   if [ "$OnStop" = never ]; then
     set_state deactivating stop-sigterm success "$MainPID"
     hangs=yes
+  elif [ "$OnStop $LoadState" = 'cancelled loaded' ]; then
+    fail 1 "Job for $Id canceled."
   elif [ "$OnStop $LoadState" != 'again loaded' ]; then
     gone="$gone sim/active/$Id"
     if [ "$Transient" = yes ]; then
@@ -196,7 +198,17 @@ begin_unit() {
       ;;
   esac
   [ -e "sim/loaded/$Id" ] || introduce
+  if [ "$OnStart" = cancelled ]; then
+    mkdir -p sim/cancelled
+    if ! [ -e "sim/cancelled/$Id" ]; then
+      : >"sim/cancelled/$Id"
+      fail 1 "Job for $Id canceled."
+      return 1
+    fi
+    rm -f "sim/cancelled/$Id"
+  fi
   if [ "$OnStart" = fails ]; then
+    mkdir -p sim/journal && echo "Dec  1 12:00:00 simulated ${Id%.*}[$first_pid]: it cannot run here" >>"sim/journal/$Id"
     set_state failed failed exit-code 0
     fail 1 "Job for $Id failed because the control process exited with error code."
     return 1

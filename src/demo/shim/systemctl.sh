@@ -11,7 +11,9 @@
 #
 #   X-Fleetmask-Stop=never    its process ignores SIGTERM: a stop takes longer than anybody waits
 #   X-Fleetmask-Stop=again    somebody starts it again, as soon as it stopped and for as long as that works
-#   X-Fleetmask-Start=fails   its process ends at once
+#   X-Fleetmask-Stop=cancelled  the same, while it stops: that start takes the place of the stop
+#   X-Fleetmask-Start=fails   its process ends at once, and says why in sim/journal/UNIT
+#   X-Fleetmask-Start=cancelled  somebody stops it while it starts, every other time
 #   X-Fleetmask-Start=slow    it is starting until it is stopped
 #   X-Fleetmask-Children=N    processes that it has besides the main one
 #

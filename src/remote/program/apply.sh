@@ -30,7 +30,7 @@ apply() {
       [ "$swept" = no ] || look
       try_starts
       tell_escaped
-      [ "$reloaded" != 0 ] || is_running || deed=applied
+      if is_running; then tell_journal -udbus $again; elif [ "$reloaded" = 0 ]; then deed=applied; fi
     fi
   elif [ "$changed" = no ]; then
     rm -f "$receipt/log" "$receipt/mark"
@@ -135,29 +135,53 @@ tell_escaped() {
   done
 }
 
+# A stop is over at once, and says so, when a client has the unit started again while it stops: that start waits for the end
+# of the stop, and is lost when the mask is read. So only what merely takes its time, or refuses, is not asked once more: a
+# reload would take its settings away.
 stop_units() {
+  start_time "$stop_timeout"
   [ -n "$stops" ] || return 0
-  patience=$stop_timeout
+  has_time
   step stop ctl stop -- $stops && return 0
-  look
+  # once more while the units' own stop settings still hold
+  if was_cancelled && has_time && step stop-cancelled ctl stop -- $stops; then return 0; fi
+  case $status:$said in
+    124:* | 137:* | 143:* | *'Operation refused'*) look ;;
+    *) return 0 ;;
+  esac
   ! is_running
 }
 
-# Whether the last look saw one of those running that are to be stopped.
-is_running() {
-  for name in $stops; do
-    case $running in *" $name "*) return 0 ;; esac
-  done
-  return 1
+# Whether the last step was told that somebody else's job took the place of its own.
+was_cancelled() {
+  case $said in *' canceled.'*) return 0 ;; *) return 1 ;; esac
 }
 
-# What was started between the stop and the reload: the mask holds now.
+# Whether the last look saw one of those running that are to be down: into $again. What was not running when it was probed
+# counts where the mask holds it: instances under the mask of their template, by a pattern.
+is_running() {
+  again=''
+  for name in $running; do
+    case " $stops " in *" $name "*) again="$again $name" && continue ;; esac
+    case $held in *" $name "*) ;; *) continue ;; esac
+    for pattern in $downs; do
+      case $pattern in
+        "$name") ;;
+        *@\*.*) [ "${name%%@*}@*.${name##*.}" = "$pattern" ] || continue ;;
+        *) continue ;;
+      esac
+      again="$again $name"
+    done
+  done
+  [ -n "$again" ]
+}
+
+# What was started between the stop and the reload, or cancelled the stop: the mask holds now.
 stop_again() {
   attempt=0
-  while [ "$attempt" -lt 2 ] && is_running; do
+  while [ "$attempt" -lt 3 ] && is_running && has_time; do
     attempt=$((attempt + 1))
-    patience=$stop_timeout
-    step "stop-again:$attempt" ctl stop -- $stops
+    step "stop-again:$attempt" ctl stop -- $again
     look
   done
 }

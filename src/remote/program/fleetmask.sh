@@ -133,6 +133,21 @@ first_line() {
   if [ -f "$1" ] && [ -r "$1" ]; then IFS= read -r value <"$1" || :; fi
 }
 
+# start_time SECONDS: from now on; has_time then gives $patience what is left of them, for a wait of its own. The kernel's clock
+# costs no process; without one each wait has all of the time.
+start_time() {
+  allowed=$1
+  first_line /proc/uptime
+  since=${value%%.*}
+}
+
+has_time() {
+  first_line /proc/uptime
+  value=${value%%.*}
+  patience=$((allowed + ${since:-0} - ${value:-0}))
+  [ "$patience" -gt 0 ]
+}
+
 # Names that come back from systemd go into paths and command lines: only its own alphabet passes.
 is_unit_name() {
   case $1 in
@@ -152,7 +167,7 @@ unique() {
 # A changing request, read into lists.
 parse() {
   run='' as='' where=etc stop_timeout=60 kill=no meta=- wanted='' links='' removes='' displaces='' stops='' reads='' looks='' attempts='' groups=''
-  starts='' pending='' queues='' reloads='' halts='' lifts='' clock='' receipts_of='' result_of='' triggers='' guard='' ways='' superservers='' members='' uses=''
+  starts='' pending='' queues='' reloads='' halts='' downs='' lifts='' clock='' receipts_of='' result_of='' triggers='' guard='' ways='' superservers='' members='' uses=''
   unmoved=no program='' switch_text='' confirming=no new_expires=''
   for word in "$@"; do
     text=${word#*=}
@@ -186,6 +201,7 @@ parse() {
       queue=*) queues="$queues $text" ;;
       reload=*) reloads="$reloads $text" ;;
       halt=*) halts="$halts $text" ;;
+      down=*) downs="$downs $text" ;;
       lift=*) lifts="$lifts $text" ;;
       unmoved=*) unmoved=$text ;;
       program=*) program=$text ;;

@@ -45,7 +45,7 @@ probe() {
   guarded='' triggered='' main_pids='' needs='' wrappers='' parts='' of_members='' shape_properties=''
   [ "$guard" != yes ] || guarded=$guard_properties
   programs='' bus_names='' way_properties=''
-  [ "$ways" != yes ] || way_properties='-pBusName -pExecStart'
+  [ "$ways" != yes ] || way_properties='-pExecStart'
   [ "$members" != yes ] || shape_properties='-pType -pRemainAfterExit'
   show unit $unit_properties $shape_properties $guarded $way_properties -- $expanded
   todo=$relations shown=$names

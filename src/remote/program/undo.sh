@@ -55,8 +55,10 @@ put_back() {
 }
 
 restore_activity() {
+  start_time "$stop_timeout"
   patience=$stop_timeout
-  if [ -n "$halts" ]; then step halt ctl stop -- $halts || failed=yes; fi
+  # a client may have it started again at once: whether that is a fault is judged by who can start it
+  if [ -n "$halts" ]; then step halt ctl stop -- $halts || was_cancelled || failed=yes; fi
   [ -z "$closed" ] || stop_closed
   if [ -n "$starts" ]; then start_again $starts || failed=yes; fi
   [ -z "$queues" ] || queue_again || failed=yes
@@ -112,9 +114,11 @@ is_masked_on_disk() {
 # Exit codes prove nothing: a systemctl that takes this for a chroot ignores what it is asked, and succeeds. So what was to
 # be started runs, or was still starting before, too; and of each name that the run touched systemd shows what lies on the disk.
 prove() {
+  unstarted=''
   for name in $starts; do
-    case $running$pending in *" $name "*) ;; *) lack "$name" ;; esac
+    case $running$pending in *" $name "*) ;; *) lack "$name" && unstarted="$unstarted $name" ;; esac
   done
+  [ -z "$unstarted" ] || tell_journal '' $unstarted
   for name in $touched; do
     case "$names " in
       *" $name "*)
@@ -221,7 +225,7 @@ stop_closed() {
   for name in $beside; do
     case $running in *" $name "*) sockets="$sockets $name" ;; esac
   done
-  [ -z "$sockets" ] || step stop-closed ctl stop -- $sockets || failed=yes
+  [ -z "$sockets" ] || step stop-closed ctl stop -- $sockets || was_cancelled || failed=yes
 }
 
 show_sockets() {
@@ -241,20 +245,22 @@ start_again() {
   for name in $idle; do
     case $pending in *" $name "*) slowly="$slowly $name" ;; *) at_once="$at_once $name" ;; esac
   done
-  started=0
-  if [ -n "$at_once" ]; then step start ctl start -- $at_once || started=1; fi
+  started=0 cancelled=no
+  if [ -n "$at_once" ]; then step start ctl start -- $at_once || note_unstarted; fi
   if [ -n "$slowly" ]; then
     patience=5
-    step start-slowly ctl start -- $slowly || started=1
+    step start-slowly ctl start -- $slowly || note_unstarted
     patience=$stop_timeout
   fi
   if [ "$started" != 0 ]; then
-    find_idle $idle
-    if [ -n "$broken" ] && started_too_often; then
-      step reset-failed ctl reset-failed -- $broken
-      step start ctl start -- $idle
-      find_idle $idle
-    fi
+    find_idle "$@"
+    tries=0
+    while [ -n "$idle" ] && [ "$tries" -lt 4 ] && may_start_now && has_time; do
+      tries=$((tries + 1)) cancelled=no
+      [ -z "$broken" ] || step reset-failed ctl reset-failed -- $broken
+      step start ctl start -- $idle || note_unstarted
+      find_idle "$@"
+    done
     [ -n "$idle" ] || started=0
   fi
   if [ -n "$lifted" ]; then
@@ -267,11 +273,41 @@ start_again() {
   return "$started"
 }
 
-# What was stopped and started again and again (StartLimitBurst=) is refused a start, though it would run: that count is no
-# more than a memory of runs like this one.
-started_too_often() {
-  query ctl show -pResult -- $broken
-  case $said in *start-limit-hit*) return 0 ;; *) return 1 ;; esac
+note_unstarted() {
+  started=1
+  ! was_cancelled || cancelled=yes
+}
+
+# Whether what does not run yet has a better chance now. A start that somebody else's stop took the place of is asked for again.
+# So is that of a socket, once the service that a client had started before it is stopped. And what was stopped and started again
+# and again (StartLimitBurst=, TriggerLimitBurst=) is refused a start, though it would run: that count is no more than a memory of
+# runs like this one, and of clients.
+may_start_now() {
+  closed=''
+  for name in $idle; do
+    case $name in *.socket) closed="$closed $name" ;; esac
+  done
+  if [ -n "$closed" ] && is_in_the_way; then
+    stop_closed
+    find_idle $starts
+    return 0
+  fi
+  [ "$cancelled" = no ] || return 0
+  [ -n "$broken" ] || return 1
+  ask ctl show -pResult -- $broken
+  case $said in *-limit-hit*) return 0 ;; *) return 1 ;; esac
+}
+
+# Whether what one of the sockets is to start runs already.
+is_in_the_way() {
+  show_sockets $closed
+  [ -n "$woken" ] || return 1
+  beside=$woken
+  show_sockets $beside
+  for name in $beside; do
+    case $running in *" $name "*) return 0 ;; esac
+  done
+  return 1
 }
 
 # Into $idle: which of these neither run nor start, as far as systemd says; into $broken, those that failed.
