@@ -75,7 +75,10 @@ function lockout(target: Endangered, facts: Facts): Danger | null {
   if (usage) return { message: `${unit}, ${usage.why}`, chain: [unit] };
   const is = managementOf(unit) ?? managementOf(target.facts.id);
   if (is === null || !inUse(target) || elsewhere(target, facts) !== null) return null;
-  return { message: `${unit} is ${is}, and ${target.facts.active || 'active'}`, chain: [unit] };
+  const use = namesOf(target).map((name) => usageOf(name, facts.dependence?.uses ?? null));
+  const why = use.find((each) => each?.kind === 'used')?.why;
+  const message = `${unit} is ${is}, and ${target.facts.active || 'active'}`;
+  return { message: why === undefined ? message : `${message}: ${why}`, chain: [unit] };
 }
 
 function isNeeded(usage: Usage | null): usage is Usage {

@@ -20,7 +20,7 @@ const STORAGE: Readonly<Partial<Record<Topic, string>>> = {
 
 const WORDS: Readonly<Partial<Record<Topic, Words>>> = {
   wireless: {
-    used: (by) => `in use (${by})`,
+    used: (by) => `${by} may need it`,
     unused: 'no interface of this host is wireless, and none uses 802.1X',
   },
   ufw: { used: () => 'ufw.conf enables it', unused: 'ufw.conf does not enable it' },
@@ -29,9 +29,9 @@ const WORDS: Readonly<Partial<Record<Topic, Words>>> = {
     used: (by) => `this session comes through ${by}`,
     unused: 'this session does not come through a tunnel',
   },
-  NetworkManager: { used: (by) => `manages interface ${by}`, unused: 'it manages no interface' },
-  networkd: { used: (by) => `manages interface ${by}`, unused: 'it manages no interface' },
-  ifupdown: { used: (by) => `manages interface ${by}`, unused: 'it manages no interface' },
+  NetworkManager: { used: (by) => `it manages interface ${by}`, unused: 'it manages no interface' },
+  networkd: { used: (by) => `it manages interface ${by}`, unused: 'it manages no interface' },
+  ifupdown: { used: (by) => `it manages interface ${by}`, unused: 'it manages no interface' },
   resolved: { used: (by) => `${by} names it`, unused: 'neither resolv.conf nor nsswitch.conf names it' },
 };
 
