@@ -26,6 +26,8 @@ export interface Facts {
   readonly dependence: Dependence | null;
   /** Everything on disk under the units' names, highest rank first. */
   readonly paths: readonly PathFact[];
+  /** Other names on disk under which a unit file can be loaded, whatever systemd knows of them. */
+  readonly aliases: readonly AliasFact[];
   /** Executable scripts in /etc/init.d of the units' names; empty where that was not asked. */
   readonly scripts: readonly string[];
   /** Lines that speak of the units, in unit files, D-Bus services and those scripts; empty where that was not asked. */
@@ -140,6 +142,13 @@ export type PathFact = {
   | { readonly kind: 'file' | 'empty' | 'other' }
   | { readonly kind: 'link'; readonly target: string }
 );
+
+/** A link in a directory of units, also one that a run moved aside, that leads to a file of a unit. */
+export interface AliasFact {
+  readonly name: string;
+  /** The name of that file: the unit's, or another alias of it. */
+  readonly unit: string;
+}
 
 /** `ExecStart=/usr/sbin/crond` in /etc/systemd/system/copy.service, up to the first blank; `functions`: a script that asks systemd. */
 export interface Hit {

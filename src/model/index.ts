@@ -13,5 +13,6 @@ export * from './secret.ts';
 export * from './shape.ts';
 export * from './super-server.ts';
 export * from './switch.ts';
+export * from './systemd-traits.ts';
 export * from './unit.ts';
 export * from './use.ts';

@@ -1,6 +1,7 @@
 /** Facts → plan. Pure: the same for a dry run and for the run itself. */
 import {
   type Ask,
+  baseOf,
   type Change,
   dirOf,
   type Facts,
@@ -15,6 +16,7 @@ import {
   stateOf,
   type UnitPlan,
 } from '../model/index.ts';
+import { aliasesOf, aliasMasks, aliasSteps } from './aliases.ts';
 import { listed, once, some } from './by-name.ts';
 import { coversFault, statesFault, unitsFault } from './excess.ts';
 import { type Guarded, guard } from './guard.ts';
@@ -36,6 +38,8 @@ interface UnitSteps {
   readonly links: readonly string[];
   readonly removes: readonly string[];
   readonly displaces: readonly string[];
+  /** Names that are masked with it. */
+  readonly aliases: readonly string[];
   readonly stops: readonly string[];
   readonly downs: readonly string[];
   readonly groups: readonly string[];
@@ -132,7 +136,7 @@ function assembleFor(ask: Ask, queries: readonly Query[], asked: readonly Meant[
     if (index === 0 && others.length > 0) notes.push(`the reload also reads what was changed of ${listed(others)}`);
     return { ...unit, notes, steps: wordsFor(steps[index]!, ask) };
   });
-  return { kind: 'change', units: planned, change: changeOf(ask, steps), prior: priorOf(meant, facts) };
+  return { kind: 'change', units: planned, change: changeOf(ask, steps, facts), prior: priorOf(meant, facts) };
 }
 
 const RAISE = 'Raise that limit for the account (limits.conf, its start-up files), or log in as another account.';
@@ -178,7 +182,7 @@ function unitPlan(
   if (ask.verb === 'unmask') return plan;
   const loose = notCovered(each, unitsOf(meant), facts);
   return {
-    ...{ ...plan, covers: coveredWith(each, facts), ways: waysRound(each, meant, facts) },
+    ...{ ...plan, covers: coveredWith(ask, each, facts), ways: waysRound(ask, each, meant, facts) },
     ...(loose.length > 0 && { notCovered: some(loose) }),
   };
 }
@@ -190,10 +194,11 @@ function obstacleTo(ask: Ask, meant: Meant, facts: Facts): Fault | null {
   const { unit, facts: shown, instances } = meant;
   const lying = pathsOf(unit, facts);
   if (ask.verb === 'unmask') {
-    const displacing = lying.find((path) => path.kind === 'null' && removable(path, ask) && path.displaced);
+    const masks = [...lying, ...aliasMasks(meant, facts)];
+    const displacing = masks.find((path) => path.kind === 'null' && removable(path, ask) && path.displaced);
     if (displacing?.kind === 'null') {
       const hint = `Put the run back that moved it there (its number is in the name): fleetmask rollback RUN`;
-      return fault('local-unit', `the unit file of ${unit} lies in ${displacing.displaced}`, hint);
+      return fault('local-unit', `the unit file of ${baseOf(displacing.path)} lies in ${displacing.displaced}`, hint);
     }
     const elsewhere = lying.find((path) => isMask(path) && !removable(path, ask));
     if (shown.load !== 'masked' || !elsewhere) return null;
@@ -228,11 +233,13 @@ function maskSteps(ask: Ask, meant: Meant, facts: Facts): UnitSteps {
   // A mask that outlives a boot serves for one that does not; not the other way round.
   const lasting = masks.some((path) => ask.runtime || dirOf(path.path) !== RUN);
   const every = [meant.facts, ...meant.instances.filter((instance) => !hasOwnFile(instance))];
+  const aliases = aliasSteps(ask, meant, facts);
   return {
     meant,
-    links: lasting || local !== undefined ? [] : [`${dir}/${meant.unit}`],
+    links: [...(lasting || local !== undefined ? [] : [`${dir}/${meant.unit}`]), ...aliases.links],
     removes: [],
-    displaces: local === undefined ? [] : [local],
+    displaces: [...(local === undefined ? [] : [local]), ...aliases.displaces],
+    aliases: aliases.masked,
     stops: ask.now ? stopsOf(every) : [],
     downs: ask.now ? downsOf(meant.unit, every) : [],
     groups: ask.now ? every.map((unit) => unit.controlGroup).filter((group) => group !== '') : [],
@@ -241,21 +248,22 @@ function maskSteps(ask: Ask, meant: Meant, facts: Facts): UnitSteps {
 }
 
 function unmaskSteps(ask: Ask, meant: Meant, facts: Facts): UnitSteps {
-  const removes = pathsOf(meant.unit, facts)
+  const removes = [...pathsOf(meant.unit, facts), ...aliasMasks(meant, facts)]
     .filter((path) => removable(path, ask))
     .map((path) => path.path);
   const reload = unreadOf(meant.facts, facts) === 'mask-gone';
-  return { meant, links: [], removes, displaces: [], stops: [], downs: [], groups: [], reload };
+  return { meant, links: [], removes, displaces: [], aliases: [], stops: [], downs: [], groups: [], reload };
 }
 
 /** The steps as an operator reads them; the reload is the host's, and stands with each unit that needs it. */
 function wordsFor(step: UnitSteps, ask: Ask): string[] {
   if (isDone(step)) return [];
   const { meant, links, removes, displaces, stops, groups } = step;
+  const ofAlias = (path: string) => (baseOf(path) === meant.unit ? '' : ` for its alias ${baseOf(path)}`);
   return [
-    ...links.map((path) => `link in ${dirOf(path) === RUN ? '/run' : '/etc'}`),
+    ...links.map((path) => `link in ${dirOf(path) === RUN ? '/run' : '/etc'}${ofAlias(path)}`),
     ...displaces.map((path) => `put a link in the place of ${path}`),
-    ...removes.map((path) => `unlink in ${dirOf(path) === RUN ? '/run' : '/etc'}`),
+    ...removes.map((path) => `unlink in ${dirOf(path) === RUN ? '/run' : '/etc'}${ofAlias(path)}`),
     ...stops.map((stop) => (stop === meant.unit ? 'stop' : `stop ${stop}`)),
     'reload',
     ...(ask.killLeftovers && groups.length > 0 ? ['end leftovers'] : []),
@@ -267,8 +275,7 @@ function isDone({ links, removes, displaces, stops, groups, reload }: UnitSteps)
   return links.length + removes.length + displaces.length + stops.length + groups.length === 0 && !reload;
 }
 
-function changeOf(ask: Ask, steps: readonly UnitSteps[]): Change {
-  const meant = steps.map((step) => step.meant);
+function changeOf(ask: Ask, steps: readonly UnitSteps[], facts: Facts): Change {
   const all = (list: (step: UnitSteps) => readonly string[]) => [...new Set(steps.flatMap(list))];
   const stops = all((step) => step.stops);
   const downs = all((step) => step.downs);
@@ -281,10 +288,17 @@ function changeOf(ask: Ask, steps: readonly UnitSteps[]): Change {
     stops: [...stops.filter(isTrigger), ...stops.filter((unit) => !isTrigger(unit))],
     ...(downs.length > 0 && { downs }),
     groups: all((step) => step.groups),
-    attempts: ask.verb === 'mask' && ask.startProbe ? meant.map(({ facts }) => facts.id) : [],
+    attempts:
+      ask.verb === 'mask' && ask.startProbe
+        ? all((step) => [step.meant.facts.id, ...step.aliases].filter((name) => !isTemplate(name)))
+        : [],
     killLeftovers: ask.killLeftovers,
     // a template's instances may come and go: all of them are read again
-    reads: all(({ meant: { unit, facts } }) => [...facts.names, ...(isTemplate(unit) ? [instancesOf(unit)] : [])]),
-    looks: meant.map(({ unit }) => unit).filter(isTemplate),
+    reads: all(({ meant: each }) => [
+      ...each.facts.names,
+      ...aliasesOf(each, facts).filter((name) => !isTemplate(name)),
+      ...(isTemplate(each.unit) ? [instancesOf(each.unit)] : []),
+    ]),
+    looks: all(({ meant: each }) => [each.unit, ...aliasesOf(each, facts)].filter(isTemplate)),
   };
 }

@@ -9,6 +9,7 @@ import {
   stateOf,
   type UnitReport,
 } from '../model/index.ts';
+import { openAliases } from './aliases.ts';
 import { systemdFault } from './assemble.ts';
 import { listed, some } from './by-name.ts';
 import { unitsFault } from './excess.ts';
@@ -40,6 +41,8 @@ export function observe(
   const units: UnitReport[] = [];
   const missing: Missing[] = [];
   const asked = new Map<string, Meant>();
+  /** Of those that are masked: what an alias can still start. */
+  let reachable = 0;
   let problem: Fault | null = null;
   for (const query of queries) {
     const resolution = resolve(query, 'status', facts, false);
@@ -69,6 +72,11 @@ export function observe(
         ...(running.length > 0 ? [`instances running: ${listed(running)}`] : []),
         ...(shown.load === 'masked' ? notesOnTriggers(meant, facts) : []),
       ];
+      const open = shown.load === 'masked' ? openAliases(meant, facts) : [];
+      if (open.length > 0) {
+        notes.push(`its alias ${listed(open)} may start it all the same: mask the unit again with fleetmask`);
+        reachable++;
+      }
       const triggers = some(triggersOf(meant, facts));
       units.push({
         asked: meant.asked,
@@ -91,7 +99,8 @@ export function observe(
   if (problem) return { outcome: 'refused', units: all, fault: problem };
   if (units.length === 0) return { outcome: 'absent', units: all, fault: null };
   const masked = seen.filter(({ after }) => after?.load === 'masked');
-  const whole = masked.length === seen.length && masked.every(({ notCovered }) => notCovered === undefined);
+  const whole =
+    masked.length === seen.length && masked.every(({ notCovered }) => notCovered === undefined) && reachable === 0;
   return { outcome: whole ? 'masked' : masked.length === 0 ? 'not-masked' : 'mixed', units: all, fault: null };
 }
 

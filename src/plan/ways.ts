@@ -1,13 +1,27 @@
 /** What a mask covers besides the unit's name, and what it does not: whatever else can be seen to run the same. */
-import { baseOf, dirOf, type Facts, type Hit, isTemplate, isUnitName, printable, templateOf } from '../model/index.ts';
+import {
+  type Ask,
+  baseOf,
+  dirOf,
+  type Facts,
+  type Hit,
+  isTemplate,
+  isUnitName,
+  printable,
+  templateOf,
+} from '../model/index.ts';
+import { aliasesOf, aliasSteps, sameFile } from './aliases.ts';
 import { groups, once, some } from './by-name.ts';
 import type { Meant } from './resolve.ts';
 
 /** Aliases, D-Bus names for which systemd is asked, and instances: none of them starts while the unit is masked. */
-export function coveredWith(meant: Meant, { hits }: Facts): string[] {
+export function coveredWith(ask: Ask, meant: Meant, host: Facts): string[] {
   const { unit, facts, instances } = meant;
-  const aliases = isTemplate(unit) ? [] : facts.names.filter((name) => name !== unit);
-  const own = new Set(facts.names);
+  const { hits } = host;
+  const open = new Set(aliasSteps(ask, meant, host).open);
+  const known = isTemplate(unit) ? [] : facts.names.filter((name) => name !== unit);
+  const aliases = [...new Set([...known, ...aliasesOf(meant, host)])].filter((name) => !open.has(name));
+  const own = new Set([unit, ...aliases]);
   const names = busServices(hits)
     .filter((service) => asksFor(service, own, facts.busName))
     .map(({ name }) => name);
@@ -18,9 +32,14 @@ export function coveredWith(meant: Meant, { hits }: Facts): string[] {
 const MOST_WAYS = 20;
 
 /** In an operator's words; `all`: what is masked by the same run. */
-export function waysRound(meant: Meant, all: readonly Meant[], facts: Facts): string[] {
+export function waysRound(ask: Ask, meant: Meant, all: readonly Meant[], facts: Facts): string[] {
   const own = maskedBy(all);
-  const found = [...copies(meant, own, facts), ...services(meant, own, facts), ...scripts(meant, facts)];
+  const found = [
+    ...otherNames(ask, meant, own, facts),
+    ...copies(meant, own, facts),
+    ...services(meant, own, facts),
+    ...scripts(meant, facts),
+  ];
   return some(found, MOST_WAYS).map((way) => printable(way));
 }
 
@@ -32,6 +51,13 @@ const maskedBy = once(
 function withTemplate(name: string): string[] {
   const template = templateOf(name);
   return template === null ? [name] : [name, template];
+}
+
+/** Aliases in whose place no mask of ours would hold, and links to the same file that are units of their own. */
+function otherNames(ask: Ask, meant: Meant, own: ReadonlySet<string>, facts: Facts): string[] {
+  const open = aliasSteps(ask, meant, facts).open.map((name) => `its alias ${name} still loads the unit file`);
+  const same = sameFile(meant, facts).filter((name) => !own.has(name));
+  return [...open, ...same.map((name) => `${name} is a link to the same unit file`)];
 }
 
 /** Other units that run the same program, transient ones too. */
@@ -56,11 +82,11 @@ const programsRun = once((hits: readonly Hit[]) => {
 });
 
 /** D-Bus starts them without asking systemd, or asks for another unit. */
-function services(meant: Meant, own: ReadonlySet<string>, { hits }: Facts): string[] {
+function services(meant: Meant, own: ReadonlySet<string>, facts: Facts): string[] {
   const { busName, names } = meant.facts;
   const programs = new Set(meant.facts.programs.map(inUsr));
-  const asked = new Set(names);
-  return busServices(hits)
+  const asked = new Set([...names, ...aliasesOf(meant, facts)]);
+  return busServices(facts.hits)
     .filter(({ systemd }) => systemd === undefined || !own.has(systemd))
     .filter((service) => !asksFor(service, asked, busName))
     .filter(({ name, program }) => isOwn(name, busName) || programs.has(program))

@@ -16,7 +16,10 @@ export function keyValue(text: string): [string, string] {
   return equals < 0 ? [text, ''] : [text.slice(0, equals), text.slice(equals + 1)];
 }
 
-/** Blocks of key=value, each closed by a bare record; a key may come several times. The same unit under two names is one unit. */
+/**
+ * Blocks of key=value, each closed by a bare record; a key may come several times. The same unit under two names is one unit, with
+ * all the names that it was shown with: before 243 a name is known only once it was asked for.
+ */
 export function blocks(records: readonly HostRecord[], kind: string): Map<string, string>[] {
   const found: Map<string, string>[] = [];
   let block = new Map<string, string>();
@@ -30,13 +33,18 @@ export function blocks(records: readonly HostRecord[], kind: string): Map<string
       block.set(key, before === undefined ? value : `${before} ${value}`);
     }
   }
-  const ids = new Set<string>();
-  return found.filter((fields) => {
+  const units = new Map<string, Map<string, string>>();
+  const names = new Map<string, string[]>();
+  for (const fields of found) {
     const id = fields.get('Id');
-    if (id === undefined || !isUnitName(id) || ids.has(id)) return false;
-    ids.add(id);
-    return true;
-  });
+    if (id === undefined || !isUnitName(id)) continue;
+    const known = fields.get('Names') ?? '';
+    if (!units.has(id)) units.set(id, fields);
+    names.set(id, names.get(id) ?? []);
+    names.get(id)?.push(known);
+  }
+  for (const [id, lists] of names) if (lists.length > 1) units.get(id)?.set('Names', lists.join(' '));
+  return [...units.values()];
 }
 
 export function unitNames(text: string | undefined): string[] {

@@ -1,5 +1,6 @@
 /** Records → facts and evidence. Strict: what has not the expected form is dropped or makes the answer bad. */
 import {
+  type AliasFact,
   type Claim,
   type Evidence,
   type Facts,
@@ -45,6 +46,7 @@ export function factsFrom(records: readonly HostRecord[]): Omit<Facts, 'receipts
     claims: texts(records, 'member').map(claimFrom),
     dependence: dependenceFrom(records),
     paths: pathsFrom(records),
+    aliases: texts(records, 'alias').flatMap(aliasFrom),
     scripts: texts(records, 'script').filter((path) => /^\/etc\/init\.d\/[\x21-\x7e]+$/.test(path)),
     hits: texts(records, 'found').flatMap(hitFrom),
     ...(records.some(({ kind }) => kind === 'served') && { served: servedFrom(records) }),
@@ -231,6 +233,12 @@ function pathsFrom(records: readonly HostRecord[]): PathFact[] {
     if (kind === 'null') return [{ kind, path, ...(original && { displaced: printable(original, 4096) }) }];
     return kind === 'file' || kind === 'empty' || kind === 'other' ? [{ kind, path }] : [];
   });
+}
+
+/** `alias NAME UNIT` */
+function aliasFrom(text: string): AliasFact[] {
+  const [name = '', unit = ''] = text.split(' ');
+  return isUnitName(name) && isUnitName(unit) && name !== unit ? [{ name, unit }] : [];
 }
 
 function hitFrom(text: string): Hit[] {

@@ -56,6 +56,8 @@ export interface Situation {
   readonly claims?: Readonly<Record<string, readonly string[]>>;
   /** Unit, or related one → what stops with it. */
   readonly takesDown?: Readonly<Record<string, readonly string[]>>;
+  /** Name on disk → the unit whose file it leads to. */
+  readonly aliases?: Readonly<Record<string, string>>;
   readonly scripts?: readonly string[];
   /** `PATH KEY=VALUE`, `PATH functions` */
   readonly hits?: readonly string[];
@@ -92,6 +94,7 @@ export function factsOf(situation: Situation): Facts {
     wrappers = [],
     claims = {},
     takesDown = {},
+    aliases = {},
     scripts = [],
     hits = [],
     served,
@@ -118,6 +121,7 @@ export function factsOf(situation: Situation): Facts {
     claims: Object.entries(claims).map(([unit, partOf]) => ({ unit, partOf })),
     dependence: depends || session || uses ? dependenceOf(depends ?? {}, session ?? {}, uses) : null,
     paths: Object.entries(paths).map(([path, kind]) => pathOf(path, kind)),
+    aliases: Object.entries(aliases).map(([name, unit]) => ({ name, unit })),
     scripts,
     hits: hits.map(hitOf),
     receipts: [],

@@ -47,7 +47,11 @@ recall() {
     [ -z "$Alias" ] || . "./sim/loaded/$Alias"
   else
     read_unit "$1"
-    if [ -f "sim/loaded/$Id" ]; then . "./sim/loaded/$Id"; fi
+    if [ -f "sim/loaded/$Id" ]; then
+      . "./sim/loaded/$Id"
+      # an alias that is loaded only now
+      case " $Names " in *" $1 "*) ;; *) Names="$Names $1" ;; esac
+    fi
   fi
   ActiveState=inactive SubState=dead Result=success MainPID=0 Deaf=no
   if [ -f "sim/active/$Id" ]; then . "./sim/active/$Id"; fi

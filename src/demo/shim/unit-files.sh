@@ -54,6 +54,15 @@ find_file() {
   esac
 }
 
+# The same below the masks.
+find_vendor_file() {
+  for dir in $unit_dirs; do
+    found=$dir/$1
+    if [ -f "$root$found" ] && ! is_mask "$found"; then return 0; fi
+  done
+  return 1
+}
+
 is_mask() {
   if [ -L "$root$1" ]; then [ "$root$1" -ef /dev/null ]; else [ ! -s "$root$1" ]; fi
 }
@@ -72,6 +81,12 @@ locate() {
     Id=${real%% *}
   done
   FragmentPath=$found
+  if [ "$Id" != "$1" ] && [ "$systemd" -lt 243 ] && is_mask "$found" && find_vendor_file "$Id"; then
+    # the alias leads to the file itself, past the mask of the name
+    FragmentPath=$found
+    Names="$Id $1"
+    return
+  fi
   if is_mask "$found"; then
     LoadState=masked
     if [ "$Id" != "$1" ] && [ "$systemd" -ge 250 ]; then LoadState=error; fi
@@ -79,6 +94,11 @@ locate() {
     return
   fi
   Names=$Id
+  if [ "$systemd" -lt 243 ]; then
+    # only what was loaded so far
+    [ "$Id" = "$1" ] || Names="$Id $1"
+    return
+  fi
   for pair in $aliases; do
     case $pair in */"$Id") Names="$Names ${pair%%/*}" ;; esac
   done

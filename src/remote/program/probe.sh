@@ -50,10 +50,12 @@ probe() {
   show unit $unit_properties $shape_properties $guarded $way_properties -- $expanded
   todo=$relations shown=$names
   [ "$members" != yes ] || find_members
-  [ "$ways" != yes ] || tell_ways
   [ "$triggers" != yes ] || show_triggers
   unique $shown $looks
   probed=$uniq
+  find_aliases
+  probed="$probed$aliases "
+  [ "$ways" != yes ] || tell_ways
   see_lying
   seen_lying=$lying
   out=$out$lying records=$((records + lying_records))
@@ -140,6 +142,48 @@ follow() {
       case "$expanded " in *" $base "*) ;; *) expanded="$expanded $base" ;; esac
     done
   done
+}
+
+# Into $aliases, as records `alias NAME UNIT`: names under which links lead to a file of the units, also links that a run moved
+# aside. Names= has only those that were loaded so far (before 243), or were there at the last reload. Costs no process.
+find_aliases() {
+  files='' linked='' aliases=''
+  for dir in $unit_dirs; do
+    case $dir in
+      /lib/*) if [ "$root$dir" -ef "$root/usr$dir" ]; then continue; fi ;;
+    esac
+    for name in $probed; do
+      if [ -f "$root$dir/$name" ]; then files="$files $root$dir/$name"; fi
+    done
+    set +f
+    for path in "$root$dir"/*.* "$root$dir"/.*.fleetmask-*.orig; do
+      if [ -L "$path" ] && [ -f "$path" ]; then
+        set -f
+        called "$path"
+        # what is no name of a unit could break the list
+        if is_unit_name "$name"; then linked="$linked $path"; fi
+        set +f
+      fi
+    done
+    set -f
+  done
+  for path in $linked; do
+    called "$path"
+    case "$probed $aliases " in *" $name "*) continue ;; esac
+    for file in $files; do
+      if [ "$path" -ef "$file" ]; then
+        rec "alias $name ${file##*/}"
+        aliases="$aliases $name"
+        break
+      fi
+    done
+  done
+}
+
+# Into $name: that of a unit file, also where a run moved it aside.
+called() {
+  name=${1##*/}
+  case $name in .*.fleetmask-*.orig) name=${name#.} name=${name%.fleetmask-*} ;; esac
 }
 
 # related KIND KNOWN TODO: who stops with the units or can start them, and who stops with those, up to a bound.
@@ -306,7 +350,7 @@ each_hit() {
 
 note_telling() {
   case $line in
-    SystemdService=*) case " $shown " in *" ${line#*=} "*) ;; *) return 0 ;; esac ;;
+    SystemdService=*) case " $shown $aliases " in *" ${line#*=} "*) ;; *) return 0 ;; esac ;;
     Name=* | Exec=* | ExecStart=* | *init*functions*) ;;
     *) return 0 ;;
   esac

@@ -172,7 +172,8 @@ look() {
   told_records=$records
   out='' records=0
   show unit $unit_properties -- $reads
-  unique $names $looks
+  # what systemd does not tell of lies there all the same
+  unique $names $reads $looks
   paths $uniq
   seen_by_look=$out
   seen_records=$records
