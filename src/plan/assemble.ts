@@ -25,27 +25,13 @@ import { asksForService, maskedMembers, notCovered, withMembers } from './member
 import { hasOwnFile, notesOn } from './notes.ts';
 import { priorOf } from './prior.ts';
 import { absentFault, type Meant, type Missing, type Query, resolve } from './resolve.ts';
+import { isDone, type UnitSteps, wordsFor } from './steps.ts';
 import { downsOf, stopsOf } from './stops.ts';
 import { relating, stopsToo } from './stops-too.ts';
 import { notesOnServed } from './super-servers.ts';
 import { notesOnTriggers, triggersOf, withTriggers } from './triggers.ts';
 import { notesOnUnread, othersUnread, unreadFault, unreadOf } from './unread.ts';
 import { coveredWith, waysRound } from './ways.ts';
-
-/** What is to be done for one unit; empty lists mean that it is as asked. */
-interface UnitSteps {
-  readonly meant: Meant;
-  readonly links: readonly string[];
-  readonly removes: readonly string[];
-  readonly displaces: readonly string[];
-  /** Names that are masked with it. */
-  readonly aliases: readonly string[];
-  readonly stops: readonly string[];
-  readonly downs: readonly string[];
-  readonly groups: readonly string[];
-  /** Right on disk, but systemd has not read it yet. */
-  readonly reload: boolean;
-}
 
 /**
  * All or nothing per host: one unit that cannot be dealt with refuses the host before anything is touched.
@@ -253,26 +239,6 @@ function unmaskSteps(ask: Ask, meant: Meant, facts: Facts): UnitSteps {
     .map((path) => path.path);
   const reload = unreadOf(meant.facts, facts) === 'mask-gone';
   return { meant, links: [], removes, displaces: [], aliases: [], stops: [], downs: [], groups: [], reload };
-}
-
-/** The steps as an operator reads them; the reload is the host's, and stands with each unit that needs it. */
-function wordsFor(step: UnitSteps, ask: Ask): string[] {
-  if (isDone(step)) return [];
-  const { meant, links, removes, displaces, stops, groups } = step;
-  const ofAlias = (path: string) => (baseOf(path) === meant.unit ? '' : ` for its alias ${baseOf(path)}`);
-  return [
-    ...links.map((path) => `link in ${dirOf(path) === RUN ? '/run' : '/etc'}${ofAlias(path)}`),
-    ...displaces.map((path) => `put a link in the place of ${path}`),
-    ...removes.map((path) => `unlink in ${dirOf(path) === RUN ? '/run' : '/etc'}${ofAlias(path)}`),
-    ...stops.map((stop) => (stop === meant.unit ? 'stop' : `stop ${stop}`)),
-    'reload',
-    ...(ask.killLeftovers && groups.length > 0 ? ['end leftovers'] : []),
-    ...(ask.verb === 'mask' && ask.startProbe ? ['try start'] : []),
-  ];
-}
-
-function isDone({ links, removes, displaces, stops, groups, reload }: UnitSteps): boolean {
-  return links.length + removes.length + displaces.length + stops.length + groups.length === 0 && !reload;
 }
 
 function changeOf(ask: Ask, steps: readonly UnitSteps[], facts: Facts): Change {

@@ -1,16 +1,13 @@
 /** Records → facts and evidence. Strict: what has not the expected form is dropped or makes the answer bad. */
 import {
-  type AliasFact,
   type Claim,
   type Evidence,
   type Facts,
-  type Hit,
   isRunId,
   isUnitName,
   type Leftovers,
   type LockHolder,
   type Os,
-  type PathFact,
   type Privilege,
   printable,
   type Queued,
@@ -20,8 +17,9 @@ import {
   type Ties,
   type UnitFacts,
 } from '../model/index.ts';
-import { blocks, firstWord, identifier, isPath, keyValue, MAX_PATH, texts, unitNames } from './blocks.ts';
+import { blocks, firstWord, identifier, keyValue, texts, unitNames } from './blocks.ts';
 import { dependenceFrom } from './dependence.ts';
+import { aliasFrom, hitFrom, pathsFrom } from './disk-records.ts';
 import { decoded, metaFrom } from './meta.ts';
 import type { HostRecord } from './protocol.ts';
 import { hintFor } from './refusals.ts';
@@ -220,32 +218,6 @@ function claimFrom(text: string): Claim {
   const [unit, names] = firstWord(text);
   const prefix = unit.replace(/@?\.[a-z]+$/, '').replace(/@.*/, '');
   return { unit, partOf: unitNames(names.replaceAll('%p', prefix)) };
-}
-
-/** `path null PATH`, `path link PATH TARGET` … */
-function pathsFrom(records: readonly HostRecord[]): PathFact[] {
-  const displaced = new Map(texts(records, 'displaced').map((text) => text.split(' ', 2) as [string, string]));
-  return texts(records, 'path').flatMap((text): PathFact[] => {
-    const [kind = '', path = '', ...target] = text.split(' ');
-    if (!isPath(path)) return [];
-    if (kind === 'link') return [{ kind, path, target: printable(target.join(' '), 4096) }];
-    const original = displaced.get(path);
-    if (kind === 'null') return [{ kind, path, ...(original && { displaced: printable(original, 4096) }) }];
-    return kind === 'file' || kind === 'empty' || kind === 'other' ? [{ kind, path }] : [];
-  });
-}
-
-/** `alias NAME UNIT` */
-function aliasFrom(text: string): AliasFact[] {
-  const [name = '', unit = ''] = text.split(' ');
-  return isUnitName(name) && isUnitName(unit) && name !== unit ? [{ name, unit }] : [];
-}
-
-function hitFrom(text: string): Hit[] {
-  const match = /^(\/[\x21-\x7e]+) (?:(SystemdService|Name|Exec|ExecStart)=(\S*)|functions)$/.exec(text);
-  if (match?.[1] === undefined || match[1].length > MAX_PATH) return [];
-  const key = (match[2] ?? 'functions') as Hit['key'];
-  return [{ path: match[1], key, value: printable(match[3] ?? '', 4096) }];
 }
 
 function refusalFrom([first, ...rest]: readonly string[]): Refusal | null {
