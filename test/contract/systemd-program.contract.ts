@@ -1,6 +1,6 @@
 /** What the remote program does to a host, and tells of it: run unchanged on the simulated systemd and on real ones. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { arrange, converse, type Given, read, run, type SystemdUnderTest } from './systemd-under-test.ts';
+import { arrange, converse, type Given, read, run, type SystemdUnderTest, type Told } from './systemd-under-test.ts';
 import {
   ADMIN,
   connectTo,
@@ -83,6 +83,43 @@ export function systemdProgramContract(open: () => Promise<SystemdUnderTest>): v
       expect(names.map((name) => (told?.units.get(name)?.Gone ?? '').replace(/^\/lib/, '/usr/lib'))).toEqual([
         ...['', `${VENDOR}/fm-gone.service`, '', '', ''],
       ]);
+    });
+
+    it('tells the members of a unit that runs nothing itself, loaded or not, masked or not', async () => {
+      const part = (more = '') => sleeper({ unit: `PartOf=fm-a.service\n${more}` });
+      await given({
+        files: {
+          [A]: '[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n',
+          [`${VENDOR}/fm-a@.service`]: sleeper({ unit: 'PartOf=%p.service fm-a.service\n' }),
+          [`${VENDOR}/fm-a@own.service`]: part(),
+          [`${VENDOR}/fm-idle.service`]: part(),
+          [`${VENDOR}/fm-bound.service`]: sleeper({ unit: 'BindsTo=fm-a.service\n' }),
+          [`${VENDOR}/fm-after.service`]: sleeper({ unit: 'After=fm-a.service\n' }),
+          [`${VENDOR}/fm-wider.service.d/fm.conf`]: '[Unit]\nPartOf=fm-other.service fm-a.service\n',
+          [`${VENDOR}/fm-wider.service`]: sleeper(),
+        },
+        running: ['fm-a.service', 'fm-a@x.service'],
+      });
+      const probe = { names: ['fm-a.service'], wishes: ['members=yes'] } as const;
+      const claims = [
+        ...['member fm-a@.service %p.service fm-a.service', 'member fm-a@own.service fm-a.service'],
+        ...['member fm-idle.service fm-a.service', 'member fm-wider.service fm-other.service fm-a.service'],
+      ];
+      const of = (told?: Told) => told?.rest.filter((line) => /^(?:wrapper|member) /.test(line)).sort();
+      const [open] = await converse(host, probe);
+      expect(of(open)).toEqual([...claims, 'wrapper fm-a.service']);
+      const shown = ['fm-a@fleetmask-witness', 'fm-a@own', 'fm-a@x', 'fm-idle'].map((name) => `${name}.service`);
+      for (const name of shown) expect(open?.units.get(name)?.PartOf?.split(' '), name).toContain('fm-a.service');
+      expect([...(open?.units.keys() ?? [])]).not.toContain('fm-after.service');
+      await run(
+        host,
+        `cd "\${FLEETMASK_ROOT-}/" && for name in fm-a fm-a@ fm-idle; do ln -s /dev/null .${ADMIN}/$name.service; done
+        systemctl stop fm-a.service fm-a@x.service; systemctl daemon-reload`,
+      );
+      const [masked] = await converse(host, probe);
+      expect(of(masked)).toEqual([...claims, 'wrapper fm-a.service']);
+      const loads = [...shown.slice(0, 2), 'fm-idle.service'].map((name) => masked?.units.get(name)?.LoadState);
+      expect(loads).toEqual(['masked', 'loaded', 'masked']);
     });
 
     it('tells what waits to be started, cancels that, and queues it again', async () => {

@@ -1,6 +1,14 @@
 /** What the systemd contract needs of a host, real or simulated, and the few things that it does with one. */
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
-import { Answer, firstRequest, type HostRecord, newNonce, program, requestLine } from '../../src/remote/protocol.ts';
+import {
+  Answer,
+  firstRequest,
+  type HostRecord,
+  newNonce,
+  program,
+  requestLine,
+  type Wish,
+} from '../../src/remote/protocol.ts';
 
 export interface SystemdUnderTest {
   /** systemd's version. */
@@ -96,8 +104,12 @@ export interface Talk {
   readonly nonce: string;
 }
 
-/** Starts the remote program, probes `names`, then takes the turns, each when the one before was answered or has ended. */
-export async function converse(host: SystemdUnderTest, names: readonly string[], ...turns: Turn[]): Promise<Told[]> {
+/** What is probed: names, or names with what is to be told besides. */
+type Probed = readonly string[] | { readonly names: readonly string[]; readonly wishes: readonly Wish[] };
+
+/** Starts the remote program, probes, then takes the turns, each when the one before was answered or has ended. */
+export async function converse(host: SystemdUnderTest, probed: Probed, ...turns: Turn[]): Promise<Told[]> {
+  const { names, wishes } = 'names' in probed ? probed : { names: probed, wishes: [] };
   const nonce = newNonce();
   const child = host.shell('exec sh -s -- root');
   const told: Told[] = [];
@@ -129,7 +141,7 @@ export async function converse(host: SystemdUnderTest, names: readonly string[],
     });
     if (turn === 'probe')
       child.stdin.write(
-        `${program(['guard=yes', 'superservers=yes', 'uses=yes', 'members=yes'])}\n${firstRequest(nonce, seq, names)}`,
+        `${program(['guard=yes', 'superservers=yes', 'uses=yes', 'members=yes'])}\n${firstRequest(nonce, seq, names, wishes)}`,
       );
     else {
       const { request, text } = 'text' in turn ? turn : { request: turn, text: '' };

@@ -4,7 +4,7 @@ import { Operator } from './fleetmask.ts';
 import { describeLab } from './given.ts';
 import { daemon, ENABLED, property, receiptOf, sh, unit } from './inside.ts';
 import type { LabHost } from './lab.ts';
-import { masksAndPutsBack } from './situation.ts';
+import { masksAndPutsBack, outcomes } from './situation.ts';
 
 describeLab('a service is masked, and put back', (lab) => {
   let hosts: LabHost[];
@@ -67,6 +67,42 @@ describeLab('a service is masked, and put back', (lab) => {
       ask: 'mask plate@.service --now',
       compared: ['plate@one.service', 'plate@two.service', 'plate@new.service'],
     });
+  });
+
+  it('when it stands for instances, as Debian’s mail and database servers do: none of them starts', async () => {
+    const instances = ['flock@a.service', 'flock@own.service'];
+    await masksAndPutsBack(operator, hosts, {
+      given: `${unit('flock.service', `[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n${ENABLED}`)}
+        ${unit('flock@.service', `[Unit]\nPartOf=flock.service\n${daemon()}`)}
+        ${unit('flock@own.service', `[Unit]\nPartOf=flock.service\n${daemon()}`)}
+        mkdir -p /etc/systemd/system-generators
+        printf '#!/bin/sh\nmkdir -p $1/flock.service.wants && ln -s /usr/lib/systemd/system/flock@.service $1/flock.service.wants/flock@a.service\n' \
+          >/etc/systemd/system-generators/flock
+        chmod +x /etc/systemd/system-generators/flock
+        systemctl daemon-reload; systemctl enable -q --now flock; systemctl start flock@own`,
+      ask: 'mask flock --now',
+      compared: ['flock.service', ...instances],
+      meanwhile: async (host, run) => {
+        expect(
+          run
+            .on(host)
+            .units.map(({ unit }) => unit)
+            .sort(),
+        ).toEqual([...['flock.service', 'flock@.service', 'flock@own.service']]);
+        expect((await host.exec('systemctl start flock@never-seen')).code).not.toBe(0);
+      },
+    });
+    const literal = await operator.do('mask flock.service --now', hosts);
+    for (const host of hosts) {
+      const [alone] = literal.on(host).units;
+      expect(alone?.stopsToo?.toSorted()).toEqual(instances);
+      expect(alone?.notCovered?.toSorted()).toEqual(['flock@.service', ...instances]);
+    }
+    const seen = await operator.do('status flock.service', hosts);
+    expect(outcomes(seen)).toEqual(Object.fromEntries(hosts.map(({ name }) => [name, 'mixed'])));
+    expect(outcomes(await operator.undo(literal))).toEqual(
+      Object.fromEntries(hosts.map(({ name }) => [name, 'restored'])),
+    );
   });
 
   it('when its name has escapes in it', async () => {

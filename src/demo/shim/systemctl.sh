@@ -110,7 +110,7 @@ show_unit() {
       control_group
       if [ "$MainPID" = 0 ] && ! [ -d "sys/fs/cgroup$ControlGroup" ]; then ControlGroup=; fi
       ;;
-    *) unset MainPID ControlGroup ;;
+    *) unset MainPID ControlGroup Type RemainAfterExit ;;
   esac
   case $Id in *.socket) ;; *) unset Accept ;; esac
   unset ExecStart

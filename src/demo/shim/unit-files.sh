@@ -109,7 +109,7 @@ read_unit() {
   scan
   locate "$1"
   KillMode=control-group RefuseManualStart=no RefuseManualStop=no Transient=no Type=simple RemainAfterExit=no
-  OnActiveSec='' OnCalendar='' After=''
+  OnActiveSec='' OnCalendar='' After='' PartOf='' BindsTo=''
   Requires='' Requisite='' Triggers='' Accept=no BusName='' Program='' OnStart='' OnStop='' Children=0
   WantedBy='' RequiredBy='' RequisiteOf='' BoundBy='' ConsistsOf='' TriggeredBy='' DropInPaths=''
   if [ "$LoadState" = loaded ]; then
@@ -167,8 +167,8 @@ parse() {
       Requires=*) relate RequiredBy $value && Requires="$Requires $value" ;;
       After=*) After="$After $value" ;;
       Requisite=*) relate RequisiteOf $value && Requisite="$Requisite $value" ;;
-      BindsTo=*) relate BoundBy $value && Requires="$Requires $value" ;;
-      PartOf=*) relate ConsistsOf $value ;;
+      BindsTo=*) relate BoundBy $value && Requires="$Requires $value" BindsTo="$BindsTo $value" ;;
+      PartOf=*) relate ConsistsOf $value && PartOf="$PartOf $value" ;;
       Wants=*) relate WantedBy $value ;;
       Service=* | Unit=*) Triggers=$value ;;
       Accept=*) Accept=$value ;;
@@ -201,6 +201,7 @@ keep_unit() {
   printf "%s='%s'\n" Id "$Id" Names "$Names" LoadState "$LoadState" FragmentPath "$FragmentPath" DropInPaths "${DropInPaths# }" KillMode "$KillMode" \
     RefuseManualStart "$RefuseManualStart" RefuseManualStop "$RefuseManualStop" Transient "$Transient" Type "$Type" \
     RemainAfterExit "$RemainAfterExit" Requires "${Requires# }" Requisite "${Requisite# }" \
+    PartOf "${PartOf# }" BindsTo "${BindsTo# }" \
     Triggers "$Triggers" Accept "$Accept" BusName "$BusName" Program "$Program" OnActiveSec "$OnActiveSec" OnCalendar "$OnCalendar" WantedBy "${WantedBy# }" \
     RequiredBy "${RequiredBy# }" RequisiteOf "${RequisiteOf# }" BoundBy "${BoundBy# }" ConsistsOf "${ConsistsOf# }" \
     TriggeredBy "${TriggeredBy# }" After "${After# }" OnStart "$OnStart" OnStop "$OnStop" Children "$Children" >"sim/loaded/$Id"
