@@ -168,15 +168,12 @@ async function authFault({ target, log, remarks }: Refused, [said, taken]: RegEx
   }
   if (methods !== undefined) parts.push(`the server takes ${printable(methods.join(', '), 100)}`);
   const name = printable(target.user, 60);
-  // distributions turn GSSAPI on for everyone, and then the lack of a ticket is no reason for anything
-  const wished = target.needsSsh?.some((phrase) => phrase.startsWith('Kerberos')) === true;
-  const kerberos = wished ? log.complaints().findLast((line) => KERBEROS.test(line)) : undefined;
-  if (kerberos !== undefined) parts.push(`Kerberos: ${printable(kerberos.trim(), 200)}`);
+  const lacks = credentialLack(target, log.complaints());
+  if (lacks !== undefined) parts.push(lacks.said);
   const second = accepted.length > 0 && methods?.includes('keyboard-interactive');
   const asks = second ? SECOND_FACTOR_HINT : askPassword(methods, WITHOUT_SSH);
   const [what, hint] = ((): [what: string, hint?: string | undefined] => {
-    if (kerberos !== undefined)
-      return [`${name} was not let in`, /not found/.test(kerberos) ? PRINCIPAL_HINT : TICKET_HINT];
+    if (lacks !== undefined) return [`${name} was not let in`, lacks.hint];
     if (accepted.length > 0) {
       const which = accepted.every(({ method }) => method === 'publickey') ? 'key' : 'identity';
       return [wantsFurtherMethod(which, name), asks];
@@ -194,9 +191,35 @@ async function authFault({ target, log, remarks }: Refused, [said, taken]: RegEx
 const WITHOUT_SSH = ', which only ssh2 offers: leave --transport openssh out';
 const SECOND_FACTOR_HINT =
   'Leave --transport openssh out, and answer its questions at a terminal; or log in with ssh first, with ControlMaster and ControlPath in ssh_config: that connection is used.';
-/** What MIT's and Heimdal's libraries say where there is no ticket that will do. */
-const KERBEROS =
-  /^(?:No Kerberos credentials available|Ticket expired|No credentials cache|Credentials cache|Matching credential not found|Server .*not found in Kerberos)/;
-const TICKET_HINT = 'Get a ticket with kinit, as the account that the host expects, and run it again.';
-const PRINCIPAL_HINT =
-  'Use the full name for which the realm knows a host principal (ansible_host, or HostName in ssh_config).';
+/** What ssh says where a way to log in that somebody asked for lacks something; the first row that fits counts. */
+const LACKS: readonly { readonly asked: string; readonly says: RegExp; readonly hint: string }[] = [
+  {
+    asked: 'Kerberos', // as MIT's and Heimdal's libraries put it
+    says: /^(?:No Kerberos credentials available|Ticket expired|No credentials cache|Credentials cache|Matching credential not found)/,
+    hint: 'Get a ticket with kinit, as the account that the host expects, and run it again.',
+  },
+  {
+    asked: 'Kerberos',
+    says: /^Server .*not found in Kerberos/,
+    hint: 'Use the full name for which the realm knows a host principal (ansible_host, or HostName in ssh_config).',
+  },
+  {
+    asked: 'PKCS11Provider',
+    says: /\bpin required\b|pkcs11 login failed|C_Login failed/i,
+    hint: 'The token wants its PIN, and ssh asks nobody here: load it into the agent, which asks for it (ssh-add -s PROVIDER).',
+  },
+];
+
+/** Distributions turn GSSAPI on for everyone: what nobody asked for is no reason. */
+function credentialLack(
+  { needsSsh = [] }: Target,
+  lines: readonly string[],
+): { readonly said: string; readonly hint: string } | undefined {
+  for (const { asked, says, hint } of LACKS) {
+    const line = needsSsh.some((phrase) => phrase.startsWith(asked))
+      ? lines.findLast((each) => says.test(each))
+      : undefined;
+    if (line !== undefined) return { said: `${asked}: ${printable(line.trim(), 200)}`, hint };
+  }
+  return undefined;
+}
