@@ -14,6 +14,8 @@ export interface Evidence {
   readonly escaped?: readonly string[];
   /** Links in the place of ours that somebody else made: left alone. */
   readonly foreign: readonly string[];
+  /** What came to run while units were stopped; of an undo, what of that is not undone. Absent: nothing. */
+  readonly started?: readonly Started[];
   /** Undo only: units of which the host could not see that they are as before; it keeps the receipt then. */
   readonly lacking: readonly string[];
   /** From the host's journal, of units that ended as they should not have; oldest first. Absent where nothing failed. */
@@ -29,6 +31,15 @@ export interface Logged {
   readonly unit: string;
   /** As `journalctl -o short` prints it. */
   readonly line: string;
+}
+
+/**
+ * `running`, `ended`: systemd started it because a unit stopped (OnSuccess=, OnFailure=), and it runs, or has ended. `beside`: a service
+ * that came to run meanwhile, whoever started it.
+ */
+export interface Started {
+  readonly unit: string;
+  readonly kind: 'running' | 'ended' | 'beside';
 }
 
 export type Refusal =
@@ -49,7 +60,7 @@ export interface LockHolder {
 }
 
 export interface StepResult {
-  /** `link:PATH`, `remove:PATH`, `displace:PATH`, `replace:PATH`, `stop`, `stop-cancelled`, `stop-again:N`, `reload`, `try:UNIT`, `unlink:PATH`, `relink:PATH`, `halt`, `stop-closed`, `lift:PATH`, `start`, `reset-failed` */
+  /** `link:PATH`, `remove:PATH`, `displace:PATH`, `replace:PATH`, `stop`, `stop-cancelled`, `stop-again:N`, `reload`, `try:UNIT`, `unlink:PATH`, `relink:PATH`, `halt`, `stop-started`, `stop-closed`, `lift:PATH`, `start`, `reset-failed` */
   readonly name: string;
   /** Exit status. `untried`: its condition did not hold. */
   readonly status: number | 'untried';

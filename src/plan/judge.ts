@@ -18,7 +18,7 @@ import {
 } from '../model/index.ts';
 import { byName, listed, once } from './by-name.ts';
 import { refusalOf } from './host-refusal.ts';
-import { unitOfGroup } from './leftovers.ts';
+import { unitOfGroup, withStartNotes } from './leftovers.ts';
 import { starterHint } from './reasons.ts';
 
 export interface Verdict {
@@ -81,7 +81,8 @@ export function judge(ask: Ask, plan: { units: readonly UnitPlan[]; change: Chan
       notes: [...notesOn(ask, unit, shown), ...(index === 0 ? escaped : [])],
     };
   });
-  return { units, fault: refusalOf(evidence) ?? stepFault(evidence, plan) ?? stateFault(ask, plan, evidence) };
+  const fault = refusalOf(evidence) ?? stepFault(evidence, plan) ?? stateFault(ask, plan, evidence);
+  return { units: withStartNotes(units, evidence), fault };
 }
 
 /** No host says who had systemd-run make a unit, so its age is all that there is to go by. */

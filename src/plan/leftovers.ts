@@ -4,14 +4,18 @@ import {
   type Change,
   type Evidence,
   type Prior,
+  type Started,
   templateOf,
   type UnitPlan,
   type UnitReport,
 } from '../model/index.ts';
-import { groups, once } from './by-name.ts';
+import { groups, listed, once } from './by-name.ts';
 import { masksGone } from './judge-undo.ts';
 
-/** With notes on what an undo left as it is, and nothing else says: a receipt that stays, and masks that others have removed. */
+/**
+ * With notes on what an undo left as it is, and nothing else says: a receipt that stays, what the change had started, and masks
+ * that others have removed.
+ */
 export function withUndoNotes(
   units: readonly UnitReport[],
   evidence: Evidence | null,
@@ -31,7 +35,43 @@ export function withUndoNotes(
     const removed = masks.map(
       (path) => `${path} was there before the run and was removed by someone else since: not restored`,
     );
-    return { ...unit, notes: [...unit.notes, ...(index === 0 ? receipt : []), ...removed] };
+    return {
+      ...unit,
+      notes: [...unit.notes, ...(index === 0 ? [...receipt, ...notesOnStarted(evidence, UNDONE)] : []), ...removed],
+    };
+  });
+}
+
+/** With a note on what the stop of the units started. */
+export function withStartNotes(units: readonly UnitReport[], evidence: Evidence): UnitReport[] {
+  return onFirst(units, notesOnStarted(evidence, DONE));
+}
+
+function onFirst(units: readonly UnitReport[], more: readonly string[]): UnitReport[] {
+  return units.map((unit, index) =>
+    index === 0 && more.length > 0 ? { ...unit, notes: [...unit.notes, ...more] } : unit,
+  );
+}
+
+type Wording = Readonly<Record<Started['kind'], string>>;
+
+const DONE: Wording = {
+  running: 'started by the stop (OnSuccess=, OnFailure=); a rollback stops it',
+  ended: 'started by the stop (OnSuccess=, OnFailure=) and has ended; no rollback undoes what it did',
+  beside: 'came to run during the stop; a rollback does not stop it',
+};
+
+const UNDONE: Wording = {
+  running: 'started by the stop (OnSuccess=, OnFailure=), and still runs',
+  ended: 'started by the stop (OnSuccess=, OnFailure=) and ended by itself; what it did is not undone',
+  beside: 'came to run during the stop, and still runs; check whether it is to stay',
+};
+
+function notesOnStarted(evidence: Evidence | null, wording: Wording): string[] {
+  const started = evidence?.started ?? [];
+  return (['running', 'ended', 'beside'] as const).flatMap((kind) => {
+    const units = started.filter((each) => each.kind === kind).map(({ unit }) => unit);
+    return units.length === 0 ? [] : [`${listed(units)}: ${wording[kind]}`];
   });
 }
 

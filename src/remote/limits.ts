@@ -25,6 +25,7 @@ const MOST: Readonly<Record<string, number>> = {
   escaped: 1_000,
   lacking: 1_000,
   logged: 200,
+  started: 1_000,
   switch: 1_000,
   ended: 1_000,
   fence: 1_000,

@@ -32,6 +32,7 @@ const PARTS = [
   'receipt.sh',
   'switches.sh',
   'apply.sh',
+  'starts.sh',
   'undo.sh',
   'audit.sh',
 ] as const;

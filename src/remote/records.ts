@@ -13,6 +13,7 @@ import {
   type Queued,
   type Refusal,
   type RelatedFacts,
+  type Started,
   type Systemd,
   type Ties,
   type UnitFacts,
@@ -62,6 +63,7 @@ export function evidenceFrom(records: readonly HostRecord[]): Evidence {
     lacking: texts(records, 'lacking').map((text) => printable(text)),
     logged: loggedFrom(records),
     receipt: !records.some((record) => record.kind === 'receipt' && record.text === 'none'),
+    ...startedFrom(texts(records, 'started')),
     ...keptFrom(texts(records, 'kept')[0]),
     ...escapedFrom(texts(records, 'escaped')),
   };
@@ -69,6 +71,15 @@ export function evidenceFrom(records: readonly HostRecord[]): Evidence {
 
 function escapedFrom(names: readonly string[]): Pick<Evidence, 'escaped'> {
   return names.length === 0 ? {} : { escaped: names.map((name) => printable(name, 300)) };
+}
+
+/** `running UNIT`, `ended UNIT`, `beside UNIT`. */
+function startedFrom(lines: readonly string[]): Pick<Evidence, 'started'> {
+  const started = lines.flatMap((text): Started[] => {
+    const [kind, unit] = firstWord(text);
+    return (kind === 'running' || kind === 'ended' || kind === 'beside') && isUnitName(unit) ? [{ unit, kind }] : [];
+  });
+  return started.length === 0 ? {} : { started };
 }
 
 function keptFrom(text: string | undefined): Pick<Evidence, 'kept'> {

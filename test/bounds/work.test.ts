@@ -355,7 +355,7 @@ const HEARD: Readonly<Record<string, readonly string[]>> = {
   'plan/judge.ts': ['asRead', 'readLater', 'refusalOf', 'said'],
   'plan/judge-undo.ts': ['masksGone'],
   'plan/host-refusal.ts': ['refusalOf'],
-  'plan/leftovers.ts': ['withUndoNotes', 'unitOfGroup'],
+  'plan/leftovers.ts': ['withUndoNotes', 'withStartNotes', 'unitOfGroup'],
   'plan/receipt-age.ts': ['byAge'],
   'plan/lying.ts': ['localFault', 'inTheWay', 'pathsOf', 'isMask'],
   'plan/members.ts': ['asksForService', 'withMembers', 'maskedMembers', 'notCovered'],

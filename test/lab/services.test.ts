@@ -1,6 +1,6 @@
 /** Services as vendors, administrators and generators bring them: masked, and put back exactly. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Operator } from './fleetmask.ts';
+import { howItWent, Operator } from './fleetmask.ts';
 import { describeLab } from './given.ts';
 import { daemon, ENABLED, property, receiptOf, sh, unit } from './inside.ts';
 import type { LabHost } from './lab.ts';
@@ -222,6 +222,38 @@ case $1 in start) sleep infinity & ;; stop) pkill -x -P 1 sleep ;; esac`;
         expect((await host.exec('systemctl start broken')).stderr).toMatch('is masked');
       },
     });
+  });
+
+  it('when its stop starts others: what systemd started stops again, the rest is named', async () => {
+    // OnSuccess= is of 249 and later
+    const given = `${unit('primary.service', `[Unit]\nOnSuccess=standby.service told.service\n${daemon('ExecStopPost=/usr/bin/systemctl start --no-block stray')}`)}
+      ${unit('dependent.service', `[Unit]\nBindsTo=primary.service\nAfter=primary.service\nOnFailure=alarm.service\n${daemon('ExecStop=/usr/bin/false')}`)}
+      ${unit('told.service', '[Service]\nType=oneshot\nExecStart=/usr/bin/true')}
+      ${['standby', 'stray', 'alarm'].map((name) => unit(`${name}.service`, daemon())).join(' ')}
+      systemctl daemon-reload; systemctl start primary dependent`;
+    await Promise.all(hosts.map((host) => sh(host, given)));
+    const run = await operator.do('mask primary --now', hosts);
+    expect(outcomes(run), run.said).toEqual(Object.fromEntries(hosts.map(({ name }) => [name, 'masked'])));
+    const undone = await operator.undo(run);
+    for (const host of hosts) {
+      const modern = !host.name.startsWith('debian11');
+      const started = [...(modern ? ['standby.service'] : []), 'alarm.service'];
+      const notes = run.on(host).units[0]?.notes ?? [];
+      expect(notes, host.name).toContain(
+        `${started.join(', ')}: started by the stop (OnSuccess=, OnFailure=); a rollback stops it`,
+      );
+      const ended =
+        'told.service: started by the stop (OnSuccess=, OnFailure=) and has ended; no rollback undoes what it did';
+      expect(notes.includes(ended), notes.join('\n')).toBe(modern);
+      expect(howItWent(undone.on(host)), undone.said).toBe('restored');
+      for (const name of ['standby', 'alarm']) {
+        expect(await property(host, `${name}.service`, 'ActiveState'), name).toBe('inactive');
+      }
+      expect(await property(host, 'stray.service', 'ActiveState')).toBe('active');
+      expect(undone.on(host).units[0]?.notes).toContain(
+        'stray.service: came to run during the stop, and still runs; check whether it is to stay',
+      );
+    }
   });
 
   it('with the stop settings of its own: its ExecStop, its signal, its ExecStopPost', async () => {

@@ -18,6 +18,7 @@ apply() {
   fi
   changed=no deed=incomplete
   find_transients
+  watch_starts
   if change_links; then
     if stop_units; then
       patience=90
@@ -28,6 +29,7 @@ apply() {
       swept=no
       for group in $groups; do sweep "$group"; done
       [ "$swept" = no ] || look
+      tell_starts
       try_starts
       tell_escaped
       if is_running; then tell_journal -udbus $again; elif [ "$reloaded" = 0 ]; then deed=applied; fi

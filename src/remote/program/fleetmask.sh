@@ -6,6 +6,7 @@
 #   receipt.sh   lock, fence and receipt: who may change the host, and what of it is whose
 #   switches.sh  the switches that runs have stored here
 #   apply.sh     a change, and its proof
+#   starts.sh    what was started while units were stopped
 #   undo.sh      the way back
 #   audit.sh     a line in the host's own journal for each of those
 #   guard.sh     what a mask must not cut; sent for a mask alone
@@ -146,6 +147,10 @@ has_time() {
   value=${value%%.*}
   patience=$((allowed + ${since:-0} - ${value:-0}))
   [ "$patience" -gt 0 ]
+}
+
+read_boot() {
+  first_line "$root/proc/sys/kernel/random/boot_id"
 }
 
 # Names that come back from systemd go into paths and command lines: only its own alphabet passes.

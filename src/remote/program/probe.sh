@@ -5,7 +5,7 @@ bus_dirs='/etc/dbus-1/system-services /run/dbus-1/system-services /usr/local/sha
 /usr/share/dbus-1/system-services /lib/dbus-1/system-services'
 
 related_properties='-pId -pLoadState -pActiveState -pSubState -pFragmentPath -pNeedDaemonReload -pJob -pTriggeredBy -pRequiredBy -pRequisiteOf -pBoundBy -pConsistsOf
--pPropagatesStopTo'
+-pPropagatesStopTo -pOnSuccess -pOnFailure'
 
 guard_properties='-pNames -pMainPID -pTriggers -pListen -pRequires -pRequisite -pWants -pBindsTo -pWantedBy -pStopWhenUnneeded'
 
@@ -16,7 +16,7 @@ guard_properties='-pNames -pMainPID -pTriggers -pListen -pRequires -pRequisite -
 # (with guard.sh) for what a mask must not cut, `superservers=yes` (with superservers.sh) for what inetd and its like serve,
 # `members=yes` (with members.sh) for what runs beside the units. Changes nothing.
 probe() {
-  probed='' seen_lying=''
+  probed='' seen_lying='' handlers=''
   os=$root/etc/os-release
   [ -r "$os" ] || os=$root/usr/lib/os-release
   if [ -r "$os" ]; then
@@ -28,7 +28,7 @@ probe() {
   [ -z "$refusal" ] || rec_lines sudo "$refusal"
   tell_limits
   [ "$clock" != yes ] || rec "host time=$(date +%s)"
-  first_line "$root/proc/sys/kernel/random/boot_id"
+  read_boot
   rec "host boot=$value"
   first_line "$root/etc/machine-id"
   rec "host machine=$value"

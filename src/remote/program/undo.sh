@@ -14,11 +14,12 @@ undo() {
 }
 
 put_back() {
-  failed=no touched=
+  failed=no touched='' beside=''
   find_closed
   if has_log "$receipt"; then
     restore_links
     find_touched
+    end_started
     patience=90
     step reload ctl daemon-reload || failed=yes
   else
@@ -37,6 +38,7 @@ put_back() {
   fi
   tell_look
   prove
+  tell_beside
   if [ "$verb" = fire ]; then
     check_log
   elif [ -e "$receipt/switch" ]; then

@@ -7,12 +7,14 @@ unit_dirs='/etc/systemd/system.control /run/systemd/system.control /run/systemd/
 
 unit_properties='-pId -pNames -pLoadState -pActiveState -pSubState -pResult -pUnitFileState -pFragmentPath -pSourcePath -pDropInPaths
 -pCanStart -pJob -pNeedDaemonReload -pRefuseManualStop -pMainPID -pControlGroup -pKillMode -pTransient -pPerpetual
--pTimeoutStopUSec -pTimeoutUSec -pBusName -pTriggeredBy -pTriggers -pAccept -pTimersMonotonic -pRequiredBy -pRequisiteOf -pBoundBy -pConsistsOf -pPropagatesStopTo'
+-pTimeoutStopUSec -pTimeoutUSec -pBusName -pTriggeredBy -pTriggers -pAccept -pTimersMonotonic -pRequiredBy -pRequisiteOf -pBoundBy -pConsistsOf -pPropagatesStopTo
+-pOnSuccess -pOnFailure'
 
 # show KIND PROPERTIES… -- NAMES…: records `KIND key=value`, empty values left out, a bare `KIND` after each unit.
 # For the caller: all $names, all $relations, all $wakers, what is $masked beyond doubt, what systemd has read as masked
-# ($held), what is $running, and what sockets ($woken) would start. With $shape_properties: the names of all that runs nothing
-# itself ($wrappers), and what stops with that, or with what is masked ($parts); see members.sh. Of jobs a record `job UNIT TYPE`. From all calls together: what listening sockets have $triggered, and the $main_pids.
+# ($held), what is $running or has failed ($fallen), and what sockets ($woken) would start. With $shape_properties: the names of all that runs nothing
+# itself ($wrappers), and what stops with that, or with what is masked ($parts); see members.sh. Of jobs a record `job UNIT TYPE`. From all calls together: what listening sockets have $triggered, the $main_pids, and the
+# $handlers that the end of a unit starts: `well/ID/HANDLER` (OnSuccess=), `badly/ID/HANDLER` (OnFailure=).
 show() {
   show_kind=$1
   shift
@@ -21,20 +23,28 @@ show() {
   for name in "$@"; do
     case $said$name in -* | *\**) ;; "$name") rec "trouble $show_kind nothing" && break ;; esac
   done
-  names='' relations='' wakers='' woken='' masked=' ' held=' ' running=' '
-  id='' load='' can='' active='' accept='' wakes='' changed=no called='' drop_ins='' job='' waiting='' sub='' kind='' stays='' with=''
+  names='' relations='' wakers='' woken='' masked=' ' held=' ' running=' ' fallen=' '
+  id='' load='' can='' active='' accept='' wakes='' changed=no called='' drop_ins='' job='' waiting='' sub='' kind='' stays='' with='' well='' badly=''
   rest=$said$nl$nl
   while [ -n "$rest" ]; do
     line=${rest%%"$nl"*}
     rest=${rest#*"$nl"}
+    # in a list, names with a backslash are quoted
+    case $line in *'"'*) unquote ;; esac
     case $line in
       '')
         [ "$show_kind $load $changed" != 'unit loaded no' ] || ! has_new_drop_in || rec 'unit NeedDaemonReload=yes'
         [ -z "$id" ] || rec "$show_kind"
+        for name in $well; do handlers="$handlers well/$id/$name"; done
+        for name in $badly; do handlers="$handlers badly/$id/$name"; done
         [ -z "$job" ] || waiting="$waiting $id"
         [ "$load" != masked ] || held="$held$id "
         [ "$load $can" != 'masked no' ] || masked="$masked$id "
-        case $active in inactive | failed | '') ;; *) running="$running$id " ;; esac
+        case $active in
+          failed) fallen="$fallen$id " ;;
+          inactive | '') ;;
+          *) running="$running$id " ;;
+        esac
         # a socket listens beside nothing that it starts: to open it anew stops that, and all that stops with it
         [ "$accept" != no ] || woken="$woken $wakes" relations="$relations $wakes"
         case $id:$active in *.socket:active) triggered="$triggered $wakes" ;; esac
@@ -43,7 +53,7 @@ show() {
           *.service:loaded) [ -z "$kind" ] || ! is_shape_of_wrapper "$kind" "$stays" "$sub" || wrappers="$wrappers $called" parts="$parts $with" ;;
           *:masked) parts="$parts $with" ;;
         esac
-        id='' load='' can='' active='' accept='' wakes='' changed=no called='' drop_ins='' job='' sub='' kind='' stays='' with=''
+        id='' load='' can='' active='' accept='' wakes='' changed=no called='' drop_ins='' job='' sub='' kind='' stays='' with='' well='' badly=''
         ;;
       DropInPaths=*) drop_ins=" ${line#*=} " ;;
       *= | NeedDaemonReload=no | StopWhenUnneeded=no | Job=0) ;;
@@ -53,6 +63,8 @@ show() {
         ;;
       Type=*) kind=${line#*=} ;;
       RemainAfterExit=*) stays=${line#*=} ;;
+      OnSuccess=*) well=${line#*=} ;;
+      OnFailure=*) badly=${line#*=} ;;
       Job=*) job=${line#*=} ;;
       FragmentPath=* | SourcePath=*)
         [ "$show_kind" != unit ] || rec "$show_kind $line"
@@ -101,6 +113,16 @@ is_shape_of_wrapper() {
     oneshot:* | *:exited) return 0 ;;
     forking:* | *:running | *::* | *:no:* | *:off:* | *:false:* | *:0:*) return 1 ;;
   esac
+}
+
+unquote() {
+  while :; do
+    case $line in
+      *'"'*) line=${line%%'"'*}${line#*'"'} ;;
+      *"$bs$bs"*) line=${line%%"$bs$bs"*}$bs${line#*"$bs$bs"} ;;
+      *) break ;;
+    esac
+  done
 }
 
 # Which jobs those are that show merely numbers. Asked on a host alone where one of the units has a job.
