@@ -156,7 +156,7 @@ stop_units() {
 
 # Whether the last step was told that somebody else's job took the place of its own.
 was_cancelled() {
-  case $said in *' canceled.'*) return 0 ;; *) return 1 ;; esac
+  [ "${said#* canceled.}" != "$said" ]
 }
 
 # Whether the last look saw one of those running that are to be down: into $again. What was not running when it was probed
@@ -166,14 +166,7 @@ is_running() {
   for name in $running; do
     case " $stops " in *" $name "*) again="$again $name" && continue ;; esac
     case $held in *" $name "*) ;; *) continue ;; esac
-    for pattern in $downs; do
-      case $pattern in
-        "$name") ;;
-        *@\*.*) [ "${name%%@*}@*.${name##*.}" = "$pattern" ] || continue ;;
-        *) continue ;;
-      esac
-      again="$again $name"
-    done
+    case " $downs " in *" $name "* | *" ${name%%@*}@*.${name##*.} "*) again="$again $name" ;; esac
   done
   [ -n "$again" ]
 }

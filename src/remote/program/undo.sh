@@ -257,7 +257,7 @@ start_again() {
   if [ "$started" != 0 ]; then
     find_idle "$@"
     tries=0
-    while [ -n "$idle" ] && [ "$tries" -lt 4 ] && may_start_now && has_time; do
+    while [ -n "$idle" ] && [ "$tries" -lt 3 ] && may_start_now && has_time; do
       tries=$((tries + 1)) cancelled=no
       [ -z "$broken" ] || step reset-failed ctl reset-failed -- $broken
       step start ctl start -- $idle || note_unstarted
@@ -289,7 +289,7 @@ may_start_now() {
   for name in $idle; do
     case $name in *.socket) closed="$closed $name" ;; esac
   done
-  if [ -n "$closed" ] && is_in_the_way; then
+  if [ -n "$closed" ]; then
     stop_closed
     find_idle $starts
     return 0
@@ -298,18 +298,6 @@ may_start_now() {
   [ -n "$broken" ] || return 1
   ask ctl show -pResult -- $broken
   case $said in *-limit-hit*) return 0 ;; *) return 1 ;; esac
-}
-
-# Whether what one of the sockets is to start runs already.
-is_in_the_way() {
-  show_sockets $closed
-  [ -n "$woken" ] || return 1
-  beside=$woken
-  show_sockets $beside
-  for name in $beside; do
-    case $running in *" $name "*) return 0 ;; esac
-  done
-  return 1
 }
 
 # Into $idle: which of these neither run nor start, as far as systemd says; into $broken, those that failed.
