@@ -42,6 +42,19 @@ describe('SECURITY.md', () => {
   });
 });
 
+describe('docs/connections.md', () => {
+  const text = readFileSync(join(ROOT, 'docs', 'connections.md'), 'utf8');
+  const rows = ['| way in |', '| method |'].flatMap((heading) => rowsOf(text, heading));
+
+  it('names for each way the test that shows it, and that exists', () => {
+    expect(rows.length).toBeGreaterThan(15);
+    const shown = rows.map((cells) => named(cells.at(-1) ?? ''));
+    expect(shown.filter((files) => files.length === 0 || files.some((file) => !existsSync(join(ROOT, file))))).toEqual(
+      [],
+    );
+  });
+});
+
 describe('test/README.md', () => {
   it('names tests and directories that exist', () => {
     const places = rowsOf(TESTS, '| where |').flatMap(([where = '']) => named(where));

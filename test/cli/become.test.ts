@@ -66,7 +66,7 @@ describe('a password for becoming root', () => {
     [['--become-method', 'su'], /su asks for the password of root/],
     [['--become-user', 'postgres'], /only root/],
     [['--become-method', 'pbrun'], /pbrun|Invalid/],
-    [['--become-password', 's3cret'], /Unknown argument/],
+    [['--become-password', 's3cret'], /has no option/],
   ];
   for (const [args, says] of mistakes) {
     it(`is a mistake as ${args.join(' ').replace(alice.home, '')}`, async () => {

@@ -68,6 +68,7 @@ describe('connection variables', () => {
       'all:\n  hosts:\n    h1:\n      ansible_port: !vault |\n        $ANSIBLE_VAULT;1.1\n',
       /^stdin:4: ansible_port is encrypted/,
     ],
+    ['h1 ansible_become_method=run0', /^stdin:1: ansible_become_method is not supported/],
     ['h1 ansible_become_method=runas', /^stdin:1: ansible_become_method is not supported/],
     ['h1 ansible_ssh_common_args="-o Include=evil"', /^stdin:1: ansible_ssh_common_args is not supported/],
     ['h1 ansible_ssh_common_args="-L 80:a:80"', /"-L"/],
