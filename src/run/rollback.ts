@@ -28,10 +28,12 @@ export interface Undoable {
 }
 
 /** Null where the run changed nothing that is not put back already. */
-export function undoableOn(host: string, { hosts, lastSeq }: RunState): Undoable | null {
+export function undoableOn(host: string, { hosts, own, lastSeq }: RunState): Undoable | null {
   const state = hosts.get(host);
   if (state?.kind !== 'changed' && state?.kind !== 'in-doubt') return null;
-  const units = state.report?.units ?? unread(state.intent.units ?? []);
+  // a unit that an earlier rollback started did not come to run by the run: it is judged by what the run itself left
+  const left = own.get(host)?.units ?? [];
+  const units = left.length > 0 ? left : (state.report?.units ?? unread(state.intent.units ?? []));
   return { intent: state.intent, units, lastSeq: lastSeq.get(host) ?? SEQ.apply };
 }
 

@@ -30,6 +30,8 @@ export interface RunState {
   readonly hosts: ReadonlyMap<string, HostState>;
   /** What was asked of each host for which there is a record of it, whatever became of that. */
   readonly applied: ReadonlyMap<string, Intent>;
+  /** How the run itself left each host, whatever later visits found there. */
+  readonly own: ReadonlyMap<string, HostReport>;
   /** The highest sequence number sent to a host. */
   readonly lastSeq: ReadonlyMap<string, number>;
   /** Whether what was last begun on this run has come to its end. */
@@ -115,7 +117,17 @@ export function stateOfRun(records: readonly JournalRecord[]): RunState {
   }
   const wayBack = start.fleetRollback ? budget(start.fleetRollback, start.hosts.length)([...forward.values()]) : null;
   if (wayBack !== null) for (const [host, { kind }] of hosts) if (isDone(kind)) toPutBack.add(host);
-  return { start: { ...start, hosts: known }, finished, hosts, applied, lastSeq, ended, toPutBack, wayBack };
+  return {
+    start: { ...start, hosts: known },
+    finished,
+    hosts,
+    applied,
+    own: forward,
+    lastSeq,
+    ended,
+    toPutBack,
+    wayBack,
+  };
 }
 
 /** What was asked of a host: of the whole run, or where its journal was lost, of this host by its own receipt. */
