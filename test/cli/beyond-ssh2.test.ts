@@ -1,5 +1,6 @@
 /** Hosts whose wants are known only when they are called: ssh itself takes over from ssh2, and one note says so. */
-import { afterAll, describe, expect, it } from 'vitest';
+import { execFileSync, spawn } from 'node:child_process';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { operator } from '../operator.ts';
 import { knownLine, noSshd, scratch, startSshd } from '../transport/openssh.ts';
 
@@ -79,6 +80,24 @@ describe.skipIf(noSshd !== undefined)('a host', () => {
     expect(newer.notes).toEqual([
       expect.stringMatching(/one: by OpenSSH, which an RSA key where rsa-sha2-256 is not accepted needs/),
     ]);
+  });
+
+  it('for which the agent has a key with a destination constraint is reached by OpenSSH', async () => {
+    const socket = files.path('agent.sock');
+    const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' });
+    open.push({ close: () => void agent.kill() });
+    const sshd = await startSshd(files, [plain]);
+    open.push(sshd);
+    const known = files.write('known-constrained', knownLine(sshd.port, sshd.hostKeys[0]!));
+    const add = ['-q', '-H', known, '-h', `[127.0.0.1]:${sshd.port}`, plain];
+    await vi.waitFor(() => execFileSync('ssh-add', add, { env: { SSH_AUTH_SOCK: socket }, stdio: 'pipe' }), 10_000);
+    const bob = operator({ env: { SSH_AUTH_SOCK: socket } });
+    open.push({ close: bob.dispose });
+    const host = `one ansible_host=127.0.0.1 ansible_port=${sshd.port} ansible_user=${sshd.user}\n`;
+    const where = ['-i', files.write('constrained.ini', host), '-l', 'all', '-F', 'none', '--known-hosts', known];
+    const { stdout, stderr } = await bob.run('doctor', ...where, '-o', 'json');
+    expect(JSON.parse(stdout).hosts[0].login, stdout).toHaveLength(1);
+    expect(stderr).toMatch(/one: by OpenSSH, which a key that the agent signs with for certain hosts alone needs/);
   });
 
   it('that has an SHA-1 host key only shows its offer and how to allow it, which works', async () => {

@@ -35,9 +35,6 @@ export type Dialled = Attempt<Link>;
 /** A server has no reason to send more than this before the login is done; banners and key lists take a few KiB. */
 const MAX_BYTES_BEFORE_LOGIN = 256 * 1024;
 
-/** What it takes it need not say: sshd's list of signature algorithms (RFC 8308) ignores its PubkeyAcceptedAlgorithms. */
-const RSA = 'an RSA key where rsa-sha2-256 is not accepted';
-
 function algorithmsFor({ algorithms = {} }: Target, hostKey: HostKeyCheck): NonNullable<ConnectConfig['algorithms']> {
   const { kex = offered('kex'), cipher = offered('cipher'), hmac = offered('hmac') } = algorithms;
   const lists = { kex, cipher, hmac, serverHostKey: hostKey.algorithms, compress: ['none'] };
@@ -71,7 +68,7 @@ export function dial(options: Dial): Promise<Dialled> {
       return { is, fault: fault('unreachable', `${peer} cannot be reached: ${why}`) };
     }
     if (error?.level === 'client-authentication') {
-      const onlySsh = login.wantsOtherRsa() ? RSA : undefined;
+      const onlySsh = login.onlySsh();
       return { is: 'failed', fault: login.refusal(undefined), ...(onlySsh && { onlySsh }) };
     }
     // ssh2 gives a level to what breaks the protocol or the connection, and none to a disconnect by the server.

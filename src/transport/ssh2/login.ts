@@ -27,8 +27,8 @@ export interface Login {
   expired(): void;
   /** The server let us in, or the attempt is over: it hung up, or we did. Settles what became of the password. */
   end(how: 'logged in' | 'hung up' | 'stopped'): void;
-  /** An RSA key was refused, which here signs by rsa-sha2-256 alone, and nothing else was told the server. */
-  wantsOtherRsa(): boolean;
+  /** What kept us out and the program ssh may have, where nothing but keys was told the server; undefined: nothing. */
+  onlySsh(): string | undefined;
   /** What let us in, in order. */
   steps(): readonly AuthStep[];
   /** Why nobody was let in. `said`: what the server, or the agent, said about it. */
@@ -67,6 +67,10 @@ interface Offer {
   why?: string;
 }
 
+/** Which algorithms it takes it need not say: sshd's list of them (RFC 8308) ignores its PubkeyAcceptedAlgorithms. */
+const RSA = 'an RSA key where rsa-sha2-256 is not accepted';
+/** `ssh-add -h`: only ssh tells the agent to which host it is connected. */
+const CONSTRAINED = 'a key that the agent signs with for certain hosts alone';
 const PASSWORD_HINT =
   'It is offered to no other host in this run. Check it, and whether the account is locked by now; then run again for the hosts that are left.';
 
@@ -195,10 +199,14 @@ export function startLogin(options: LoginOptions): Login {
       judge(how === 'logged in' ? 'accepted' : hungUp ? refusedBy(latest) : 'none');
       over.abort();
     },
-    wantsOtherRsa: () =>
-      offers.every(({ result, dialogue }) => result === 'refused' && dialogue === undefined) &&
-      loan === undefined &&
-      offers.some(({ key }) => key?.identity.algorithm === 'rsa-sha2-256'),
+    onlySsh() {
+      const keysAlone = offers.every(
+        ({ step, result }) => result === 'refused' && /^(?:publickey|none)$/.test(step.method),
+      );
+      if (!keysAlone || loan !== undefined) return undefined;
+      if (offers.some(({ why }) => why?.includes('refused to sign'))) return CONSTRAINED;
+      return offers.some(({ key }) => key?.identity.algorithm === 'rsa-sha2-256') ? RSA : undefined;
+    },
     steps: () => offers.filter(({ result }) => result === 'accepted').map(({ step }) => step),
     refusal(said) {
       const name = printable(user, 60);
