@@ -9,6 +9,8 @@ export interface Evidence {
   /** Read back after the last change. */
   readonly units: readonly UnitFacts[];
   readonly paths: readonly PathFact[];
+  /** The read-back is not whole: what it lacks proves nothing. Absent where it is whole. */
+  readonly unread?: true;
   readonly left: readonly Leftovers[];
   /** Apply only: units made by systemd-run since the stopped ones were started, which still run. */
   readonly escaped?: readonly string[];

@@ -1,6 +1,6 @@
 /**
- * What older versions of systemd do otherwise: every trait with the version that ended it. 219, 232 and 239 were built from the
- * branches of systemd-stable and read from inside; docs/systemd-versions.md says what was run, and when.
+ * What older versions of systemd do otherwise: every trait with the version that ended it. docs/systemd-versions.md says which
+ * versions were run, and when.
  */
 const ENDED = {
   /** CanStart of a masked unit stays `yes`; its start is refused all the same. */
@@ -21,9 +21,26 @@ const ENDED = {
 
 export type SystemdTrait = keyof typeof ENDED;
 
-/** Older ones were never seen: nothing is known of what they do. */
-export const OLDEST_SYSTEMD = 219;
+/** Those that did not begin before the first version that is known. */
+const BEGAN: Partial<Record<SystemdTrait, number>> = { 'show-stops-at-a-missing-property': 231 };
 
 export function hasTrait(version: number, trait: SystemdTrait): boolean {
-  return version < ENDED[trait];
+  return version >= (BEGAN[trait] ?? 0) && version < ENDED[trait];
+}
+
+/** Why no mask can be proved on a version, in words; null where one can. */
+export function unprovable(version: number): string | null {
+  if (hasTrait(version, 'masked-reads-startable')) {
+    return `systemd ${version} reports a masked unit as startable, so a mask cannot be verified`;
+  }
+  return hasTrait(version, 'show-stops-at-a-missing-property')
+    ? `systemd ${version} stops its answer at the first unit without a property, so units cannot be read`
+    : null;
+}
+
+/** What else does not work on a version, in words. */
+export function limitsOf(version: number): readonly string[] {
+  return hasTrait(version, 'no-utc-in-calendar')
+    ? [`systemd ${version} refuses --expires (it takes no UTC times)`]
+    : [];
 }

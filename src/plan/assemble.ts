@@ -15,6 +15,7 @@ import {
   type Plan,
   stateOf,
   type UnitPlan,
+  unprovable,
 } from '../model/index.ts';
 import { aliasesOf, aliasMasks, aliasSteps } from './aliases.ts';
 import { listed, once, some } from './by-name.ts';
@@ -41,6 +42,9 @@ export function assemble(ask: Ask, queries: readonly Query[], facts: Facts): Pla
   const refuse = (fault: Fault): Plan => ({ kind: 'refusal', units: [], fault });
   const unusable = systemdFault(facts);
   if (unusable) return refuse(unusable);
+
+  const unproved = ask.verb === 'mask' ? versionFault(facts) : null;
+  if (unproved) return refuse(unproved);
 
   const asked: Meant[] = [];
   const wanting: Meant[] = [];
@@ -141,6 +145,14 @@ export function systemdFault({ systemd }: Facts): Fault | null {
         'Look at PID 1 of this host; nothing was touched.',
       );
   }
+}
+
+/** Why a mask on this version of systemd could not be proved: nothing may be stopped for it. */
+export function versionFault({ systemd }: Facts): Fault | null {
+  const why = systemd.kind === 'running' ? unprovable(systemd.version) : null;
+  return why === null
+    ? null
+    : fault('no-systemd', why, 'Mask it with `systemctl mask` on the host; nothing was touched.');
 }
 
 /** What needs no guard: an unmask cuts nothing, nor does what is as asked. */

@@ -132,6 +132,7 @@ function stateFault(
   { units, change }: { units: readonly UnitPlan[]; change: Change },
   evidence: Evidence,
 ): Fault | null {
+  if (evidence.unread) return fault('read-back', 'systemd did not show all units after the change');
   const missing = units.find((unit) => !byName(evidence.units).has(unit.shownAs));
   if (missing) return fault('read-back', `${missing.unit} was not read back`);
   if (ask.verb === 'unmask') {

@@ -17,6 +17,7 @@ import {
   type Systemd,
   type Ties,
   type UnitFacts,
+  unprovable,
 } from '../model/index.ts';
 import { blocks, firstWord, identifier, keyValue, texts, unitNames } from './blocks.ts';
 import { dependenceFrom } from './dependence.ts';
@@ -58,6 +59,7 @@ export function evidenceFrom(records: readonly HostRecord[]): Evidence {
     steps: stepsFrom(records),
     units: unitsFrom(records),
     paths: pathsFrom(records),
+    ...(failedToShow(records) && { unread: true as const }),
     left: texts(records, 'left').flatMap(leftoversFrom),
     foreign: texts(records, 'foreign').map((text) => printable(text)),
     lacking: texts(records, 'lacking').map((text) => printable(text)),
@@ -132,6 +134,8 @@ function systemdFrom(kind: string | undefined, records: readonly HostRecord[]): 
   const version = /\d+/.exec(manager.get('Version') ?? '')?.[0];
   if (version === undefined || failedToShow(records)) {
     const said = [...texts(records, 'manager'), ...texts(records, 'unit')].filter((text) => !text.includes('='));
+    const unread = version === undefined ? null : unprovable(Number(version));
+    if (unread !== null) return { kind: 'silent', why: unread };
     return { kind: 'silent', why: printable(said.join(' ') || 'systemctl did not answer in time') };
   }
   return { kind: 'running', version: Number(version), state: printable(manager.get('SystemState') ?? 'unknown', 40) };
@@ -156,7 +160,8 @@ function unitsFrom(records: readonly HostRecord[]): UnitFacts[] {
       load: word('LoadState'),
       active: word('ActiveState'),
       sub: word('SubState'),
-      file: word('UnitFileState'),
+      // before 235 that is all that is said of a mask
+      file: word('LoadState') === 'masked' && word('UnitFileState') === 'bad' ? 'masked' : word('UnitFileState'),
       fragment: text('FragmentPath'),
       source: text('SourcePath'),
       canStart: text('CanStart') === 'yes',

@@ -1,4 +1,4 @@
-import type { Fault, HostReport, Privilege } from '../model/index.ts';
+import { type Fault, type HostReport, limitsOf, type Privilege } from '../model/index.ts';
 import { explain, type Failure, styleOf } from './explain.ts';
 import { countHosts, group, labelHosts, nameHosts } from './hosts.ts';
 import type { Screen } from './output.ts';
@@ -40,7 +40,7 @@ export interface Trouble {
 /** More than this makes receipts, journals and logs hard to compare. */
 const SKEW_TOLERATED_S = 5;
 
-export function troublesOf({ systemdState, clockSkew, strictKex, rollbacks = [] }: DoctorRow): Trouble[] {
+export function troublesOf({ systemd, systemdState, clockSkew, strictKex, rollbacks = [] }: DoctorRow): Trouble[] {
   const hint = 'Look at it there, then roll back the run: `fleetmask rollback RUN`.';
   const troubles: Trouble[] = rollbacks.map((message) => ({ message, hint }));
   if (systemdState !== null && systemdState !== 'running') {
@@ -48,6 +48,9 @@ export function troublesOf({ systemdState, clockSkew, strictKex, rollbacks = [] 
       message: `systemd is ${systemdState}`,
       hint: systemdState === 'degraded' ? 'Look at `systemctl --failed` there.' : 'Wait until it has settled.',
     });
+  }
+  for (const message of systemd === null ? [] : limitsOf(systemd)) {
+    troubles.push({ message, hint: 'Use --runtime or a plain mask there, and roll it back yourself.' });
   }
   if (clockSkew !== null && Math.abs(clockSkew) > SKEW_TOLERATED_S) {
     troubles.push({

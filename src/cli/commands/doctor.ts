@@ -1,5 +1,5 @@
 import { type Facts, fault, type HostReport } from '../../model/index.ts';
-import { systemdFault } from '../../plan/assemble.ts';
+import { systemdFault, versionFault } from '../../plan/assemble.ts';
 import { type DoctorRow, doctorTable, troublesOf, visibleJson } from '../../report/index.ts';
 import { acrossFleet } from '../../run/fleet.ts';
 import { brokenOn } from '../../run/switch.ts';
@@ -50,7 +50,7 @@ export const doctor = command({
             found.set(host.host, { facts, clockSkew, rollbacks: brokenOn(session) });
             const { privilege } = facts;
             const none = privilege.kind === 'none' ? fault('no-privilege', privilege.why, privilege.hint) : null;
-            return { outcome: 'unchanged', units: [], fault: systemdFault(facts) ?? none };
+            return { outcome: 'unchanged', units: [], fault: systemdFault(facts) ?? versionFault(facts) ?? none };
           }),
         (report) => shown.publish({ type: 'host-settled', report }),
       );

@@ -183,7 +183,8 @@ see_timer() {
     case $word in
       SubState=*) timer_state=${word#*=} ;;
       NextElapseUSecMonotonic=[1-9]*) counts=yes ;;
-      NextElapseUSecRealtime=[A-Z]*) dated=yes ;;
+      # a date; before 237 a span
+      NextElapseUSecRealtime=[A-Z1-9]*) dated=yes ;;
       ActiveEnterTimestampMonotonic=[1-9]*) entered=${word#*=} ;;
     esac
   done

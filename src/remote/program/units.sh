@@ -19,10 +19,6 @@ show() {
   show_kind=$1
   shift
   query ctl show "$@" || rec "trouble $show_kind $status"
-  # a name that stands for nothing is shown, too, but no pattern is: who shows nothing else has not answered
-  for name in "$@"; do
-    case $said$name in -* | *\**) ;; "$name") rec "trouble $show_kind nothing" && break ;; esac
-  done
   names='' relations='' wakers='' woken='' masked=' ' held=' ' running=' ' fallen=' '
   id='' load='' can='' active='' accept='' wakes='' changed=no called='' drop_ins='' job='' waiting='' sub='' kind='' stays='' with='' well='' badly=''
   rest=$said$nl$nl
@@ -102,6 +98,13 @@ show() {
         esac
         ;;
     esac
+  done
+  # a name that stands for nothing is shown, too, but no pattern is: what is missing was not answered. Not
+  # every caller asks for names.
+  [ -z "$said$names" ] || [ -n "$names" ] || set --
+  for name in "$@"; do
+    case $name in -* | *\**) continue ;; esac
+    case "$names " in *" $name "*) ;; *) rec "trouble $show_kind missing" && break ;; esac
   done
   [ -z "$waiting" ] || tell_jobs
 }
