@@ -107,7 +107,7 @@ describe('the embedded fleet', () => {
   it('has the privilege that a host is given', async () => {
     const privilege = async (name: string) => {
       const client = await login(fleet, name);
-      const { stdout } = await execute(client, bootstrap('auto'), `${firstLine('auto')}echo "$@"\n`);
+      const { stdout } = await execute(client, bootstrap('auto'), `${firstLine('auto')}echo "$1 $2"\n`);
       client.end();
       return stdout.trim();
     };

@@ -311,6 +311,7 @@ describe('a host', () => {
     const first = await through({});
     expect(first.report.outcome).toBe('masked');
     const alias = { ...target, host: 'alias' };
+    await first.journal.commit({ type: 'joined', at: '', host: alias });
     const undoable = undoableOn('deb-db1', first.state())!;
     const job = { run: first.id, meta: {}, journal: first.journal };
     const report = await rollBackHost(alias, undoable, job, first.crew);
