@@ -329,6 +329,7 @@ describe('four times as much of what a host says costs about four times as much 
 
 /** Modules whose functions are given a host's words, and of these the functions that are reached through others, or are not. */
 const HEARD: Readonly<Record<string, readonly string[]>> = {
+  'remote/steps.ts': ['stepsFrom', 'loggedFrom'],
   'remote/blocks.ts': ['texts', 'firstWord', 'keyValue', 'blocks', 'unitNames', 'isPath', 'identifier'],
   'remote/conceal.ts': ['concealedEnd'],
   'remote/dependence.ts': ['dependenceFrom'],
@@ -362,8 +363,10 @@ const HEARD: Readonly<Record<string, readonly string[]>> = {
   'plan/notes.ts': ['notesOn', 'isConnection', 'hasOwnFile'],
   'plan/observe.ts': ['absentReport'],
   'plan/prior.ts': ['priorOf'],
+  'plan/reasons.ts': ['whyFailed', 'starterHint'],
   'plan/recall.ts': ['namesOf', 'isSameBoot'],
   'plan/resolve.ts': ['parseQueryWith', 'namesToProbe', 'resolve', 'absentFault'],
+  'plan/stops.ts': ['stopsOf', 'downsOf'],
   'plan/stops-too.ts': ['relating', 'stopsToo'],
   'plan/steps.ts': ['wordsFor', 'isDone'],
   'plan/succession.ts': [],
