@@ -220,7 +220,8 @@ stop_closed() {
   for name in $closed; do
     case $masked in *" $name "*) ;; *) sockets="$sockets $name" ;; esac
   done
-  [ -n "$sockets" ] || return 0
+  # what somebody else has masked does not open
+  [ -n "$sockets" ] || return 1
   beside="$sockets $woken"
   show_sockets $beside
   sockets=
@@ -289,8 +290,7 @@ may_start_now() {
   for name in $idle; do
     case $name in *.socket) closed="$closed $name" ;; esac
   done
-  if [ -n "$closed" ]; then
-    stop_closed
+  if [ -n "$closed" ] && stop_closed; then
     find_idle $starts
     return 0
   fi
