@@ -536,14 +536,15 @@ export class RemoteProgram {
   }
 
   /** No socket starts beside the service that it is to start. */
-  *#stopClosed(closed: readonly string[]): Steps {
+  *#stopClosed(closed: readonly string[]): Steps<boolean> {
     const { masked, woken } = yield* this.#showSockets(closed);
     const sockets = closed.filter((name) => !masked.includes(name));
-    if (sockets.length === 0) return;
+    if (sockets.length === 0) return false;
     const beside = [...sockets, ...woken];
     const { running } = yield* this.#showSockets(beside);
     const inTheWay = beside.filter((name) => running.includes(name));
     if (inTheWay.length > 0 && (yield* this.#stop('stop-closed', inTheWay)) !== 0) this.#failed = true;
+    return true;
   }
 
   *#showSockets(sockets: readonly string[]) {
@@ -555,28 +556,49 @@ export class RemoteProgram {
   }
 
   *#startAgain(receipt: Receipt | undefined): Steps<boolean> {
-    const { systemd } = this.#machine;
     const { starts } = this.#request;
     const { status: asked } = yield* this.#ctl(() => ({ status: 0, said: [] }));
     if (asked !== 0) return true; // `is-active` said nothing: the loop in the program has no turn
-    const idle = starts.filter((name) => systemd.activity(name)?.active !== 'active');
-    const broken = idle.filter((name) => systemd.activity(name)?.active === 'failed');
-    if (broken.length > 0) {
-      const { status } = yield* this.#ctl(() => {
-        systemd.resetFailed(broken);
-        return { status: 0, said: [] };
-      });
-      this.#tell('reset-failed', status, []);
-    }
+    const idle = this.#idle(starts);
+    yield* this.#resetFailed(idle);
     if (idle.length === 0) return true;
     const lifted = receipt === undefined ? false : yield* this.#lift(receipt);
-    const started = yield* this.#ctl(() => this.#machine.start(idle));
-    this.#tell('start', started.status, started.said);
+    let failed = yield* this.#tryStart(idle);
+    // a socket has a better chance once the service that a client had started before it is stopped
+    for (let tries = 0; failed && tries < 3; tries += 1) {
+      const closed = this.#idle(starts).filter((name) => name.endsWith('.socket'));
+      if (closed.length === 0 || !(yield* this.#stopClosed(closed))) break;
+      const left = this.#idle(starts);
+      yield* this.#resetFailed(left);
+      yield* this.#tryStart(left);
+      failed = this.#idle(starts).length > 0;
+    }
     if (lifted && receipt !== undefined) {
       yield* this.#restoreLinks(receipt);
       if ((yield* this.#reload()) !== 0) this.#failed = true;
     }
-    return started.status === 0;
+    return !failed;
+  }
+
+  *#tryStart(names: readonly string[]): Steps<boolean> {
+    const { status, said } = yield* this.#ctl(() => this.#machine.start(names));
+    this.#tell('start', status, said);
+    return status !== 0;
+  }
+
+  *#resetFailed(names: readonly string[]): Steps {
+    const { systemd } = this.#machine;
+    const broken = names.filter((name) => systemd.activity(name)?.active === 'failed');
+    if (broken.length === 0) return;
+    const { status } = yield* this.#ctl(() => {
+      systemd.resetFailed(broken);
+      return { status: 0, said: [] };
+    });
+    this.#tell('reset-failed', status, []);
+  }
+
+  #idle(names: readonly string[]): string[] {
+    return names.filter((name) => this.#machine.systemd.activity(name)?.active !== 'active');
   }
 
   *#lift(receipt: Receipt): Steps<boolean> {
