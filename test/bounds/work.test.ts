@@ -345,7 +345,7 @@ const HEARD: Readonly<Record<string, readonly string[]>> = {
   'plan/accounts.ts': [],
   'plan/aftermath.ts': ['inEffect'],
   'plan/aliases.ts': ['aliasesOf', 'sameFile', 'aliasSteps', 'openAliases', 'aliasMasks'],
-  'plan/assemble.ts': ['systemdFault'],
+  'plan/assemble.ts': ['systemdFault', 'versionFault'],
   'plan/by-name.ts': ['groups', 'once', 'listed', 'some'],
   'plan/chain.ts': ['chainToBoot', 'chainToSession', 'servesLogins', 'inWords', 'unitsOf'],
   'plan/drift.ts': ['isAsAsked', 'canReassert'],
