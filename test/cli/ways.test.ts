@@ -327,8 +327,8 @@ Host *
     try {
       const { stdout, stderr } = await alice.run('doctor', '-i', 'old,young,stiff,', '-F', config, '-o', 'json');
       const kinds = JSON.parse(stdout).hosts.map(({ fault }: { fault: { kind: string } | null }) => fault?.kind);
-      expect(kinds.slice(0, 2).filter((kind: string) => /unreachable|auth|host-key/.test(kind ?? ''))).toEqual([]);
-      expect(kinds[2]).toBe('unreachable');
+      // stiff is reached by ssh too, once its server has said that it speaks nothing else
+      expect(kinds.filter((kind: string) => /unreachable|auth|host-key/.test(kind ?? ''))).toEqual([]);
       expect(stderr).toMatch(/ssh_config of old: MACs umac-64@openssh.com is not known here, and left out/);
       expect(stderr).not.toMatch(/sntrup761.*left out/);
       expect(stderr).toMatch(/young.*KexAlgorithms sntrup761/);
