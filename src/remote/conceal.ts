@@ -48,7 +48,8 @@ function isKnown(value: string): boolean {
 export function concealed(records: readonly HostRecord[], conceal: Conceal): HostRecord[] {
   return records.map(({ kind, text }) => {
     const hidden = conceal(text);
-    if (hidden === text) return { kind, text };
+    // of a version no more is taken than its first number, which decides what can be proved there
+    if (hidden === text || (kind === 'manager' && /^Version=\d/.test(text))) return { kind, text };
     const [, key = '', value = text] = /^([A-Za-z_]+=)(.*)$/s.exec(text) ?? [];
     return { kind, text: isKnown(value) ? text : `${key}${conceal(value)}` };
   });

@@ -125,7 +125,7 @@ write_service() {
   put_service "$unit_file.service" sysinit.target '' "" || return 1
   [ "$where" = etc ] || return 0
   written="$written $unit_file-boot.service"
-  put_service "$unit_file-boot.service" "sysinit.target $switch.timer" ' resume' "${nl}[Install]${nl}WantedBy=timers.target"
+  put_service "$unit_file-boot.service" "sysinit.target $switch.timer${nl}ConditionPathExists=$receipt" ' resume' "${nl}[Install]${nl}WantedBy=timers.target"
 }
 
 # put_service FILE AFTER ARGUMENT INSTALL. None needs a target, as with the timer.
@@ -282,6 +282,8 @@ resume() {
   begin_anew
   failed=no
   lock_for_switch || exit 1
+  # the rollback itself was quicker, and left nothing
+  [ -e "$receipt" ] || exit 0
   recall_terms
   name_switch
   if [ "$terms" = lost ] || [ "$begun" = yes ] || has_expired; then
