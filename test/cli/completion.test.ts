@@ -55,7 +55,7 @@ const LINES: readonly (readonly [line: string, offers: readonly string[]])[] = [
   ['fleetmask un', ['unmask']],
   ['fleetmask r', ['rollback', 'recover', 'release', 'runs']],
   ['fleetmask --v', ['--version']],
-  ['fleetmask mask cron --wi', ['--with-triggers']],
+  ['fleetmask mask cron --with-t', ['--with-triggers']],
   ['fleetmask mask --local-units ', ['refuse', 'displace']],
   ['fleetmask mask cron -o j', ['json', 'junit']],
   ['fleetmask mask cron --output=', ['table', 'json', 'ndjson', 'csv', 'junit', 'html']],
@@ -89,7 +89,7 @@ describe.skipIf(!installed('fish'))('fish', () => {
   it('completes the same, with what each is for', () => {
     const ask = (line: string) => run('fish', ['-c', 'fleetmask completion fish | source; complete -C $argv[1]', line]);
     expect(ask('fleetmask un')).toMatch(/^unmask\tremove .+\n$/);
-    expect(ask('fleetmask mask cron --wi')).toMatch(/^--with-triggers\t.+\n$/);
+    expect(ask('fleetmask mask cron --with-t')).toMatch(/^--with-triggers\t.+\n$/);
     expect(ask('fleetmask mask cron --output=c')).toBe('--output=csv\n');
     expect(ask('fleetmask mask cron -o j').split('\n')).toEqual(['json', 'junit', '']);
     writeFileSync(join(home, 'hosts.yaml'), '');
@@ -110,7 +110,7 @@ describe.skipIf(!installed('zsh'))('zsh', () => {
     `;
     const ask = (...words: string[]) => run('zsh', ['-f', '-c', program, 'zsh', ...words]).split('\n');
     expect(ask('mask', 'cron', '--output', 'j')).toEqual(['json', 'junit', '']);
-    expect(ask('mask', 'cron', '--wi')).toEqual([expect.stringMatching(/^--with-triggers:also mask/), '']);
+    expect(ask('mask', 'cron', '--with-t')).toEqual([expect.stringMatching(/^--with-triggers:also mask/), '']);
     expect(ask('mask', '-i', '')).toEqual(['FILES', '']);
     expect(ask('rollback', '')).toEqual(['last:the newest run', RUN, '']);
   });
