@@ -98,6 +98,10 @@ describe.each(SHELLS)('under $name', (shell) => {
       const write = () => {
         if (existsSync(dirname(procs()))) writeFileSync(procs(), [...living].map(({ pid }) => `${pid}\n`).join(''));
       };
+      for (const { pid } of processes) {
+        await mkdir(join(host.dir, `proc/${pid}`), { recursive: true });
+        writeFileSync(join(host.dir, `proc/${pid}/cgroup`), `0::${group}\n`);
+      }
       for (const each of processes) each.once('exit', () => living.delete(each) && write());
       write();
     }

@@ -77,10 +77,10 @@ describe('the private ways through ssh2', () => {
 
   it.skipIf(noSshd !== undefined)('save turns of a conversation with OpenSSH', async () => {
     const sshd = await startSshd(files, [key]);
-    /** The fewest of three: a server that is slow to say the rest may cost a turn. */
+    /** The fewest of six: a server that is slow to say the rest may cost a turn. */
     const turnsOf = async (use: (port: number) => Promise<void>): Promise<number> => {
       const turns = [];
-      for (let time = 0; time < 3; time++) {
+      for (let time = 0; time < 6; time++) {
         const proxy = await startProxy(sshd.port, { gatherMs: 150 });
         await use(proxy.port);
         proxy.close();

@@ -268,8 +268,9 @@ members() {
     [ "$populated" != 0 ] || continue
     found=$(timeout -k 5 20 find "$place" -xdev -type f -name cgroup.procs -exec cat {} + 2>/dev/null </dev/null 3>&- 9>&-)
     case $? in 12[4-7] | 137 | 143) populated=1 ;; esac
+    # what looked for them was there too, where this session is, and has ended
     for pid in $found; do
-      case $pid in *[!0-9]*) ;; *) pids="$pids $pid" ;; esac
+      case $pid in *[!0-9]*) ;; *) if [ -e "/proc/$pid" ]; then pids="$pids $pid"; fi ;; esac
     done
     if [ -n "$pids" ]; then break; fi
     if [ "$populated" = 1 ]; then

@@ -42,7 +42,7 @@ const OLD =
   'It speaks only what is not offered here: where that is old and must do, name it in ssh_config for this host (KexAlgorithms, HostKeyAlgorithms, Ciphers or MACs with +NAME); what is new (post-quantum) needs --transport openssh.';
 const NEW =
   'It speaks only what is newer than this ssh: update the OpenSSH client here, or allow curve25519-sha256 there.';
-const POST_QUANTUM = /their offer:.*(?:mlkem|sntrup)/i;
+const POST_QUANTUM = /mlkem|sntrup/i;
 
 /** Explains an attempt that failed before or during authentication, except for host keys and credentials. */
 export function explain({ step, error, dropped, peer }: Ending): Failure {
