@@ -133,6 +133,8 @@ export function differences(
   // wanting does not know it later
   const forgetful = scenario.troubles.some(({ kind }) => kind === 'journal-full' || kind === 'sync-fails');
   if ((booted || forgetful) && command === 'recover') recorded.clear();
+  const startedByBoot = (unit: string) =>
+    place.machine.mutations.some(({ by, what }) => by === 'boot' && what === `${unit} inactive → active`);
   // who pretends to stop a socket leaves it deaf
   const isDeaf = (unit: string) => unit.endsWith('.socket') && pretends;
   const mine = (unit: string) =>
@@ -145,7 +147,7 @@ export function differences(
     ...sets(
       'running',
       before.running.filter(mine),
-      now.running.filter(mine).filter((unit) => !isWoken(unit, before)),
+      now.running.filter(mine).filter((unit) => !isWoken(unit, before) && !startedByBoot(unit)),
     ),
     ...[...before.loads.keys()].flatMap((unit) => {
       const [was, is] = [before.loads.get(unit) ?? 'not-found', now.loads.get(unit) ?? 'not-found'];

@@ -567,7 +567,7 @@ export class RemoteProgram {
     // a socket has a better chance once the service that a client had started before it is stopped
     for (let tries = 0; failed && tries < 3; tries += 1) {
       const closed = this.#idle(starts).filter((name) => name.endsWith('.socket'));
-      if (closed.length === 0 || !(yield* this.#stopClosed(closed))) break;
+      if (closed.length === 0 || lifted || !(yield* this.#stopClosed(closed))) break;
       const left = this.#idle(starts);
       yield* this.#resetFailed(left);
       yield* this.#tryStart(left);

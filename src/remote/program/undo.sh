@@ -290,7 +290,8 @@ may_start_now() {
   for name in $idle; do
     case $name in *.socket) closed="$closed $name" ;; esac
   done
-  if [ -n "$closed" ] && stop_closed; then
+  # what ran beside a socket that was masked before the run, nobody knew then: it is not ours to stop
+  if [ -n "$closed" ] && [ -z "$lifted" ] && stop_closed; then
     find_idle $starts
     return 0
   fi
