@@ -134,6 +134,7 @@ export function differences(
   const forgetful = scenario.troubles.some(({ kind }) => kind === 'journal-full' || kind === 'sync-fails');
   if ((booted || forgetful) && command === 'recover') recorded.clear();
   const startedByBoot = (unit: string) =>
+    !before.running.includes(unit) &&
     place.machine.mutations.some(({ by, what }) => by === 'boot' && what === `${unit} inactive → active`);
   // who pretends to stop a socket leaves it deaf
   const isDeaf = (unit: string) => unit.endsWith('.socket') && pretends;
