@@ -268,10 +268,11 @@ members() {
     [ "$populated" != 0 ] || continue
     found=$(timeout -k 5 20 find "$place" -xdev -type f -name cgroup.procs -exec cat {} + 2>/dev/null </dev/null 3>&- 9>&-)
     case $? in 12[4-7] | 137 | 143) populated=1 ;; esac
-    # what looked for them was there too, where this session is, and has ended
     for pid in $found; do
-      case $pid in *[!0-9]*) ;; *) if [ -e "/proc/$pid" ]; then pids="$pids $pid"; fi ;; esac
+      case $pid in *[!0-9]*) ;; *) pids="$pids $pid" ;; esac
     done
+    # where this session is, what listed it was there too, and has ended
+    case "$pids " in *" $$ "*) only_alive ;; esac
     if [ -n "$pids" ]; then break; fi
     if [ "$populated" = 1 ]; then
       pids=' ?' others=' ?'
@@ -282,6 +283,14 @@ members() {
   [ -n "$ancestors" ] || find_ancestors
   for pid in $pids; do
     case $ancestors in *" $pid "*) ;; *) others="$others $pid" ;; esac
+  done
+}
+
+# A process of another pid namespace has the number 0.
+only_alive() {
+  listed=$pids pids=''
+  for pid in $listed; do
+    if [ "$pid" = 0 ] || [ -e "/proc/$pid" ]; then pids="$pids $pid"; fi
   done
 }
 
