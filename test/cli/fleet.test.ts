@@ -36,7 +36,7 @@ describe('mask on a dozen hosts', () => {
     expect(link('deb-web1', 'cron.service')).toBe(false);
     expect(existsSync(alice.stateDir), 'a plan leaves no journal').toBe(false);
 
-    const args = ['--now', '-l', 'all', '-y', '--host-timeout', '7s', '--reason', "it's 3 a.m.", '--ticket', 'OPS-7'];
+    const args = ['--now', '-l', 'all', '-y', '--host-timeout', '20s', '--reason', "it's 3 a.m.", '--ticket', 'OPS-7'];
     const run = await alice.run('mask', 'cron', ...args, ...json());
     expect(run.code, run.stderr).toBe(5);
     expect(run.report.totals).toEqual({ masked: 8, unchanged: 1, refused: 1, unreachable: 1, 'rolled-back': 1 });

@@ -26,7 +26,7 @@ afterAll(() => fleet.dispose());
 
 const on = (hosts: readonly string[]) => [
   ...['-i', fleet.inventoryPath, '--known-hosts', fleet.knownHostsPath, '-F', 'none', '-o', 'json', '-y'],
-  ...['-l', hosts.join(','), '--now', '--host-timeout', '7s', '--no-start-probe'],
+  ...['-l', hosts.join(','), '--now', '--host-timeout', '20s', '--no-start-probe'],
 ];
 const dirOf = (name: string) => fleet.hosts.find((host) => host.name === name)!.dir;
 const masked = (name: string) =>

@@ -52,6 +52,8 @@ export interface Sshd {
   close(): void;
 }
 
+let servers = 0;
+
 /** A real OpenSSH server on loopback that lets the current user in with `authorized` keys (paths of private keys). */
 export async function startSshd(
   files: Scratch,
@@ -61,7 +63,8 @@ export async function startSshd(
   run: readonly [program: string, ...words: string[]] = [SSHD],
 ): Promise<Sshd> {
   const port = await freePort();
-  const name = `sshd-${port}`;
+  // a port comes again, and ssh-keygen overwrites no key
+  const name = `sshd-${++servers}-${port}`;
   const hostKeys = hostKeyTypes.map((type) => files.key(`${name}-host-${type}`, type));
   const keys = authorized.map((key) => readFileSync(`${key}.pub`, 'utf8')).join('');
   const config = files.write(
