@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config';
-import { Balanced } from './test/lab/balanced.ts';
+import { LongestFirst } from './test/longest-first.ts';
+import { Slowest } from './test/slowest.ts';
 
 // Deadlines are bounds against hanging and measure nothing: machines may be slow, and busy with all of this at once.
 const patience = { testTimeout: 600_000, hookTimeout: 600_000, expect: { poll: { timeout: 60_000 } } };
@@ -7,15 +8,27 @@ const patience = { testTimeout: 600_000, hookTimeout: 600_000, expect: { poll: {
 export default defineConfig({
   test: {
     teardownTimeout: 120_000,
-    sequence: { sequencer: Balanced },
+    reporters: ['default', new Slowest()],
+    sequence: { sequencer: LongestFirst },
+    // More workers than cores, because most of these tests wait for something most of the time.
     projects: [
-      { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/lab/**'], ...patience } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/lab/**'],
+          maxWorkers: 3,
+          sequence: { groupOrder: 0 },
+          ...patience,
+        },
+      },
       {
         test: {
           name: 'lab',
           include: ['test/lab/**/*.test.ts'],
           globalSetup: ['test/lab/setup.ts'],
-          fileParallelism: false,
+          maxWorkers: 4,
+          sequence: { groupOrder: 1 },
           ...patience,
         },
       },

@@ -1,5 +1,4 @@
-// `npm test`: the lab, which mostly waits for hosts, in two halves with hosts of their own beside everything else. With
-// arguments, vitest with those.
+// `npm test`: the lab, which mostly waits for hosts, beside everything else. With arguments, vitest with those.
 import { spawn } from 'node:child_process';
 
 const args = process.argv.slice(2);
@@ -8,8 +7,7 @@ const runs =
     ? [args]
     : [
         ['--project', 'unit'],
-        ['--project', 'lab', '--shard', '1/2'],
-        ['--project', 'lab', '--shard', '2/2'],
+        ['--project', 'lab'],
       ];
 const codes = await Promise.all(
   runs.map((run) => {

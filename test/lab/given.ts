@@ -6,7 +6,9 @@ import { describe, inject } from 'vitest';
 import { KINDS, type Kind, type Lab, openLab } from './lab.ts';
 
 const given = inject('lab');
-const lab = 'dir' in given ? await openLab({ dir: given.dir, pristine: true }) : undefined;
+// the worker's own: files that run side by side have hosts of their own
+const dir = 'dirs' in given ? given.dirs[Number(process.env.VITEST_POOL_ID) - 1] : undefined;
+const lab = dir === undefined ? undefined : await openLab({ dir, pristine: true });
 
 export function describeLab(name: string, body: (lab: Lab) => void): void {
   if ('why' in given) describe.skip(`${name} (${given.why})`, () => body(undefined as unknown as Lab));

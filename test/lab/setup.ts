@@ -1,6 +1,6 @@
 /**
- * Before the lab tests: what hosts of each kind boot from, in a lab of this run's own. It never meets a lab that a person
- * plays with, nor another run's, and what a killed run left is cleaned up by the next.
+ * Before the lab tests: what hosts of each kind boot from, and a lab for each worker, so that files run side by side. They never
+ * meet a lab that a person plays with, nor another run's, and what a killed run left is cleaned up by the next.
  */
 import { rmSync } from 'node:fs';
 import type { TestProject } from 'vitest/node';
@@ -11,27 +11,27 @@ const PREFIX = 'fleetmask-lab-test-';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Where the lab of this run is, or why there is none. */
-    lab: { readonly dir: string; readonly missing: Record<string, string> } | { readonly why: string };
+    /** Where the labs of this run are, one for each worker, or why there are none. */
+    lab: { readonly dirs: readonly string[]; readonly missing: Record<string, string> } | { readonly why: string };
   }
 }
 
 export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
   const say = (line: string) => process.stderr.write(`lab: ${line}\n`);
-  let dir: string | undefined;
-  let lab: Lab | undefined;
+  const labs: Lab[] = [];
   const tearDown = async () => {
-    await lab?.down();
-    if (dir !== undefined) rmSync(dir, { recursive: true, force: true });
+    await Promise.all(labs.map((lab) => lab.down()));
+    for (const { dir } of labs) rmSync(dir, { recursive: true, force: true });
   };
   try {
-    dir = await claimDir(PARENT, PREFIX);
-    lab = await openLab({ dir, say });
+    for (let worker = 0; worker < project.config.maxWorkers; worker++) {
+      labs.push(await openLab({ dir: await claimDir(PARENT, PREFIX), say }));
+    }
     await sweepLabs(PARENT, PREFIX);
-    const missing = await lab.build();
+    const missing = await labs[0]!.build();
     const [first] = missing;
     if (first !== undefined && process.env.CI) throw new Error(`no ${first[0]}: ${first[1]}`);
-    project.provide('lab', { dir: lab.dir, missing: Object.fromEntries(missing) });
+    project.provide('lab', { dirs: labs.map(({ dir }) => dir), missing: Object.fromEntries(missing) });
     return tearDown;
   } catch (error) {
     await tearDown();
