@@ -36,6 +36,8 @@ export interface Facts {
   readonly receipts: readonly Receipt[];
   /** Absent where no super-server was among the names asked. */
   readonly served?: ServedFacts;
+  /** Running services of the units' names in users' own managers; absent: none was seen. */
+  readonly userUnits?: readonly UserUnit[];
 }
 
 /** From os-release(5). */
@@ -112,6 +114,12 @@ export interface Ties {
   /** It cannot start without these (Requires=, Requisite=, BindsTo=). */
   readonly needs: readonly string[];
   readonly wantedBy: readonly string[];
+}
+
+/** A service that a user runs by a manager of their own (`systemctl --user`). */
+export interface UserUnit {
+  readonly uid: number;
+  readonly name: string;
 }
 
 /** A line of a unit file: PartOf= or StopPropagatedFrom=. */

@@ -32,6 +32,7 @@ import { relating, stopsToo } from './stops-too.ts';
 import { notesOnServed } from './super-servers.ts';
 import { notesOnTriggers, triggersOf, withTriggers } from './triggers.ts';
 import { notesOnUnread, othersUnread, unreadFault, unreadOf } from './unread.ts';
+import { notesOnUsers } from './user-units.ts';
 import { coveredWith, waysRound } from './ways.ts';
 
 /**
@@ -61,7 +62,7 @@ export function assemble(ask: Ask, queries: readonly Query[], facts: Facts): Pla
       if (ask.withMembers || asksForService(query)) wanting.push(...found);
     }
   }
-  if (missing.length > 0 && !ask.skipAbsent) return refuse(absentFault(missing));
+  if (missing.length > 0 && !ask.skipAbsent) return refuse(absentFault(missing, facts));
   const tooMany = unitsFault(queries, asked.length);
   if (tooMany) return refuse(tooMany);
   const planned = assembleFor(ask, queries, takingMembers(ask, asked, wanting, facts), facts);
@@ -175,7 +176,15 @@ function unitPlan(
   const triggers = some(triggersOf(each, facts, unitsOf(meant)));
   const failing = ask.verb === 'mask' ? notesOnTriggers(each, facts, unitsOf(meant), stopped) : [];
   const notes =
-    ask.verb === 'mask' ? [...warnings, ...notesOnServed(unit, facts), ...notesOn(ask, each, meant), ...failing] : [];
+    ask.verb === 'mask'
+      ? [
+          ...warnings,
+          ...notesOnServed(unit, facts),
+          ...notesOn(ask, each, meant),
+          ...failing,
+          ...notesOnUsers(each, facts),
+        ]
+      : [];
   const plan = { asked, unit, shownAs: shown.id, before: stateOf(shown), triggers, steps: [], notes };
   if (ask.verb === 'unmask') return plan;
   const loose = notCovered(each, unitsOf(meant), facts);

@@ -17,6 +17,7 @@ import { holderOf, sayHolder } from './holders.ts';
 import { asksForService, notCovered, withMembers } from './members.ts';
 import { absentFault, type Meant, type Missing, type Query, resolve } from './resolve.ts';
 import { notesOnTriggers, triggersOf } from './triggers.ts';
+import { notesOnUsers } from './user-units.ts';
 
 export interface Observation {
   readonly outcome: Extract<Outcome, 'masked' | 'not-masked' | 'mixed' | 'refused' | 'absent'>;
@@ -71,6 +72,7 @@ export function observe(
           : []),
         ...(running.length > 0 ? [`instances running: ${listed(running)}`] : []),
         ...(shown.load === 'masked' ? notesOnTriggers(meant, facts) : []),
+        ...notesOnUsers(meant, facts),
       ];
       const open = shown.load === 'masked' ? openAliases(meant, facts) : [];
       if (open.length > 0) {
@@ -94,7 +96,7 @@ export function observe(
     }
   }
   const seen = withUncovered(units, asked, facts);
-  if (missing.length > 0 && !skipAbsent) problem ??= absentFault(missing);
+  if (missing.length > 0 && !skipAbsent) problem ??= absentFault(missing, facts);
   const all = [...seen, ...missing.map(({ unit }) => absentReport(unit))];
   if (problem) return { outcome: 'refused', units: all, fault: problem };
   if (units.length === 0) return { outcome: 'absent', units: all, fault: null };

@@ -21,6 +21,7 @@ import { byId, byName, pathsByUnit, some } from './by-name.ts';
 import { candidatesOf, type Entry, entries, familyOf, lookUp, ownersOf, type SiteCatalogue } from './catalog.ts';
 import { isServedBy, notServed } from './super-servers.ts';
 import { socketOf } from './triggers.ts';
+import { byUnitName, sayUsers } from './user-units.ts';
 
 /** One UNIT argument, understood. */
 export type Query =
@@ -222,8 +223,10 @@ export interface Missing {
 }
 
 /** All at once, so that an operator with a list of units mends it once. A name that may be mistyped is not offered to be masked. */
-export function absentFault(missing: readonly Missing[]): Fault {
-  const message = `there is no ${missing.map(({ looked }) => looked).join(' and no ')} on this host`;
+export function absentFault(missing: readonly Missing[], { userUnits = [] }: Pick<Facts, 'userUnits'> = {}): Fault {
+  const own = missing.flatMap(({ unit }) => byUnitName(userUnits).get(unit.unit) ?? []);
+  const besides = own.length === 0 ? '' : `, but ${sayUsers(own)}`;
+  const message = `there is no ${missing.map(({ looked }) => looked).join(' and no ')} on this host${besides}`;
   const names = entries().flatMap(({ name, synonyms }) => [name, ...synonyms]);
   const near = missing
     .map(({ unit }) => unit.asked.replace(/\.service$/, ''))

@@ -14,6 +14,7 @@ const MOST: Readonly<Record<string, number>> = {
   script: 500,
   wrapper: 1_000,
   member: 1_000,
+  user: 200,
   session: 200,
   served: 10_000,
   use: 200,

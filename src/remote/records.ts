@@ -50,6 +50,7 @@ export function factsFrom(records: readonly HostRecord[]): Omit<Facts, 'receipts
     scripts: texts(records, 'script').filter((path) => /^\/etc\/init\.d\/[\x21-\x7e]+$/.test(path)),
     hits: texts(records, 'found').flatMap(hitFrom),
     ...(records.some(({ kind }) => kind === 'served') && { served: servedFrom(records) }),
+    ...userUnitsFrom(texts(records, 'user')),
   };
 }
 
@@ -69,6 +70,15 @@ export function evidenceFrom(records: readonly HostRecord[]): Evidence {
     ...keptFrom(texts(records, 'kept')[0]),
     ...escapedFrom(texts(records, 'escaped')),
   };
+}
+
+/** `UID NAME` */
+function userUnitsFrom(lines: readonly string[]): Pick<Facts, 'userUnits'> {
+  const userUnits = lines.flatMap((text) => {
+    const [uid, name] = firstWord(text);
+    return /^\d{1,10}$/.test(uid) && isUnitName(name) ? [{ uid: Number(uid), name }] : [];
+  });
+  return userUnits.length === 0 ? {} : { userUnits };
 }
 
 function escapedFrom(names: readonly string[]): Pick<Evidence, 'escaped'> {

@@ -18,6 +18,7 @@ export const MOST = {
   session: 200,
   served: 10_000,
   use: 200,
+  users: 200,
 } as const;
 
 export const of = (share: Share, most: number): number => Math.floor(share * most);
@@ -140,6 +141,11 @@ export const PROBES: Readonly<Record<string, (share: Share) => HostRecord[]>> = 
       ...times(units, (i) => record('member', `m@${i}.service cron.service`)),
     ];
   },
+  'services of users': (share) => [
+    ...HEAD,
+    ...asked(),
+    ...times(of(share, MOST.users), (i) => record('user', `${i} cron.service`)),
+  ],
   instances: (share) => [
     ...HEAD,
     ...unit({ id: 'getty@fleetmask-witness.service' }),

@@ -375,6 +375,7 @@ const HEARD: Readonly<Record<string, readonly string[]>> = {
   'plan/use.ts': ['usageOf', 'isStorage'],
   'plan/unread.ts': ['unreadOf', 'unreadFault', 'notesOnUnread', 'othersUnread'],
   'plan/vital-units.ts': ['isBootUnit', 'isOurs', 'managementOf', 'notesOn'],
+  'plan/user-units.ts': ['notesOnUsers', 'sayUsers', 'byUnitName'],
   'plan/ways.ts': ['coveredWith', 'waysRound'],
 };
 

@@ -12,6 +12,7 @@ import type {
   SuperServer,
   UnitFacts,
   Use,
+  UserUnit,
 } from '../../src/model/index.ts';
 
 /** What is said of a unit; the rest is as for an ordinary installed service that is not running. */
@@ -68,6 +69,8 @@ export interface Situation {
   readonly uses?: Readonly<Record<string, Partial<Use> | null>>;
   /** What a super-server serves: `xinetd telnet in.telnetd`; `more` where that is not all. */
   readonly served?: readonly string[];
+  /** What users run by managers of their own: `1000 cron.service`. */
+  readonly users?: readonly string[];
 }
 
 /** Of a unit, which runs unless it is said that it does not. */
@@ -98,6 +101,7 @@ export function factsOf(situation: Situation): Facts {
     scripts = [],
     hits = [],
     served,
+    users,
     uses,
   } = situation;
   return {
@@ -126,6 +130,7 @@ export function factsOf(situation: Situation): Facts {
     hits: hits.map(hitOf),
     receipts: [],
     ...(served && { served: servedOf(served) }),
+    ...(users && { userUnits: users.map(userUnitOf) }),
   };
 }
 
@@ -208,6 +213,11 @@ function servedOf(texts: readonly string[]): ServedFacts {
     services: services.map(([by, service = '', ...programs]) => ({ by: by as SuperServer, service, programs })),
     whole: !texts.includes('more'),
   };
+}
+
+function userUnitOf(text: string): UserUnit {
+  const [uid, name = ''] = text.split(' ');
+  return { uid: Number(uid), name };
 }
 
 function hitOf(text: string): Hit {

@@ -1,6 +1,7 @@
 # shellcheck shell=sh
 # members.sh: the services that a unit stands for which runs nothing itself (a wrapper), and instances with a unit file of their
-# own, which the mask of their template does not hold. Sent with a probe for a mask, an unmask or a status.
+# own, which the mask of their template does not hold; and services of the same names that users run. Sent with a probe for a mask,
+# an unmask or a status.
 #
 # Masking the wrapper stops its members (PartOf=), and lets them be started again. Who they are is known to systemd only of those
 # that are loaded; the others, and those that are masked, are found by their files.
@@ -125,4 +126,40 @@ find_own_files() {
 
 add_fresh() {
   case " $shown $fresh " in *" $1 "*) ;; *) fresh="$fresh $1" ;; esac
+}
+
+# Running services of these names that belong to a user's own manager (`systemctl --user`): `user UID NAME`. No system mask covers them.
+# Their control groups are read, so nothing is asked, nothing is started, and no process is spent. What lies below a user's manager is that
+# user's to fill, so only exact names are looked up there: in the standard slices, and of an instance in the slice of its template.
+find_user_units() {
+  managers=0 hits=0
+  set +f
+  for mount in /sys/fs/cgroup /sys/fs/cgroup/systemd /sys/fs/cgroup/unified; do
+    for manager in "$root$mount"/user.slice/user-*.slice/user@*.service; do
+      managers=$((managers + 1))
+      { [ -d "$manager" ] && [ "$managers" -le 500 ] && [ "$hits" -lt 100 ]; } || continue
+      uid=${manager##*/user@}
+      uid=${uid%.service}
+      case $uid in '' | *[!0-9]* | ???????????*) continue ;; esac
+      for name in $shown; do note_user_unit; done
+    done
+  done
+  set -f
+}
+
+note_user_unit() {
+  case $name in *.service) ;; *) return 0 ;; esac
+  kin=${name%.service}
+  kin=${kin%%@*}
+  # in the name of a slice a dash is a level
+  while :; do
+    case $kin in *-*) kin=${kin%%-*}${bs}x2d${kin#*-} ;; *) break ;; esac
+  done
+  for slice in '' app.slice/ session.slice/ background.slice/ "app.slice/app-$kin.slice/"; do
+    if [ -d "$manager/$slice$name" ]; then
+      rec "user $uid $name"
+      hits=$((hits + 1))
+      return 0
+    fi
+  done
 }

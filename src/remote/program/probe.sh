@@ -49,7 +49,10 @@ probe() {
   [ "$members" != yes ] || shape_properties='-pType -pRemainAfterExit'
   show unit $unit_properties $shape_properties $guarded $way_properties -- $expanded
   todo=$relations shown=$names
-  [ "$members" != yes ] || find_members
+  if [ "$members" = yes ]; then
+    find_members
+    find_user_units
+  fi
   [ "$triggers" != yes ] || show_triggers
   unique $shown $looks
   probed=$uniq

@@ -1,0 +1,18 @@
+/** Services of the same names that users run by managers of their own (`systemctl --user`): no mask of the system's unit covers them. */
+import type { Facts, UserUnit } from '../model/index.ts';
+import { groups, listed, once } from './by-name.ts';
+import type { Meant } from './resolve.ts';
+
+export function notesOnUsers({ facts: { names }, instances }: Meant, { userUnits = [] }: Facts): string[] {
+  const found = [...names, ...instances.map(({ id }) => id)].flatMap((name) => byUnitName(userUnits).get(name) ?? []);
+  return found.length === 0 ? [] : [`${sayUsers(found)}: a mask of the system's unit does not cover it`];
+}
+
+/** `user 1000 runs syncthing.service by systemctl --user` */
+export function sayUsers(found: readonly UserUnit[]): string {
+  const users = [...new Set(found.map(({ uid }) => String(uid)))];
+  const names = listed([...new Set(found.map(({ name }) => name))]);
+  return `${users.length === 1 ? 'user' : 'users'} ${listed(users)} ${users.length === 1 ? 'runs' : 'run'} ${names} by systemctl --user`;
+}
+
+export const byUnitName = once((userUnits: readonly UserUnit[]) => groups(userUnits, ({ name }) => name));
