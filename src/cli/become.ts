@@ -1,6 +1,5 @@
 /** Inventory and flags → how each host becomes root. */
-import { type Host, UsageError } from '../model/index.ts';
-import type { Become } from '../remote/escalate.ts';
+import { type Become, type Host, UsageError } from '../model/index.ts';
 
 /** How a host becomes root. */
 export interface BecomeFlags {

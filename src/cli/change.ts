@@ -1,8 +1,8 @@
 /** mask, unmask, plan and apply: one flow with different ends. */
-import { type Ask, type HostReport, UsageError } from '../model/index.ts';
+import { type Ask, type HostReport, type JournalHost, UsageError } from '../model/index.ts';
 import { parseQueryWith } from '../plan/resolve.ts';
 import { budget, type Limits, waveProof } from '../run/budget.ts';
-import { createJournal, type JournalHost, readJournal } from '../run/journal.ts';
+import { createJournal, readJournal } from '../run/journal.ts';
 import { ledger } from '../run/ledger.ts';
 import { review } from '../run/overdue.ts';
 import { stateOfRun } from '../run/run-state.ts';

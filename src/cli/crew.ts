@@ -1,6 +1,7 @@
 /** Flags → the transport and the clock that a run works with. */
+
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { JournalHost } from '../run/journal.ts';
+import type { JournalHost } from '../model/index.ts';
 import type { Clock, Crew } from '../run/visit.ts';
 import { assertCapacity, capacity } from './capacity.ts';
 import type { Io } from './io.ts';

@@ -1,11 +1,11 @@
 /** `recover --forget`: hosts in doubt that will not return are given up. */
-import { type HostReport, type RunInfo, UsageError } from '../model/index.ts';
+import { type HostReport, type JournalHost, type RunInfo, UsageError } from '../model/index.ts';
 import { describeForgetting } from '../report/index.ts';
 import { reopenJournal } from '../run/claim.ts';
 import { doubtOn, hostsInDoubt } from '../run/doubt.ts';
 import { totalsOf } from '../run/fleet.ts';
 import { asLastSeen, forgetting } from '../run/forget.ts';
-import { type JournalHost, readJournal } from '../run/journal.ts';
+import { readJournal } from '../run/journal.ts';
 import { type RunState, stateOfRun } from '../run/run-state.ts';
 import { exitCodeOf } from './exit.ts';
 import type { Io } from './io.ts';

@@ -1,7 +1,6 @@
 /** The hosts of an earlier run or of a plan, and how to reach them now. */
 import type { Inventory } from '../inventory/index.ts';
-import type { Host } from '../model/index.ts';
-import type { JournalHost } from '../run/journal.ts';
+import type { Host, JournalHost } from '../model/index.ts';
 import { becomeAgain } from './become.ts';
 import type { Io } from './io.ts';
 import { agreeToConnections, type TrustFlags } from './recorded-connections.ts';

@@ -1,8 +1,8 @@
 /** confirm, extend and release: decisions about an earlier run whose hosts have a switch. */
-import { fault, type HostReport, type RunInfo, UsageError } from '../model/index.ts';
+import { fault, type HostReport, type JournalHost, type RunInfo, UsageError } from '../model/index.ts';
 import { describeAtWork, describeKeeping } from '../report/index.ts';
 import { isRunItself, openClaims, reopenJournal } from '../run/claim.ts';
-import { type JournalHost, readJournal } from '../run/journal.ts';
+import { readJournal } from '../run/journal.ts';
 import { type KeepAsk, keepHost } from '../run/keep.ts';
 import { type Ledger, ledger } from '../run/ledger.ts';
 import { askOf, type HostState, type RunState, stateOfRun } from '../run/run-state.ts';

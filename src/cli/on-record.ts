@@ -1,8 +1,7 @@
 /** Visits that change hosts: with consent, a journal, and a way back. */
-import { type Fault, fault, type HostReport, UsageError } from '../model/index.ts';
+import { type Fault, fault, type HostReport, type JournalHost, UsageError } from '../model/index.ts';
 import { hostsInDoubt } from '../run/doubt.ts';
 import { totalsOf } from '../run/fleet.ts';
-import type { JournalHost } from '../run/journal.ts';
 import type { Ledger } from '../run/ledger.ts';
 import { putBackWithFleet, undoableOn } from '../run/rollback.ts';
 import type { RunState } from '../run/run-state.ts';

@@ -1,6 +1,5 @@
 /** The passwords of a run, from flags and inventory: who is told which. */
-import { type HostSecrets, SECRETS, type Secret, type Target, UsageError } from '../model/index.ts';
-import type { JournalHost } from '../run/journal.ts';
+import { type HostSecrets, type JournalHost, SECRETS, type Secret, type Target, UsageError } from '../model/index.ts';
 import { RunPassword } from '../run/run-password.ts';
 import type { Crew } from '../run/visit.ts';
 import { type LoginPassword, loginPassword } from '../transport/password.ts';

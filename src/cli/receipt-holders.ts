@@ -1,9 +1,8 @@
 /** Hosts that hold a receipt of one run: what each says, what the journal here says, and whether they agree. */
-import { type Account, type Change, printable, type Receipt, UsageError } from '../model/index.ts';
+import { type Account, type Change, type JournalHost, printable, type Receipt, UsageError } from '../model/index.ts';
 import { accountOf, byAccount, contradiction, sayAccount } from '../plan/accounts.ts';
 import { metaFrom, metaText } from '../remote/meta.ts';
 import { nameHosts } from '../report/index.ts';
-import type { JournalHost } from '../run/journal.ts';
 import type { Intent, RunState } from '../run/run-state.ts';
 import type { Found } from './receipt-scan.ts';
 import { metaOf } from './run.ts';

@@ -3,6 +3,7 @@ import {
   type Account,
   beganAt,
   type HostReport,
+  type JournalHost,
   printable,
   type Receipt,
   type RunInfo,
@@ -11,7 +12,7 @@ import {
 import { accountOf, byAccount } from '../plan/accounts.ts';
 import { receiptsTable, visibleJson } from '../report/index.ts';
 import { acrossFleet, interrupted } from '../run/fleet.ts';
-import { type JournalHost, listRuns } from '../run/journal.ts';
+import { listRuns } from '../run/journal.ts';
 import { readReceipts } from '../run/recover.ts';
 import { type CrewFlags, crewOf } from './crew.ts';
 import { EXIT, exitCodeOf } from './exit.ts';

@@ -5,8 +5,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { printable, type Target, UsageError } from '../model/index.ts';
-import type { JournalHost } from '../run/journal.ts';
+import { type JournalHost, printable, type Target, UsageError } from '../model/index.ts';
 import { canonical } from '../run/saved-plan.ts';
 import { BrokenOff, type Io } from './io.ts';
 import { agreed, stateDir } from './run.ts';

@@ -1,8 +1,8 @@
 /** Settling the hosts that a run left in doubt, and telling how all of its hosts stand. */
-import type { HostReport, RunInfo } from '../model/index.ts';
+import type { HostReport, JournalHost, RunInfo } from '../model/index.ts';
 import { doubtOn, hostsInDoubt, reportOn } from '../run/doubt.ts';
 import { totalsOf } from '../run/fleet.ts';
-import { type Journal, type JournalHost, readJournal } from '../run/journal.ts';
+import { type Journal, readJournal } from '../run/journal.ts';
 import { type Ledger, ledger } from '../run/ledger.ts';
 import { recoverHost, stillInDoubt } from '../run/recover.ts';
 import { type RunState, stateOfRun } from '../run/run-state.ts';

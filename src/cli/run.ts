@@ -1,12 +1,19 @@
 /** From flags to exit code: what all commands that visit a fleet have in common. */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { type Command, type Fault, type HostReport, type RunInfo, runIdOf, UsageError } from '../model/index.ts';
+import {
+  type Command,
+  type Fault,
+  type HostReport,
+  type JournalHost,
+  type RunInfo,
+  runIdOf,
+  UsageError,
+} from '../model/index.ts';
 import { describeAsk, describeOffer, sayKept, sayStopped } from '../report/index.ts';
 import { type Budget, UNLIMITED, type WaveProof } from '../run/budget.ts';
 import { campaign, type FleetUndo } from '../run/campaign.ts';
 import { totalsOf } from '../run/fleet.ts';
-import type { JournalHost } from '../run/journal.ts';
 import type { Crew } from '../run/visit.ts';
 import { type CrewFlags, crewOf } from './crew.ts';
 import { EXIT, exitCodeOf, graver } from './exit.ts';

@@ -2,9 +2,17 @@
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { expandNodeRange, type Inventory, loadInventory, matchNames, usableHosts } from '../inventory/index.ts';
-import { fault, type Host, type HostReport, type HostSecrets, printable, SECRETS, UsageError } from '../model/index.ts';
+import {
+  fault,
+  type Host,
+  type HostReport,
+  type HostSecrets,
+  type JournalHost,
+  printable,
+  SECRETS,
+  UsageError,
+} from '../model/index.ts';
 import { untouched } from '../run/fleet.ts';
-import type { JournalHost } from '../run/journal.ts';
 import { runWithin } from '../transport/program.ts';
 import { ansibleInventory, ansibleLogin } from './ansible-settings.ts';
 import { type BecomeFlags, becomeOf } from './become.ts';

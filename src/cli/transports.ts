@@ -1,6 +1,5 @@
 /** Which transport serves which host. */
-import { type Target, UsageError } from '../model/index.ts';
-import type { JournalHost } from '../run/journal.ts';
+import { type JournalHost, type Target, UsageError } from '../model/index.ts';
 import { needOfSsh, perHost } from '../transport/choice.ts';
 import type { HostKeyDefaults } from '../transport/host-keys/policy.ts';
 import type { KeyRing } from '../transport/identities/identities.ts';

@@ -102,3 +102,13 @@ export type WayThere =
   | { readonly kind: 'jump'; readonly via: Target }
   /** Over the standard input and output of a command for the user's shell. */
   | { readonly kind: 'command'; readonly command: string };
+
+/** How an account that is not root becomes root. `auto`: nobody said, so `sudo -n` is tried; `never`: it may not. */
+export type Become = 'auto' | 'never' | 'sudo' | 'doas' | 'su';
+
+/** How a host was reached, so that the run can be undone without the inventory. No secrets. */
+export interface JournalHost extends Target {
+  readonly become: Become;
+  /** Of the account that recorded it; see cli/recorded-connections.ts. */
+  readonly seal?: string;
+}

@@ -1,10 +1,8 @@
 /** From a connection to a shell with the privilege there is: root as we are, or root by sudo, doas or su. */
+import type { Become } from '../model/index.ts';
 import type { Connection } from '../transport/transport.ts';
 import { CLEAN_SHELL } from './clean-shell.ts';
 import { type HostPassword, PasswordDialogue, type Started } from './password-dialogue.ts';
-
-/** How an account that is not root becomes root. `auto`: nobody said, so `sudo -n` is tried; `never`: it may not. */
-export type Become = 'auto' | 'never' | 'sudo' | 'doas' | 'su';
 
 /** Without a password, or with one should the host ask for it. */
 export type Escalation = Become | { readonly method: 'sudo' | 'su'; readonly password: HostPassword };

@@ -1,9 +1,8 @@
 /** From a journal: what is in doubt on each host of a run. */
-import type { HostReport } from '../model/index.ts';
+import type { HostReport, JournalHost } from '../model/index.ts';
 import { unitsFrom } from '../plan/recall.ts';
 import { SEQ } from '../remote/session.ts';
 import { interrupted, notStarted } from './fleet.ts';
-import type { JournalHost } from './journal.ts';
 import type { Doubt } from './recover.ts';
 import { putBackFor } from './rollback.ts';
 import { askOf, nameOn, type RunState } from './run-state.ts';

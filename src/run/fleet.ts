@@ -1,7 +1,6 @@
 /** Many hosts, so many at once. */
 import pLimit from 'p-limit';
-import { type Fault, fault, type HostReport, type Outcome } from '../model/index.ts';
-import type { JournalHost } from './journal.ts';
+import { type Fault, fault, type HostReport, type JournalHost, type Outcome } from '../model/index.ts';
 
 /**
  * Settles every host and returns the reports in the hosts' order. `work` always settles its host, so nothing here rejects for a

@@ -1,7 +1,7 @@
 /** A host in doubt that will not return: a person gives it up, on record, and nothing is asked of it. */
-import { fault, type HostReport } from '../model/index.ts';
+import { fault, type HostReport, type JournalHost } from '../model/index.ts';
 import { doubtOn, reportOn } from './doubt.ts';
-import type { JournalHost, JournalRecord } from './journal.ts';
+import type { JournalRecord } from './journal.ts';
 import { stillInDoubt } from './recover.ts';
 import type { RunState } from './run-state.ts';
 

@@ -1,7 +1,9 @@
 /** What a record of a journal looks like. Every line is held to this when it is read, and to nothing after that. */
 import {
+  type Become,
   either,
   flag,
+  type JournalHost,
   list,
   nullable,
   number,
@@ -15,10 +17,9 @@ import {
   whole,
   words,
 } from '../model/index.ts';
-import type { Become } from '../remote/escalate.ts';
 import type { Limits } from './budget.ts';
 import type { Controller } from './claim.ts';
-import type { JournalHost, JournalRecord } from './journal.ts';
+import type { JournalRecord } from './journal.ts';
 import {
   account,
   ask,

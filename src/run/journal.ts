@@ -26,14 +26,13 @@ import {
   at,
   type Change,
   type HostReport,
+  type JournalHost,
   type Outcome,
   type Prior,
   type RunInfo,
-  type Target,
   type UnitPlan,
   UsageError,
 } from '../model/index.ts';
-import type { Become } from '../remote/escalate.ts';
 import type { Limits } from './budget.ts';
 import type { Closed, Opened } from './claim.ts';
 import type { Forget } from './forget.ts';
@@ -85,13 +84,6 @@ export type JournalRecord =
       /** Hosts of the whole run; absent: as many as were stranded. */
       readonly inDoubt?: number;
     };
-
-/** How a host was reached, so that the run can be undone without the inventory. No secrets. */
-export interface JournalHost extends Target {
-  readonly become: Become;
-  /** Of the account that recorded it; see cli/recorded-connections.ts. */
-  readonly seal?: string;
-}
 
 export interface Journal {
   /** Resolves when the record is on disk. Records that wait together share one fsync. */

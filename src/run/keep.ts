@@ -7,6 +7,7 @@ import {
   type FaultKind,
   fault,
   type HostReport,
+  type JournalHost,
   type KeepOrder,
   type SwitchEnd,
   shownName,
@@ -19,7 +20,6 @@ import { judge, readLater, unread } from '../plan/judge.ts';
 import { isSameBoot, namesOf } from '../plan/recall.ts';
 import { namesToProbe, parseQuery } from '../plan/resolve.ts';
 import type { Kept, Reply, Session } from '../remote/session.ts';
-import type { JournalHost } from './journal.ts';
 import { type Intent, nameOn } from './run-state.ts';
 import { endOf, hostTime, ourTime, sayBroken, sayRollback, standingOf, timesLeft } from './switch.ts';
 import { contextOf, otherMachine, record, type UndoJob } from './undo.ts';

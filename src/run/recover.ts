@@ -9,6 +9,7 @@ import {
   type Fault,
   fault,
   type HostReport,
+  type JournalHost,
   printable,
   type Receipt,
 } from '../model/index.ts';
@@ -19,7 +20,6 @@ import { type Deed, type Finding, find, namesOf, wayBack } from '../plan/recall.
 import { standsOn } from '../plan/succession.ts';
 import type { Session } from '../remote/session.ts';
 import { notStarted } from './fleet.ts';
-import type { JournalHost } from './journal.ts';
 import { timesNow } from './switch.ts';
 import { notPutBack, otherMachine, record, stopLimitOf, type UndoJob, undoHost } from './undo.ts';
 import { CALL_MS, type Crew, type Ending, visit } from './visit.ts';

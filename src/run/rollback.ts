@@ -5,6 +5,7 @@ import {
   fault,
   type HostReport,
   isRunning,
+  type JournalHost,
   type Receipt,
   type UnitReport,
 } from '../model/index.ts';
@@ -13,7 +14,6 @@ import { readLater, unread } from '../plan/judge.ts';
 import { withUndoNotes } from '../plan/leftovers.ts';
 import { standsOn } from '../plan/succession.ts';
 import { SEQ, type Session } from '../remote/session.ts';
-import type { JournalHost } from './journal.ts';
 import { type Intent, nameOn, type RunState } from './run-state.ts';
 import { notPutBack, otherMachine, record, type UndoJob, undoHost } from './undo.ts';
 import { CALL_MS, type Crew, type Ending, ROLLBACK_MS, visit } from './visit.ts';

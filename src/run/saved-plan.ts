@@ -8,6 +8,7 @@ import {
   type Fault,
   fault,
   type HostReport,
+  type JournalHost,
   type Plan,
   type Prior,
   type RunInfo,
@@ -15,7 +16,6 @@ import {
   type UnitState,
   UsageError,
 } from '../model/index.ts';
-import type { JournalHost } from './journal.ts';
 
 const SCHEMA = 'fleetmask.plan/1';
 

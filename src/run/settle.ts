@@ -7,6 +7,7 @@ import {
   fault,
   type HostReport,
   isRunning,
+  type JournalHost,
   type Plan,
   type UnitReport,
 } from '../model/index.ts';
@@ -20,7 +21,6 @@ import { absentReport, observe } from '../plan/observe.ts';
 import { namesToProbe, type Query } from '../plan/resolve.ts';
 import type { Wish } from '../remote/protocol.ts';
 import { type Reply, SEQ, type Session } from '../remote/session.ts';
-import type { JournalHost } from './journal.ts';
 import { bind, type Planned, staleness } from './saved-plan.ts';
 import {
   clocked,

@@ -6,13 +6,13 @@ import {
   type Fault,
   fault,
   type HostReport,
+  type JournalHost,
   type SwitchEnd,
   type SwitchOrder,
   type SwitchState,
   type UnitReport,
 } from '../model/index.ts';
 import type { Session } from '../remote/session.ts';
-import type { JournalHost } from './journal.ts';
 import { type Clock, type Crew, callUntil, type Ending } from './visit.ts';
 
 /** What is asked of every host of a run. At least one of the two is there. */

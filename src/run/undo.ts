@@ -5,6 +5,7 @@ import {
   type Facts,
   type Fault,
   fault,
+  type JournalHost,
   type Prior,
   type UnitFacts,
   type UnitPlan,
@@ -13,7 +14,7 @@ import { judgeUndo } from '../plan/judge-undo.ts';
 import type { RequestContext } from '../remote/protocol.ts';
 import type { Reply, Session, UndoRequest } from '../remote/session.ts';
 import type { Connection } from '../transport/transport.ts';
-import type { Journal, JournalHost, JournalRecord } from './journal.ts';
+import type { Journal, JournalRecord } from './journal.ts';
 import { type Crew, call, FIRST_PAUSE_MS, pauseAfter, ROLLBACK_MS } from './visit.ts';
 
 /** What a request has at least, also where the host was reached late: for its answer, after what its units take to stop. */

@@ -4,6 +4,7 @@ import {
   type Fault,
   fault,
   type HostReport,
+  type JournalHost,
   type Outcome,
   type Secret,
   type Step,
@@ -15,7 +16,6 @@ import type { HostPassword } from '../remote/password-dialogue.ts';
 import type { Wish } from '../remote/protocol.ts';
 import { openSession, type Reply, type Session } from '../remote/session.ts';
 import type { Connection, Transport } from '../transport/transport.ts';
-import type { JournalHost } from './journal.ts';
 
 /** What every host of a run is given. */
 export interface Crew {

@@ -1,8 +1,7 @@
 /** Reads hosts again and again, each at its own pace, and tells what is no longer as asked, and what is again. */
 import pLimit from 'p-limit';
-import type { Event, HostReport } from '../model/index.ts';
+import type { Event, HostReport, JournalHost } from '../model/index.ts';
 import { canReassert, isAsAsked, newsOf, type Standings, standingsOf, type Wanted } from '../plan/drift.ts';
-import type { JournalHost } from './journal.ts';
 import type { Clock } from './visit.ts';
 
 export interface Watch {

@@ -1,8 +1,7 @@
 /** What is at work on one host of the embedded fleet. */
 
 import type { Fleet } from '../../src/demo/fleet.ts';
-import { runIdOf } from '../../src/model/index.ts';
-import type { JournalHost } from '../../src/run/journal.ts';
+import { type JournalHost, runIdOf } from '../../src/model/index.ts';
 import type { Clock } from '../../src/run/visit.ts';
 import { keyRing } from '../../src/transport/identities/identities.ts';
 import { ssh2Transport } from '../../src/transport/ssh2/ssh2.ts';

@@ -1,9 +1,8 @@
 /** How much time a rollback gives a host. */
 import { expect, it } from 'vitest';
-import { type Change, fault } from '../../src/model/index.ts';
+import { type Change, fault, type JournalHost } from '../../src/model/index.ts';
 import type { RequestContext } from '../../src/remote/protocol.ts';
 import type { Session } from '../../src/remote/session.ts';
-import type { JournalHost } from '../../src/run/journal.ts';
 import { undoHost } from '../../src/run/undo.ts';
 import type { Crew } from '../../src/run/visit.ts';
 

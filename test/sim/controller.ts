@@ -3,14 +3,13 @@
  * in one process that can die.
  */
 import { exitCodeOf } from '../../src/cli/exit.ts';
-import type { Command, Fault, HostReport, RunInfo } from '../../src/model/index.ts';
+import type { Command, Fault, HostReport, JournalHost, RunInfo } from '../../src/model/index.ts';
 import { parseQuery } from '../../src/plan/resolve.ts';
 import { type Budget, budget, UNLIMITED, type WaveProof, waveProof } from '../../src/run/budget.ts';
 import { campaign, type FleetUndo } from '../../src/run/campaign.ts';
 import type { Controller } from '../../src/run/claim.ts';
 import { doubtOn, hostsInDoubt, reportOn } from '../../src/run/doubt.ts';
 import { totalsOf } from '../../src/run/fleet.ts';
-import type { JournalHost } from '../../src/run/journal.ts';
 import { type Ledger, ledger } from '../../src/run/ledger.ts';
 import { recoverHost } from '../../src/run/recover.ts';
 import { putBackWithFleet, rollBackHost, undoableOn } from '../../src/run/rollback.ts';

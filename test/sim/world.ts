@@ -1,5 +1,5 @@
 /** A scenario come to life: machines, the way to each, the disk of the journal, and the faults at their time. */
-import type { JournalHost } from '../../src/run/journal.ts';
+import type { JournalHost } from '../../src/model/index.ts';
 import { type Actor, type Image, Machine, type Mutation, maskPaths, type Truth } from './machine.ts';
 import type { Mutant } from './mutants.ts';
 import { Network, type Way } from './network.ts';

@@ -1,7 +1,7 @@
-import { printable, UsageError } from '../../model/index.ts';
+import { type JournalHost, printable, UsageError } from '../../model/index.ts';
 import { reopenJournal } from '../../run/claim.ts';
 import { doubtOn } from '../../run/doubt.ts';
-import { type JournalHost, readJournal } from '../../run/journal.ts';
+import { readJournal } from '../../run/journal.ts';
 import { type RunState, stateOfRun } from '../../run/run-state.ts';
 import { command } from '../command.ts';
 import { forgetHosts } from '../forget.ts';

@@ -1,6 +1,6 @@
-import type { RunInfo } from '../../model/index.ts';
+import type { JournalHost, RunInfo } from '../../model/index.ts';
 import { reopenJournal } from '../../run/claim.ts';
-import { type JournalHost, readJournal } from '../../run/journal.ts';
+import { readJournal } from '../../run/journal.ts';
 import { ledger } from '../../run/ledger.ts';
 import { rollBackHost, undoableOn } from '../../run/rollback.ts';
 import { stateOfRun } from '../../run/run-state.ts';

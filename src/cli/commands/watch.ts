@@ -1,9 +1,9 @@
-import { type Ask, fault, type HostReport, type RunInfo, UsageError } from '../../model/index.ts';
+import { type Ask, fault, type HostReport, type JournalHost, type RunInfo, UsageError } from '../../model/index.ts';
 import type { Wanted } from '../../plan/drift.ts';
 import { parseQueryWith } from '../../plan/resolve.ts';
 import { hostsInDoubt } from '../../run/doubt.ts';
 import { interrupted, notStarted, totalsOf } from '../../run/fleet.ts';
-import { createJournal, type JournalHost, readJournal } from '../../run/journal.ts';
+import { createJournal, readJournal } from '../../run/journal.ts';
 import { ledger } from '../../run/ledger.ts';
 import { stateOfRun } from '../../run/run-state.ts';
 import { settle, status } from '../../run/settle.ts';
