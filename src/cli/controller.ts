@@ -1,6 +1,8 @@
 /** This process, and whether another one is still there; from /proc where there is one. */
+
 import { readFileSync, readlinkSync } from 'node:fs';
-import type { Controller, Life } from '../run/claim.ts';
+import type { Life } from '../run/claim.ts';
+import type { Controller } from '../run/records.ts';
 
 export function controllerOf(pid: number, machine: string): Controller {
   return {

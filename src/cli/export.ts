@@ -1,11 +1,13 @@
 /** The evidence of an earlier run, from its journal, for those who were not there. */
+
 import { fault, type HostReport, type Report, UsageError } from '../model/index.ts';
 import { evidenceJson, toCsv, toHtml, toJunit, visibleJson } from '../report/index.ts';
 import { workerOn } from '../run/claim.ts';
 import { doubtOn, hostsInDoubt, reportOn } from '../run/doubt.ts';
 import { totalsOf } from '../run/fleet.ts';
 import { historiesOf, withHistory } from '../run/history.ts';
-import { type JournalRecord, readJournal } from '../run/journal.ts';
+import { readJournal } from '../run/journal.ts';
+import type { JournalRecord } from '../run/records.ts';
 import { stillInDoubt } from '../run/recover.ts';
 import { type RunState, stateOfRun } from '../run/run-state.ts';
 import { exitCodeOf } from './exit.ts';

@@ -1,11 +1,13 @@
 /** Recovery where the journal is lost: what runs left on the hosts tells who did what, and is enough to settle it. */
+
 import { type Ask, type RunInfo, UsageError } from '../model/index.ts';
 import { sayAccount } from '../plan/accounts.ts';
 import { unitsFrom } from '../plan/recall.ts';
 import { reopenJournal } from '../run/claim.ts';
 import { createJournal, type Journal, lastRun, listRuns, readJournal, setAside } from '../run/journal.ts';
 import { DamagedJournal } from '../run/journal-file.ts';
-import { type Intent, type RunState, stateOfRun } from '../run/run-state.ts';
+import type { Intent } from '../run/records.ts';
+import { type RunState, stateOfRun } from '../run/run-state.ts';
 import type { Io } from './io.ts';
 import { agreedBy, type Holder, holdersOf, warningsOn } from './receipt-holders.ts';
 import { chooseRun, listReceipts, scan } from './receipt-scan.ts';

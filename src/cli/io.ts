@@ -1,7 +1,8 @@
 import { UsageError } from '../model/index.ts';
 import type { SiteCatalogue } from '../plan/catalog.ts';
 import type { Guardrails } from '../plan/guardrails.ts';
-import type { Controller, Life } from '../run/claim.ts';
+import type { Life } from '../run/claim.ts';
+import type { Controller } from '../run/records.ts';
 import type { Audit } from './audit.ts';
 
 /** The world as commands see it: main.ts makes the real one, tests make their own. */

@@ -2,35 +2,13 @@
  * Who works on a run: one process at a time. A claim is a record in the run's own journal, where the order of the lines decides
  * between two that come at once; it ends with its process, so that nothing is left to clear away after a crash.
  */
-import { type Command, UsageError } from '../model/index.ts';
-import { appendJournal, type Journal, type JournalRecord, readRun } from './journal.ts';
 
-/** A process on some machine, such that no later one is taken for it. */
-export interface Controller {
-  readonly machine: string;
-  readonly pid: number;
-  /** Null where the system does not tell: its boot, the namespace of the number, and when it was started, in the system's measure. */
-  readonly bootId: string | null;
-  readonly namespace: string | null;
-  readonly started: string | null;
-}
+import { UsageError } from '../model/index.ts';
+import { appendJournal, type Journal, readRun } from './journal.ts';
+import type { Controller, JournalRecord, Opened } from './records.ts';
 
 /** `unknown`: it may run where we cannot look. */
 export type Life = 'alive' | 'gone' | 'unknown';
-
-export interface Opened {
-  readonly type: 'opened';
-  readonly at: string;
-  readonly actor: string;
-  readonly command: Command;
-  readonly by: Controller;
-}
-
-export interface Closed {
-  readonly type: 'closed';
-  readonly at: string;
-  readonly by: Controller;
-}
 
 /** Claims without an end, oldest first. Whether their processes live is for the caller to see. */
 export function openClaims(records: readonly JournalRecord[]): Opened[] {

@@ -1,17 +1,10 @@
 /** A host in doubt that will not return: a person gives it up, on record, and nothing is asked of it. */
+
 import { fault, type HostReport, type JournalHost } from '../model/index.ts';
 import { doubtOn, reportOn } from './doubt.ts';
-import type { JournalRecord } from './journal.ts';
+import type { Forget, JournalRecord } from './records.ts';
 import { stillInDoubt } from './recover.ts';
 import type { RunState } from './run-state.ts';
-
-/** Who gives hosts up, and when. */
-export interface Forget {
-  readonly type: 'forget';
-  readonly at: string;
-  readonly actor: string;
-  readonly hosts: readonly string[];
-}
 
 /** What goes on record; the reports are those of its settlements. */
 export function forgetting(

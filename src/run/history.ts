@@ -1,8 +1,8 @@
 /** From a journal: what the run itself did to each host, and what later visits did there, each for itself. */
+
 import type { HostReport, UnitReport, Visited } from '../model/index.ts';
 import { unread } from '../plan/judge.ts';
-import type { JournalRecord } from './journal.ts';
-import type { Intent } from './run-state.ts';
+import type { Intent, JournalRecord } from './records.ts';
 
 export interface History {
   /** As the run left them; no later visit changes that. Of a host that the run did not settle: as whoever recovered it first found it. */

@@ -1,7 +1,9 @@
 /** How records get into a file, and out of it again, whatever the disk does. */
+
 import { at, printable, UsageError } from '../model/index.ts';
-import type { Journal, JournalRecord } from './journal.ts';
+import type { Journal } from './journal.ts';
 import { foreignIn, journalRecord } from './journal-schema.ts';
+import type { JournalRecord } from './records.ts';
 
 /** Where a journal is written: what is appended counts when it is synced. */
 export interface JournalFile {

@@ -1,4 +1,5 @@
 /** What a record of a journal looks like. Every line is held to this when it is read, and to nothing after that. */
+
 import {
   type Become,
   either,
@@ -18,8 +19,6 @@ import {
   words,
 } from '../model/index.ts';
 import type { Limits } from './budget.ts';
-import type { Controller } from './claim.ts';
-import type { JournalRecord } from './journal.ts';
 import {
   account,
   ask,
@@ -34,6 +33,7 @@ import {
   totals,
   unitPlan,
 } from './model-schema.ts';
+import type { Controller, JournalRecord } from './records.ts';
 import type { Share } from './share.ts';
 
 const FORM = 'fleetmask.journal/1';

@@ -20,70 +20,10 @@ import {
 } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  type Account,
-  type Ask,
-  at,
-  type Change,
-  type HostReport,
-  type JournalHost,
-  type Outcome,
-  type Prior,
-  type RunInfo,
-  type UnitPlan,
-  UsageError,
-} from '../model/index.ts';
-import type { Limits } from './budget.ts';
-import type { Closed, Opened } from './claim.ts';
-import type { Forget } from './forget.ts';
+import { at, UsageError } from '../model/index.ts';
 import { journalFrom, journalOn } from './journal-file.ts';
-import type { Keep, Keeping } from './keep-record.ts';
+import type { JournalRecord, RunStart } from './records.ts';
 import { inOrder, recordOrigin } from './run-order.ts';
-
-/** What a journal begins with. */
-export interface RunStart {
-  readonly type: 'run';
-  readonly schema: 'fleetmask.journal/1';
-  readonly run: RunInfo;
-  readonly ask: Ask;
-  readonly hosts: readonly JournalHost[];
-  /** With --rollback fleet: when so much has failed, every host that the run changed goes back. Whether it has follows from the records. */
-  readonly fleetRollback?: Limits;
-}
-
-export type JournalRecord =
-  | RunStart
-  | {
-      readonly type: 'intent';
-      readonly at: string;
-      readonly host: string;
-      readonly seq: number;
-      readonly request: 'apply' | 'undo';
-      readonly change: Change;
-      readonly prior: Prior;
-      /** Of an apply: what it means for each unit; absent in journals of 0.1. */
-      readonly units?: readonly UnitPlan[];
-      /** Where it comes from a receipt: what that says of the run. For this host alone. */
-      readonly told?: Account;
-    }
-  | { readonly type: 'settled'; readonly at: string; readonly report: HostReport }
-  | Keep
-  | Forget
-  | Keeping
-  | { readonly type: 'rollback'; readonly at: string; readonly actor: string; readonly hosts: readonly string[] }
-  | { readonly type: 'recovery'; readonly at: string; readonly actor: string; readonly hosts: readonly string[] }
-  /** A host that was not known to belong to the run. */
-  | { readonly type: 'joined'; readonly at: string; readonly host: JournalHost }
-  | Opened
-  | Closed
-  | {
-      readonly type: 'finished';
-      readonly at: string;
-      readonly totals: Partial<Record<Outcome, number>>;
-      readonly exitCode: number;
-      /** Hosts of the whole run; absent: as many as were stranded. */
-      readonly inDoubt?: number;
-    };
 
 export interface Journal {
   /** Resolves when the record is on disk. Records that wait together share one fsync. */

@@ -1,4 +1,5 @@
 /** A changed host whose change is to stay: confirmed, prolonged, or kept for good, in a race with its own switch. */
+
 import {
   type Ask,
   type Evidence,
@@ -20,7 +21,8 @@ import { judge, readLater, unread } from '../plan/judge.ts';
 import { isSameBoot, namesOf } from '../plan/recall.ts';
 import { namesToProbe, parseQuery } from '../plan/resolve.ts';
 import type { Kept, Reply, Session } from '../remote/session.ts';
-import { type Intent, nameOn } from './run-state.ts';
+import type { Intent } from './records.ts';
+import { nameOn } from './run-state.ts';
 import { endOf, hostTime, ourTime, sayBroken, sayRollback, standingOf, timesLeft } from './switch.ts';
 import { contextOf, otherMachine, record, type UndoJob } from './undo.ts';
 import { CALL_MS, type Crew, callUntil, type Ending, visit } from './visit.ts';

@@ -1,4 +1,5 @@
 /** Puts back what a run did to a host, from what its journal recorded and the receipt on the host. */
+
 import {
   type Change,
   type Fault,
@@ -14,7 +15,8 @@ import { readLater, unread } from '../plan/judge.ts';
 import { withUndoNotes } from '../plan/leftovers.ts';
 import { standsOn } from '../plan/succession.ts';
 import { SEQ, type Session } from '../remote/session.ts';
-import { type Intent, nameOn, type RunState } from './run-state.ts';
+import type { Intent } from './records.ts';
+import { nameOn, type RunState } from './run-state.ts';
 import { notPutBack, otherMachine, record, type UndoJob, undoHost } from './undo.ts';
 import { CALL_MS, type Crew, type Ending, ROLLBACK_MS, visit } from './visit.ts';
 

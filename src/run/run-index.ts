@@ -3,6 +3,7 @@
  * any moment, several processes write it, and nothing but the list is made of it. What it says of a run holds as long as the
  * run's journal is the same file, of the same size and time; else the journal is read again.
  */
+
 import { closeSync, openSync, renameSync, rmSync, type Stats, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
@@ -18,13 +19,14 @@ import {
   whole,
   words,
 } from '../model/index.ts';
-import { type Controller, openClaims } from './claim.ts';
+import { openClaims } from './claim.ts';
 import { hostsInDoubt } from './doubt.ts';
 import { totalsOf } from './fleet.ts';
-import { type JournalRecord, journalFile, listRuns, readRunText, readText } from './journal.ts';
+import { journalFile, listRuns, readRunText, readText } from './journal.ts';
 import { journalFrom } from './journal-file.ts';
 import { controller } from './journal-schema.ts';
 import { runInfo, totals } from './model-schema.ts';
+import type { Controller, JournalRecord } from './records.ts';
 import { stateOfRun } from './run-state.ts';
 
 /** A run as its journal tells of it. */

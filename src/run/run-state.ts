@@ -1,8 +1,9 @@
 /** What the records of a run say of each of its hosts now. */
+
 import type { Ask, HostReport, Outcome } from '../model/index.ts';
 import { budget } from './budget.ts';
-import type { JournalRecord, RunStart } from './journal.ts';
 import { DamagedJournal } from './journal-file.ts';
+import type { Intent, JournalRecord, RunStart } from './records.ts';
 
 export type HostState =
   /** Nothing on it was changed by this run. */
@@ -20,8 +21,6 @@ export type HostState =
       readonly intent: Intent;
       readonly last: Intent['request'];
     };
-
-export type Intent = Extract<JournalRecord, { type: 'intent' }>;
 
 export interface RunState {
   readonly start: RunStart;

@@ -1,8 +1,10 @@
 /** Runs that came to no end, found without reading the journals of all those that did. */
+
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { type Controller, type Life, workerOn } from './claim.ts';
+import { type Life, workerOn } from './claim.ts';
 import { hostsInDoubt } from './doubt.ts';
-import { type JournalRecord, journalFile, readRun } from './journal.ts';
+import { journalFile, readRun } from './journal.ts';
+import type { Controller, JournalRecord } from './records.ts';
 import { stateOfRun } from './run-state.ts';
 
 export interface Unsettled {

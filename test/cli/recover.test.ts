@@ -1,4 +1,5 @@
 /** `recover` as it is typed: after a run whose journal ends too early, and beside one that still runs. */
+
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +8,8 @@ import type { Io } from '../../src/cli/io.ts';
 import { type Fleet, startFleet } from '../../src/demo/fleet.ts';
 import { DEMO_HOSTS } from '../../src/demo/hosts.ts';
 import { hostsInDoubt } from '../../src/run/doubt.ts';
-import { type JournalRecord, readJournal } from '../../src/run/journal.ts';
+import { readJournal } from '../../src/run/journal.ts';
+import type { JournalRecord } from '../../src/run/records.ts';
 import { stateOfRun } from '../../src/run/run-state.ts';
 import { dump } from '../demo/dump.ts';
 import { type Operator, operator } from '../operator.ts';

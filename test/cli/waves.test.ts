@@ -1,11 +1,13 @@
 /** Whole runs in waves: where they stop, how the fleet is put back, and what an interrupt leaves. */
+
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Fleet } from '../../src/demo/fleet.ts';
-import { type JournalRecord, readJournal } from '../../src/run/journal.ts';
+import { readJournal } from '../../src/run/journal.ts';
+import type { JournalRecord } from '../../src/run/records.ts';
 import { stateOfRun } from '../../src/run/run-state.ts';
 import { dump } from '../demo/dump.ts';
 import { demoFleet, operatorsOn } from '../embedded.ts';

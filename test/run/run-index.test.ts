@@ -1,4 +1,5 @@
 /** The list of runs and the file that remembers it, which may be anything at any moment. */
+
 import { execFileSync } from 'node:child_process';
 import {
   appendFileSync,
@@ -16,7 +17,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { RunInfo } from '../../src/model/index.ts';
-import type { JournalRecord } from '../../src/run/journal.ts';
+import type { JournalRecord } from '../../src/run/records.ts';
 import { allRuns, type Entry } from '../../src/run/run-index.ts';
 import { MASK } from '../ask.ts';
 

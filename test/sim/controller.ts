@@ -2,15 +2,16 @@
  * fleetmask at the controller, as its commands put it together (src/cli: change.ts, on-record.ts, commands/rollback.ts, commands/recover.ts),
  * in one process that can die.
  */
+
 import { exitCodeOf } from '../../src/cli/exit.ts';
 import type { Command, Fault, HostReport, JournalHost, RunInfo } from '../../src/model/index.ts';
 import { parseQuery } from '../../src/plan/resolve.ts';
 import { type Budget, budget, UNLIMITED, type WaveProof, waveProof } from '../../src/run/budget.ts';
 import { campaign, type FleetUndo } from '../../src/run/campaign.ts';
-import type { Controller } from '../../src/run/claim.ts';
 import { doubtOn, hostsInDoubt, reportOn } from '../../src/run/doubt.ts';
 import { totalsOf } from '../../src/run/fleet.ts';
 import { type Ledger, ledger } from '../../src/run/ledger.ts';
+import type { Controller } from '../../src/run/records.ts';
 import { recoverHost } from '../../src/run/recover.ts';
 import { putBackWithFleet, rollBackHost, undoableOn } from '../../src/run/rollback.ts';
 import { type RunState, stateOfRun } from '../../src/run/run-state.ts';
