@@ -1,15 +1,14 @@
 /** The evidence of an earlier run, from its journal, for those who were not there. */
 
-import { fault, type HostReport, type Report, UsageError } from '../model/index.ts';
+import { fault, type HostReport, type Report, totalsOf, UsageError } from '../model/index.ts';
 import { evidenceJson, toCsv, toHtml, toJunit, visibleJson } from '../report/index.ts';
 import { workerOn } from '../run/claim.ts';
-import { doubtOn, hostsInDoubt, reportOn } from '../run/doubt.ts';
-import { totalsOf } from '../run/fleet.ts';
+import { doubtOn, reportOn } from '../run/doubt.ts';
 import { historiesOf, withHistory } from '../run/history.ts';
 import { readJournal } from '../run/journal.ts';
 import type { JournalRecord } from '../run/records.ts';
 import { stillInDoubt } from '../run/recover.ts';
-import { type RunState, stateOfRun } from '../run/run-state.ts';
+import { hostsInDoubt, type RunState, stateOfRun } from '../run/run-state.ts';
 import { exitCodeOf } from './exit.ts';
 import type { Io } from './io.ts';
 import type { Format } from './options.ts';

@@ -1,12 +1,11 @@
 /** `recover --forget`: hosts in doubt that will not return are given up. */
-import { type HostReport, type JournalHost, type RunInfo, UsageError } from '../model/index.ts';
+import { type HostReport, type JournalHost, type RunInfo, totalsOf, UsageError } from '../model/index.ts';
 import { describeForgetting } from '../report/index.ts';
 import { reopenJournal } from '../run/claim.ts';
-import { doubtOn, hostsInDoubt } from '../run/doubt.ts';
-import { totalsOf } from '../run/fleet.ts';
+import { doubtOn } from '../run/doubt.ts';
 import { asLastSeen, forgetting } from '../run/forget.ts';
 import { readJournal } from '../run/journal.ts';
-import { type RunState, stateOfRun } from '../run/run-state.ts';
+import { hostsInDoubt, type RunState, stateOfRun } from '../run/run-state.ts';
 import { exitCodeOf } from './exit.ts';
 import type { Io } from './io.ts';
 import { journalHosts } from './journal-hosts.ts';

@@ -1,11 +1,11 @@
 /** Visits that change hosts: with consent, a journal, and a way back. */
-import { type Fault, fault, type HostReport, type JournalHost, UsageError } from '../model/index.ts';
-import { hostsInDoubt } from '../run/doubt.ts';
-import { totalsOf } from '../run/fleet.ts';
+
+import { type Fault, fault, type HostReport, type JournalHost, totalsOf, UsageError } from '../model/index.ts';
+import { record } from '../run/journal.ts';
 import type { Ledger } from '../run/ledger.ts';
 import { putBackWithFleet, undoableOn } from '../run/rollback.ts';
-import type { RunState } from '../run/run-state.ts';
-import { record, type UndoJob } from '../run/undo.ts';
+import { hostsInDoubt, type RunState } from '../run/run-state.ts';
+import type { UndoJob } from '../run/undo.ts';
 import type { Crew } from '../run/visit.ts';
 import { auditLog } from './audit.ts';
 import type { Io } from './io.ts';

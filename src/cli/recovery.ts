@@ -1,12 +1,10 @@
 /** Settling the hosts that a run left in doubt, and telling how all of its hosts stand. */
-import type { HostReport, JournalHost, RunInfo } from '../model/index.ts';
-import { doubtOn, hostsInDoubt, reportOn } from '../run/doubt.ts';
-import { totalsOf } from '../run/fleet.ts';
-import { type Journal, readJournal } from '../run/journal.ts';
+import { type HostReport, type JournalHost, type RunInfo, totalsOf } from '../model/index.ts';
+import { doubtOn, reportOn } from '../run/doubt.ts';
+import { type Journal, readJournal, record } from '../run/journal.ts';
 import { type Ledger, ledger } from '../run/ledger.ts';
 import { recoverHost, stillInDoubt } from '../run/recover.ts';
-import { type RunState, stateOfRun } from '../run/run-state.ts';
-import { record } from '../run/undo.ts';
+import { hostsInDoubt, type RunState, stateOfRun } from '../run/run-state.ts';
 import type { CrewFlags } from './crew.ts';
 import type { Io } from './io.ts';
 import { onRecord } from './on-record.ts';

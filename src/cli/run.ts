@@ -8,12 +8,12 @@ import {
   type JournalHost,
   type RunInfo,
   runIdOf,
+  totalsOf,
   UsageError,
 } from '../model/index.ts';
 import { describeAsk, describeOffer, sayKept, sayStopped } from '../report/index.ts';
 import { type Budget, UNLIMITED, type WaveProof } from '../run/budget.ts';
 import { campaign, type FleetUndo } from '../run/campaign.ts';
-import { totalsOf } from '../run/fleet.ts';
 import type { Crew } from '../run/visit.ts';
 import { type CrewFlags, crewOf } from './crew.ts';
 import { EXIT, exitCodeOf, graver } from './exit.ts';

@@ -172,3 +172,10 @@ export type Event =
     }
   | { readonly type: 'warning'; readonly text: string }
   | { readonly type: 'run-finished'; readonly report: Report };
+
+/** How many hosts ended how. */
+export function totalsOf(reports: readonly HostReport[]): Partial<Record<Outcome, number>> {
+  const totals: Partial<Record<Outcome, number>> = {};
+  for (const { outcome } of reports) totals[outcome] = (totals[outcome] ?? 0) + 1;
+  return totals;
+}

@@ -2,9 +2,17 @@
  * A run from its first host to its last: wave after wave, as long as the budget lasts and nobody interrupts, and then, where that
  * is asked for, everything back, the newest wave first.
  */
-import { type Event, type Fault, fault, type HostReport, type JournalHost, type Outcome } from '../model/index.ts';
+import {
+  type Event,
+  type Fault,
+  fault,
+  type HostReport,
+  type JournalHost,
+  type Outcome,
+  totalsOf,
+} from '../model/index.ts';
 import type { Budget, WaveProof } from './budget.ts';
-import { acrossFleet, interrupted, totalsOf } from './fleet.ts';
+import { acrossFleet, interrupted } from './fleet.ts';
 import { putBackFor } from './rollback.ts';
 import { inWaves } from './waves.ts';
 

@@ -5,13 +5,13 @@ import { SEQ } from '../remote/session.ts';
 import { interrupted, notStarted } from './fleet.ts';
 import type { Doubt } from './recover.ts';
 import { putBackFor } from './rollback.ts';
-import { askOf, nameOn, type RunState } from './run-state.ts';
+import { askOf, isInDoubt, nameOn, type RunState } from './run-state.ts';
 
 /** Null where nothing is: the host was never changed, or is settled. `aim`: what is to become of a change that is whole. */
 export function doubtOn(host: string, state: RunState, aim: Doubt['aim']): Doubt | null {
   const known = state.hosts.get(host);
   const begunBack = state.toPutBack.has(host);
-  if (known?.kind !== 'in-doubt' && !(known?.kind === 'changed' && begunBack)) return null;
+  if ((known?.kind !== 'in-doubt' && known?.kind !== 'changed') || !isInDoubt(host, state)) return null;
   const { change, prior, units } = known.intent;
   // who was being put back is put back
   const goesBack = begunBack || (known.kind === 'in-doubt' && known.last === 'undo');
@@ -31,10 +31,6 @@ export function doubtOn(host: string, state: RunState, aim: Doubt['aim']): Doubt
 
 function wasRead(report: HostReport | null): boolean {
   return report?.units.some(({ after }) => after !== null) ?? false;
-}
-
-export function hostsInDoubt(state: RunState): string[] {
-  return [...state.hosts.keys()].filter((host) => doubtOn(host, state, 'settle') !== null);
 }
 
 /** What is known of a host that is not in doubt. */

@@ -1,6 +1,6 @@
 /** Many hosts, so many at once. */
 import pLimit from 'p-limit';
-import { type Fault, fault, type HostReport, type JournalHost, type Outcome } from '../model/index.ts';
+import { type Fault, fault, type HostReport, type JournalHost } from '../model/index.ts';
 
 /**
  * Settles every host and returns the reports in the hosts' order. `work` always settles its host, so nothing here rejects for a
@@ -54,11 +54,4 @@ export function untouched(
   why: Fault,
 ): HostReport {
   return { host, address, port, outcome, seconds: 0, os: null, systemd: null, units: [], fault: why };
-}
-
-/** How many hosts ended how. */
-export function totalsOf(reports: readonly HostReport[]): Partial<Record<Outcome, number>> {
-  const totals: Partial<Record<Outcome, number>> = {};
-  for (const { outcome } of reports) totals[outcome] = (totals[outcome] ?? 0) + 1;
-  return totals;
 }

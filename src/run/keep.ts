@@ -21,10 +21,11 @@ import { judge, readLater, unread } from '../plan/judge.ts';
 import { isSameBoot, namesOf } from '../plan/recall.ts';
 import { namesToProbe, parseQuery } from '../plan/resolve.ts';
 import type { Kept, Reply, Session } from '../remote/session.ts';
+import { record } from './journal.ts';
 import type { Intent } from './records.ts';
 import { nameOn } from './run-state.ts';
 import { endOf, hostTime, ourTime, sayBroken, sayRollback, standingOf, timesLeft } from './switch.ts';
-import { contextOf, otherMachine, record, type UndoJob } from './undo.ts';
+import { contextOf, otherMachine, type UndoJob } from './undo.ts';
 import { CALL_MS, type Crew, callUntil, type Ending, visit } from './visit.ts';
 
 /** What is asked of every changed host of a run. */

@@ -1,11 +1,9 @@
 /** A journal whose records are kept in memory too, for what a run has to know of itself while it lasts. */
 
 import type { Fault } from '../model/index.ts';
-import { hostsInDoubt } from './doubt.ts';
-import type { Journal } from './journal.ts';
+import { type Journal, unwritable } from './journal.ts';
 import type { JournalRecord } from './records.ts';
-import { type RunState, stateOfRun } from './run-state.ts';
-import { unwritable } from './undo.ts';
+import { hostsInDoubt, type RunState, stateOfRun } from './run-state.ts';
 
 export interface Ledger extends Journal {
   /** What was done to each host so far, as `recover` would read it; throws before the run is on record. */

@@ -5,11 +5,12 @@ import { readLater } from '../plan/judge.ts';
 import { namesOf } from '../plan/recall.ts';
 import { namesToProbe, parseQuery } from '../plan/resolve.ts';
 import { acrossFleet } from './fleet.ts';
+import { record } from './journal.ts';
 import { evidenceOf, type KeepJob, withoutReceipt } from './keep.ts';
 import type { Intent } from './records.ts';
 import type { RunState } from './run-state.ts';
 import { endOf, sayBroken, standingOf } from './switch.ts';
-import { otherMachine, record } from './undo.ts';
+import { otherMachine } from './undo.ts';
 import { type Crew, type Ending, visit } from './visit.ts';
 
 /** How often, and after how many milliseconds, a host whose automatic rollback is at work is read again. */

@@ -3,6 +3,7 @@
  * is put back. The undo goes out also where nothing was changed: it has a higher number than any request before it, so that
  * none of those does anything any more, however late it arrives.
  */
+
 import {
   type Evidence,
   type Facts,
@@ -20,8 +21,9 @@ import { type Deed, type Finding, find, namesOf, wayBack } from '../plan/recall.
 import { standsOn } from '../plan/succession.ts';
 import type { Session } from '../remote/session.ts';
 import { notStarted } from './fleet.ts';
+import { record } from './journal.ts';
 import { timesNow } from './switch.ts';
-import { notPutBack, otherMachine, record, stopLimitOf, type UndoJob, undoHost } from './undo.ts';
+import { notPutBack, otherMachine, stopLimitOf, type UndoJob, undoHost } from './undo.ts';
 import { CALL_MS, type Crew, type Ending, visit } from './visit.ts';
 
 /** A host in doubt. */

@@ -15,9 +15,10 @@ import { readLater, unread } from '../plan/judge.ts';
 import { withUndoNotes } from '../plan/leftovers.ts';
 import { standsOn } from '../plan/succession.ts';
 import { SEQ, type Session } from '../remote/session.ts';
+import { record } from './journal.ts';
 import type { Intent } from './records.ts';
 import { nameOn, type RunState } from './run-state.ts';
-import { notPutBack, otherMachine, record, type UndoJob, undoHost } from './undo.ts';
+import { notPutBack, otherMachine, type UndoJob, undoHost } from './undo.ts';
 import { CALL_MS, type Crew, type Ending, ROLLBACK_MS, visit } from './visit.ts';
 
 /** What there is to undo on a host. */

@@ -15,19 +15,18 @@ import {
   type RunInfo,
   type Shape,
   text,
+  totalsOf,
   UsageError,
   whole,
   words,
 } from '../model/index.ts';
 import { openClaims } from './claim.ts';
-import { hostsInDoubt } from './doubt.ts';
-import { totalsOf } from './fleet.ts';
 import { journalFile, listRuns, readRunText, readText } from './journal.ts';
 import { journalFrom } from './journal-file.ts';
 import { controller } from './journal-schema.ts';
 import { runInfo, totals } from './model-schema.ts';
 import type { Controller, JournalRecord } from './records.ts';
-import { stateOfRun } from './run-state.ts';
+import { hostsInDoubt, stateOfRun } from './run-state.ts';
 
 /** A run as its journal tells of it. */
 export interface RunEntry {

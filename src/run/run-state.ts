@@ -129,6 +129,16 @@ export function stateOfRun(records: readonly JournalRecord[]): RunState {
   };
 }
 
+/** It may be changed and is not settled, or was to be put back and is not yet. */
+export function isInDoubt(host: string, { hosts, toPutBack }: RunState): boolean {
+  const kind = hosts.get(host)?.kind;
+  return kind === 'in-doubt' || (kind === 'changed' && toPutBack.has(host));
+}
+
+export function hostsInDoubt(state: RunState): string[] {
+  return [...state.hosts.keys()].filter((host) => isInDoubt(host, state));
+}
+
 /** What was asked of a host: of the whole run, or where its journal was lost, of this host by its own receipt. */
 export function askOf({ told }: Intent, { start }: RunState): Ask {
   return told?.ask ?? start.ask;

@@ -1,4 +1,5 @@
 /** The life of one host: plan, intent, apply, verdict, and undo when it must be. Always one outcome, never a throw. */
+
 import {
   type Ask,
   type Evidence,
@@ -21,6 +22,7 @@ import { absentReport, observe } from '../plan/observe.ts';
 import { namesToProbe, type Query } from '../plan/resolve.ts';
 import type { Wish } from '../remote/protocol.ts';
 import { type Reply, SEQ, type Session } from '../remote/session.ts';
+import { record } from './journal.ts';
 import { bind, type Planned, staleness } from './saved-plan.ts';
 import {
   clocked,
@@ -36,7 +38,7 @@ import {
   unarmed,
   untilOf,
 } from './switch.ts';
-import { contextOf, intend, isTwin, notPutBack, record, stopLimitOf, type UndoJob, undoHost } from './undo.ts';
+import { contextOf, intend, isTwin, notPutBack, stopLimitOf, type UndoJob, undoHost } from './undo.ts';
 import { type Crew, type Ending, visit } from './visit.ts';
 
 /** A run that changes hosts. */

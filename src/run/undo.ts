@@ -15,8 +15,7 @@ import { judgeUndo } from '../plan/judge-undo.ts';
 import type { RequestContext } from '../remote/protocol.ts';
 import type { Reply, Session, UndoRequest } from '../remote/session.ts';
 import type { Connection } from '../transport/transport.ts';
-import type { Journal } from './journal.ts';
-import type { JournalRecord } from './records.ts';
+import { type Journal, record } from './journal.ts';
 import { type Crew, call, FIRST_PAUSE_MS, pauseAfter, ROLLBACK_MS } from './visit.ts';
 
 /** What a request has at least, also where the host was reached late: for its answer, after what its units take to stop. */
@@ -177,23 +176,6 @@ export function intend(
   const at = crew.clock.date();
   const what = units === undefined ? { change, prior } : { change, prior, units };
   return record(job.journal, { type: 'intent', at, host: host.host, seq, request, ...what });
-}
-
-/**
- * A journal that cannot be written any more ends no run: what is not recorded is not begun, and a host whose settlement is
- * lost stays in doubt in the journal, which is the truth as far as the journal knows it.
- */
-export async function record(journal: Journal, entry: JournalRecord): Promise<Fault | null> {
-  try {
-    await journal.commit(entry);
-    return null;
-  } catch (error) {
-    return unwritable(error);
-  }
-}
-
-export function unwritable(error: unknown): Fault {
-  return fault('journal', `the journal cannot be written: ${(error as Error).message}`);
 }
 
 /** `ms`: what is left of the time for this host; the host keeps some of it for its answer. */

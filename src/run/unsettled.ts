@@ -2,10 +2,9 @@
 
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { type Life, workerOn } from './claim.ts';
-import { hostsInDoubt } from './doubt.ts';
 import { journalFile, readRun } from './journal.ts';
 import type { Controller, JournalRecord } from './records.ts';
-import { stateOfRun } from './run-state.ts';
+import { hostsInDoubt, stateOfRun } from './run-state.ts';
 
 export interface Unsettled {
   readonly run: string;

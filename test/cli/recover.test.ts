@@ -7,10 +7,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Io } from '../../src/cli/io.ts';
 import { type Fleet, startFleet } from '../../src/demo/fleet.ts';
 import { DEMO_HOSTS } from '../../src/demo/hosts.ts';
-import { hostsInDoubt } from '../../src/run/doubt.ts';
 import { readJournal } from '../../src/run/journal.ts';
 import type { JournalRecord } from '../../src/run/records.ts';
-import { stateOfRun } from '../../src/run/run-state.ts';
+import { hostsInDoubt, stateOfRun } from '../../src/run/run-state.ts';
 import { dump } from '../demo/dump.ts';
 import { type Operator, operator } from '../operator.ts';
 

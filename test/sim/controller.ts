@@ -4,19 +4,25 @@
  */
 
 import { exitCodeOf } from '../../src/cli/exit.ts';
-import type { Command, Fault, HostReport, JournalHost, RunInfo } from '../../src/model/index.ts';
+import {
+  type Command,
+  type Fault,
+  type HostReport,
+  type JournalHost,
+  type RunInfo,
+  totalsOf,
+} from '../../src/model/index.ts';
 import { parseQuery } from '../../src/plan/resolve.ts';
 import { type Budget, budget, UNLIMITED, type WaveProof, waveProof } from '../../src/run/budget.ts';
 import { campaign, type FleetUndo } from '../../src/run/campaign.ts';
-import { doubtOn, hostsInDoubt, reportOn } from '../../src/run/doubt.ts';
-import { totalsOf } from '../../src/run/fleet.ts';
+import { doubtOn, reportOn } from '../../src/run/doubt.ts';
+import { record } from '../../src/run/journal.ts';
 import { type Ledger, ledger } from '../../src/run/ledger.ts';
 import type { Controller } from '../../src/run/records.ts';
 import { recoverHost } from '../../src/run/recover.ts';
 import { putBackWithFleet, rollBackHost, undoableOn } from '../../src/run/rollback.ts';
-import { type RunState, stateOfRun } from '../../src/run/run-state.ts';
+import { hostsInDoubt, type RunState, stateOfRun } from '../../src/run/run-state.ts';
 import { settle } from '../../src/run/settle.ts';
-import { record } from '../../src/run/undo.ts';
 import type { Crew } from '../../src/run/visit.ts';
 import { waveSizes } from '../../src/run/waves.ts';
 import { RUN_ID, type World } from './world.ts';

@@ -1,4 +1,4 @@
-import { printable, UsageError } from '../../model/index.ts';
+import { printable, totalsOf, UsageError } from '../../model/index.ts';
 import {
   type Listed,
   type RunProgress,
@@ -8,12 +8,10 @@ import {
   visibleJson,
 } from '../../report/index.ts';
 import { workerOn } from '../../run/claim.ts';
-import { hostsInDoubt } from '../../run/doubt.ts';
-import { totalsOf } from '../../run/fleet.ts';
 import { historiesOf, withHistory } from '../../run/history.ts';
 import { readJournal } from '../../run/journal.ts';
 import { allRuns, type Entry } from '../../run/run-index.ts';
-import { stateOfRun } from '../../run/run-state.ts';
+import { hostsInDoubt, stateOfRun } from '../../run/run-state.ts';
 import { command } from '../command.ts';
 import { EXIT } from '../exit.ts';
 import { exportRun } from '../export.ts';

@@ -1,13 +1,19 @@
-import { type Ask, fault, type HostReport, type JournalHost, type RunInfo, UsageError } from '../../model/index.ts';
+import {
+  type Ask,
+  fault,
+  type HostReport,
+  type JournalHost,
+  type RunInfo,
+  totalsOf,
+  UsageError,
+} from '../../model/index.ts';
 import type { Wanted } from '../../plan/drift.ts';
 import { parseQueryWith } from '../../plan/resolve.ts';
-import { hostsInDoubt } from '../../run/doubt.ts';
-import { interrupted, notStarted, totalsOf } from '../../run/fleet.ts';
-import { createJournal, readJournal } from '../../run/journal.ts';
+import { interrupted, notStarted } from '../../run/fleet.ts';
+import { createJournal, readJournal, record } from '../../run/journal.ts';
 import { ledger } from '../../run/ledger.ts';
-import { stateOfRun } from '../../run/run-state.ts';
+import { hostsInDoubt, stateOfRun } from '../../run/run-state.ts';
 import { settle, status } from '../../run/settle.ts';
-import { record } from '../../run/undo.ts';
 import type { Crew } from '../../run/visit.ts';
 import { watch as watchHosts } from '../../run/watch.ts';
 import { command, units } from '../command.ts';
