@@ -5,9 +5,9 @@ import type { JournalHost } from '../model/index.ts';
 import type { Clock, Crew } from '../run/visit.ts';
 import { assertCapacity, capacity } from './capacity.ts';
 import type { Io } from './io.ts';
-import { duration, wholeNumber } from './options.ts';
 import type { PasswordFlags } from './passwords.ts';
 import { absolute, defaultKnownHosts } from './paths.ts';
+import { duration, wholeNumber } from './times.ts';
 import type { TransportFlags } from './transports.ts';
 
 export interface CrewFlags extends PasswordFlags, TransportFlags {

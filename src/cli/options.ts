@@ -1,9 +1,9 @@
 /** The flags, in groups that commands take together, each with its type; see cli.md's table for their meaning. */
 import type { Options } from 'yargs';
-import { UsageError } from '../model/index.ts';
 import { connection } from './connection-options.ts';
 import { CHANGE, OUTPUT, SELECTION } from './option-groups.ts';
 import { recovery, trusting, watching } from './run-options.ts';
+import { FORMATS } from './screen.ts';
 
 export { connection };
 
@@ -166,11 +166,6 @@ export const consent = {
   yes: { alias: 'y', type: 'boolean', group: CHANGE, describe: 'do not ask' },
 } as const satisfies Record<string, Options>;
 
-/** What a report on hosts can be written as. */
-const FORMATS = ['table', 'json', 'ndjson', 'csv', 'junit', 'html'] as const;
-
-export type Format = (typeof FORMATS)[number];
-
 export const formats = { alias: 'o', choices: FORMATS, group: OUTPUT } as const satisfies Options;
 
 export const output = {
@@ -206,21 +201,3 @@ type KeysOf<T> = T extends unknown ? Extract<keyof T, string> : never;
 export type SettingName = KeysOf<(typeof SETTINGS)[number]>;
 
 export const KNOWN: ReadonlyMap<string, Options> = new Map(SETTINGS.flatMap((group) => Object.entries<Options>(group)));
-
-const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-
-/** `90`, `90s`, `1.5m`, `500ms` → milliseconds. Throws UsageError for anything else, zero included. */
-export function duration(flag: string, text: string): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
-  const ms = match ? Number(match[1]) * (UNITS[match[2] ?? 's'] ?? 0) : 0;
-  if (ms > 0 && ms <= 24 * 3_600_000) return ms;
-  throw new UsageError(
-    `--${flag}: not a duration: ${JSON.stringify(text)}`,
-    'Durations are 30, 30s, 5m or 1h; a day at most.',
-  );
-}
-
-export function wholeNumber(flag: string, value: number, from: number, to: number): number {
-  if (Number.isInteger(value) && value >= from && value <= to) return value;
-  throw new UsageError(`--${flag}: expected a whole number from ${from} to ${to}`);
-}

@@ -13,7 +13,11 @@ import {
   toJunit,
 } from '../report/index.ts';
 import type { Io } from './io.ts';
-import type { Format } from './options.ts';
+
+/** What a report on hosts can be written as. */
+export const FORMATS = ['table', 'json', 'ndjson', 'csv', 'junit', 'html'] as const;
+
+export type Format = (typeof FORMATS)[number];
 
 export interface OutputFlags {
   readonly output: Format;

@@ -2,8 +2,7 @@
 import { type RunInfo, UsageError } from '../model/index.ts';
 import { rfc3339, type SwitchAsk } from '../run/switch.ts';
 import type { Io } from './io.ts';
-import { duration } from './options.ts';
-import { confirmWithin, expiry } from './times.ts';
+import { confirmWithin, duration, expiry } from './times.ts';
 
 export interface SwitchFlags {
   readonly 'confirm-within'?: string | undefined;

@@ -55,3 +55,21 @@ function timeOf(text: string, now: Date): number | undefined {
   if (!date || new Date(`${date[1]}T00:00Z`).getUTCDate() !== Number(date[2])) return undefined;
   return Date.parse(text.replace(' ', 'T'));
 }
+
+const MILLISECONDS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** `90`, `90s`, `1.5m`, `500ms` → milliseconds. Throws UsageError for anything else, zero included. */
+export function duration(flag: string, text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
+  const ms = match ? Number(match[1]) * (MILLISECONDS[match[2] ?? 's'] ?? 0) : 0;
+  if (ms > 0 && ms <= 24 * 3_600_000) return ms;
+  throw new UsageError(
+    `--${flag}: not a duration: ${JSON.stringify(text)}`,
+    'Durations are 30, 30s, 5m or 1h; a day at most.',
+  );
+}
+
+export function wholeNumber(flag: string, value: number, from: number, to: number): number {
+  if (Number.isInteger(value) && value >= from && value <= to) return value;
+  throw new UsageError(`--${flag}: expected a whole number from ${from} to ${to}`);
+}

@@ -1,7 +1,7 @@
 import type { Target } from '../model/index.ts';
 import type { Io } from './io.ts';
-import { wholeNumber } from './options.ts';
 import { absolute } from './paths.ts';
+import { wholeNumber } from './times.ts';
 import type { SshFlags, Ways } from './ways.ts';
 
 /** The way to a host of an earlier run, with what the flags say now in the place of what was said then. */

@@ -1,4 +1,5 @@
 /** Inventory, flags and ssh_config → the way to a host. Ansible's order: inventory, then flags, then ssh_config, then defaults. */
+
 import { join } from 'node:path';
 import type { Inventory } from '../inventory/index.ts';
 import { type Host, type InventoryConnection, type Target, UsageError, type WayThere } from '../model/index.ts';
@@ -13,8 +14,8 @@ import {
 } from '../transport/ssh-config/index.ts';
 import type { Io } from './io.ts';
 import { algorithmsSaid, loginsBySsh, notFollowed, unsupportedLogins } from './not-followed.ts';
-import { duration, wholeNumber } from './options.ts';
 import { absolute, defaultKeys, defaultKnownHosts } from './paths.ts';
+import { duration, wholeNumber } from './times.ts';
 
 export interface SshFlags {
   readonly user?: string | undefined;

@@ -22,12 +22,13 @@ import { EXIT, exitCodeOf } from '../exit.ts';
 import { assertWithinGuardrails } from '../guardrails.ts';
 import type { Io } from '../io.ts';
 import { journalHosts } from '../journal-hosts.ts';
-import { connection, consent, duration, listing, selection, wholeNumber } from '../options.ts';
+import { connection, consent, listing, selection } from '../options.ts';
 import { sealed, type TrustFlags } from '../recorded-connections.ts';
 import { consent as agree, metaOf, newRun, stateDir } from '../run.ts';
 import { trusting, watching } from '../run-options.ts';
 import { screens } from '../screen.ts';
 import { type SelectionFlags, targetsOf, type WayInFlags } from '../targets.ts';
+import { duration, wholeNumber } from '../times.ts';
 
 export const watch = command({
   name: 'watch',
