@@ -1,4 +1,4 @@
-import type { PathFact, UnitFacts } from './facts.ts';
+import type { PathFact, UnitFacts } from './unit-facts.ts';
 
 /** What a host says it did and what it then read, after `apply` or `undo`. Parsed and bounded, not yet believed. */
 export interface Evidence {

@@ -15,4 +15,5 @@ export * from './super-server.ts';
 export * from './switch.ts';
 export * from './systemd-traits.ts';
 export * from './unit.ts';
+export * from './unit-facts.ts';
 export * from './use.ts';

@@ -1,5 +1,5 @@
-import type { Queued, UnitState } from './facts.ts';
 import type { Fault } from './fault.ts';
+import type { Queued, UnitState } from './unit-facts.ts';
 
 /** What was asked of every host of a run. Recorded in the journal as it stands. */
 export interface Ask {

@@ -1,6 +1,7 @@
-import type { Os, UnitState } from './facts.ts';
+import type { Os } from './facts.ts';
 import type { Fault } from './fault.ts';
 import type { UnitReceipt } from './receipt.ts';
+import type { UnitState } from './unit-facts.ts';
 
 /** How a host ended. Exactly one each; see the exit codes in src/cli/exit.ts. */
 export type Outcome =

@@ -76,3 +76,8 @@ export function instancesOf(template: string): string {
 export function isTrigger(name: string): boolean {
   return /\.(?:socket|timer|path|automount)$/.test(name);
 }
+
+/** The socket whose connections are instances of this template, should there be one with Accept=yes. */
+export function socketOf(template: string): string | null {
+  return template.endsWith('@.service') ? template.replace(/@\.service$/, '.socket') : null;
+}
