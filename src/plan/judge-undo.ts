@@ -13,8 +13,7 @@ import {
 } from '../model/index.ts';
 import { byId, byName, groups, once } from './by-name.ts';
 import { refusalOf } from './host-refusal.ts';
-import { said } from './judge.ts';
-import { whyFailed } from './reasons.ts';
+import { said, whyFailed } from './reasons.ts';
 
 /** What the read-back after an undo still lacks; null when the host is as it was. */
 export function judgeUndo(change: Change, prior: Prior, evidence: Evidence): Fault | null {

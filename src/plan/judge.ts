@@ -7,7 +7,6 @@ import {
   type Fault,
   fault,
   isRunning,
-  printable,
   type StartProbe,
   type StepResult,
   shownName,
@@ -19,7 +18,7 @@ import {
 import { byName, listed, once } from './by-name.ts';
 import { refusalOf } from './host-refusal.ts';
 import { unitOfGroup, withStartNotes } from './leftovers.ts';
-import { starterHint } from './reasons.ts';
+import { said, starterHint } from './reasons.ts';
 
 export interface Verdict {
   readonly units: readonly UnitReport[];
@@ -186,7 +185,3 @@ function startProbeOf({ steps }: Evidence, name: string): StartProbe {
 const stepsByName = once(
   (steps: readonly StepResult[]) => new Map(steps.toReversed().map((step) => [step.name, step] as const)),
 );
-
-export function said(step: StepResult): string {
-  return printable(step.said.join(' '), 2_000);
-}

@@ -1,5 +1,12 @@
 /** Why a unit ended as it did, from what its host quotes of the journal. The lines are escaped and cut where they come in. */
-import { type Evidence, type Logged, printable, type UnitFacts, type UnitPlan } from '../model/index.ts';
+import {
+  type Evidence,
+  type Logged,
+  printable,
+  type StepResult,
+  type UnitFacts,
+  type UnitPlan,
+} from '../model/index.ts';
 
 /** So many of the last lines say why; of each so much. */
 const QUOTED_LINES = 3;
@@ -58,4 +65,9 @@ function clientOf(unit: string, logged: readonly Logged[]): string | null {
     if (pid) return `process ${pid}${command ? ` (${printable(command.trim(), 60)})` : ''}, a client of ${name},`;
   }
   return null;
+}
+
+/** What a step of a request said, for a screen. */
+export function said(step: StepResult): string {
+  return printable(step.said.join(' '), 2_000);
 }

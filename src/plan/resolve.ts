@@ -12,6 +12,7 @@ import {
   isTemplate,
   isUnitName,
   nearSuffix,
+  socketOf,
   superServerOf,
   type UnitFacts,
   UsageError,
@@ -20,7 +21,6 @@ import {
 import { byId, byName, pathsByUnit, some } from './by-name.ts';
 import { candidatesOf, type Entry, entries, familyOf, lookUp, ownersOf, type SiteCatalogue } from './catalog.ts';
 import { isServedBy, notServed } from './super-servers.ts';
-import { socketOf } from './triggers.ts';
 import { byUnitName, sayUsers } from './user-units.ts';
 
 /** One UNIT argument, understood. */

@@ -5,7 +5,6 @@
 import { type Facts, type Served, superServerOf } from '../model/index.ts';
 import { listed } from './by-name.ts';
 import type { Entry } from './catalog.ts';
-import type { Meant } from './resolve.ts';
 
 /** Whether this unit may be meant by the logical name. */
 export function isServedBy(unit: string, entry: Entry, facts: Facts): boolean {
@@ -21,7 +20,7 @@ function servicesOf(unit: string, { served }: Facts): Served[] {
 }
 
 /** Why a super-server of this host is not what is asked, for the error text; null where the host has none. */
-export function notServed(found: readonly Meant[], { served }: Facts): string | null {
+export function notServed(found: readonly { readonly unit: string }[], { served }: Facts): string | null {
   if (found.length === 0) return null;
   const names = listed(found.map(({ unit }) => unit));
   return served?.whole ? `not served by ${names}` : `what ${names} serves could not be read`;

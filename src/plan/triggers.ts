@@ -1,5 +1,5 @@
 /** What can start a unit without anybody asking: sockets, timers, paths and automounts, and what can start those. */
-import { type Facts, isRunning, isTemplate } from '../model/index.ts';
+import { type Facts, isRunning, isTemplate, socketOf } from '../model/index.ts';
 import { byId, byName, everyUnit } from './by-name.ts';
 import type { Meant } from './resolve.ts';
 
@@ -64,11 +64,6 @@ function direct({ unit, facts: shown, instances }: Meant, { units }: Facts): str
     ...[shown, ...instances].flatMap(({ triggeredBy }) => triggeredBy),
     ...(accepting?.accept && accepting.load !== 'not-found' ? [accepting.id] : []),
   ];
-}
-
-/** The socket whose connections are instances of this template, should there be one with Accept=yes. */
-export function socketOf(template: string): string | null {
-  return template.endsWith('@.service') ? template.replace(/@\.service$/, '.socket') : null;
 }
 
 function closure(names: readonly string[], facts: Facts, drop: (name: string, load: string) => boolean): string[] {

@@ -1,6 +1,7 @@
 /** What hosts say that mean harm to whoever reads it: each as much as is taken, or a quarter of that. */
+
 import type { Ask, Change, Evidence, Facts, HostReport, Prior, Receipt, Report } from '../../src/model/index.ts';
-import type { HostRecord } from '../../src/remote/protocol.ts';
+import type { HostRecord } from '../../src/remote/blocks.ts';
 import { receiptsFrom } from '../../src/remote/receipts.ts';
 import { evidenceFrom, factsFrom } from '../../src/remote/records.ts';
 
