@@ -1,6 +1,11 @@
 /** The forms that records share: words, `KIND key=value` lines, blocks of them, names and paths of units, identifiers. */
 import { isUnitName } from '../model/index.ts';
-import type { HostRecord } from './protocol.ts';
+
+/** One line of an answer, without its frame. */
+export interface HostRecord {
+  readonly kind: string;
+  readonly text: string;
+}
 
 export function texts(records: readonly HostRecord[], kind: string): string[] {
   return records.filter((record) => record.kind === kind).map((record) => record.text);

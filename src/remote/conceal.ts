@@ -3,9 +3,11 @@
  * the host's words come in, before anything is made of them, so that no journal, report or screen can have it. Words of our own
  * are not looked at: a password may be `wrong`.
  */
+
 import { isUnitName, type Secret } from '../model/index.ts';
 import type { Ended } from '../transport/transport.ts';
-import { type HostRecord, program } from './protocol.ts';
+import type { HostRecord } from './blocks.ts';
+import { program } from './protocol.ts';
 
 /** Takes the secrets that a host may know out of a text. */
 export type Conceal = (text: string) => string;

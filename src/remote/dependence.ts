@@ -1,7 +1,6 @@
 /** Records → what a mask must not cut. As strict as records.ts: what has not the expected form is dropped. */
 import { type Dependence, type Endpoint, isUnitName, printable, type SessionFacts, type Uses } from '../model/index.ts';
-import { blocks, texts, unitNames } from './blocks.ts';
-import type { HostRecord } from './protocol.ts';
+import { blocks, type HostRecord, texts, unitNames } from './blocks.ts';
 
 /** By the property that a unit has, the one of its dependents that makes them so. */
 const NEEDS = [

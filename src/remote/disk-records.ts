@@ -1,7 +1,6 @@
 /** Records of what lies on disk: entries under the units' names, aliases, lines that speak of the units. */
 import { type AliasFact, type Hit, isUnitName, type PathFact, printable } from '../model/index.ts';
-import { isPath, MAX_PATH, texts } from './blocks.ts';
-import type { HostRecord } from './protocol.ts';
+import { type HostRecord, isPath, MAX_PATH, texts } from './blocks.ts';
 
 /** `path null PATH`, `path link PATH TARGET` … */
 export function pathsFrom(records: readonly HostRecord[]): PathFact[] {

@@ -1,8 +1,9 @@
+import type { HostRecord } from './blocks.ts';
+
 /**
  * How much a host may say of each thing. What is built on an answer takes time and memory in proportion to these, so that one host
  * costs the controller no more than a tenth of a second; what is over a limit is a fault of that host alone.
  */
-import type { HostRecord } from './protocol.ts';
 
 /** Records of a kind in one answer; several times what the largest hosts seen have. Kinds that are not named have no limit of their own. */
 const MOST: Readonly<Record<string, number>> = {

@@ -15,7 +15,7 @@ import {
   templateOf,
   topicOf,
 } from '../model/index.ts';
-import { firstWord } from './blocks.ts';
+import { firstWord, type HostRecord } from './blocks.ts';
 import { encoded, metaText } from './meta.ts';
 import { part } from './part.ts';
 
@@ -215,12 +215,6 @@ export function requestLine(nonce: string, seq: number, verb: Verb, words: reado
 function assertWord(word: string): string {
   if (!/^[\x21-\x7e]+$/.test(word) || word.includes("'")) throw new Error(`not a word for a request: ${word}`);
   return word;
-}
-
-/** One line of an answer, without its frame. */
-export interface HostRecord {
-  readonly kind: string;
-  readonly text: string;
 }
 
 /**

@@ -8,9 +8,8 @@ import {
   type Receipt,
   type UnitState,
 } from '../model/index.ts';
-import { firstWord, identifier, isPath, keyValue } from './blocks.ts';
+import { firstWord, type HostRecord, identifier, isPath, keyValue } from './blocks.ts';
 import { decoded, metaFrom } from './meta.ts';
-import type { HostRecord } from './protocol.ts';
 import { evidenceFrom } from './records.ts';
 
 /** What tells of a run begins with its id. */

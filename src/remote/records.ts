@@ -19,11 +19,10 @@ import {
   type UnitFacts,
   unprovable,
 } from '../model/index.ts';
-import { blocks, firstWord, identifier, keyValue, texts, unitNames } from './blocks.ts';
+import { blocks, firstWord, type HostRecord, identifier, keyValue, texts, unitNames } from './blocks.ts';
 import { dependenceFrom } from './dependence.ts';
 import { aliasFrom, hitFrom, pathsFrom } from './disk-records.ts';
 import { decoded, metaFrom } from './meta.ts';
-import type { HostRecord } from './protocol.ts';
 import { hintFor } from './refusals.ts';
 import { servedFrom } from './served.ts';
 import { loggedFrom, stepsFrom } from './steps.ts';

@@ -1,7 +1,8 @@
 /** What sudo, doas and su say when they do not let us through, and what can be done about each. */
+
 import { type Facts, type Fault, fault, printable } from '../model/index.ts';
 import type { Ended } from '../transport/transport.ts';
-import type { HostRecord } from './protocol.ts';
+import type { HostRecord } from './blocks.ts';
 
 /** What an answer says of the password: only what proves it lets another host see it. */
 export type Verdict = 'accepted' | 'refused' | 'unknown';

@@ -1,7 +1,6 @@
 /** Records → what super-servers serve. What has not the expected form is dropped. */
 import { baseOf, printable, type Served, type ServedFacts, type SuperServer } from '../model/index.ts';
-import { texts } from './blocks.ts';
-import type { HostRecord } from './protocol.ts';
+import { type HostRecord, texts } from './blocks.ts';
 
 /** For screens: what is configured is a few services. */
 const MOST_SERVICES = 200;

@@ -1,4 +1,5 @@
 /** One conversation with the remote program on one host: probe, apply, undo over a single channel. */
+
 import {
   type Change,
   type Evidence,
@@ -13,6 +14,7 @@ import {
   type SwitchState,
 } from '../model/index.ts';
 import type { Connection, RemoteProcess } from '../transport/transport.ts';
+import type { HostRecord } from './blocks.ts';
 import { type Conceal, concealed, concealedEnd, concealing } from './conceal.ts';
 import { type Escalation, firstLine, startShell } from './escalate.ts';
 import { excessOf } from './limits.ts';
@@ -20,7 +22,6 @@ import {
   Answer,
   applyWords,
   firstRequest,
-  type HostRecord,
   newNonce,
   program,
   type RequestContext,

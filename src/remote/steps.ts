@@ -1,7 +1,6 @@
 /** What the steps of a change or its undo came to, and what the host's journal says about those that failed. */
 import { type Logged, printable, type StepResult } from '../model/index.ts';
-import { firstWord, texts } from './blocks.ts';
-import type { HostRecord } from './protocol.ts';
+import { firstWord, type HostRecord, texts } from './blocks.ts';
 
 /** `step NAME STATUS`, `said NAME LINE` */
 export function stepsFrom(records: readonly HostRecord[]): StepResult[] {

@@ -1,7 +1,8 @@
 /** The language of switches: what is stored on a host for one, what is asked of it, and what it tells. */
+
 import type { KeepOrder, SwitchEnd, SwitchOrder, SwitchState } from '../model/index.ts';
+import type { HostRecord } from './blocks.ts';
 import { part } from './part.ts';
-import type { HostRecord } from './protocol.ts';
 
 /** The words that arm a switch, and the two texts that must follow the request: the whole program, and switch.sh. */
 export function arming(

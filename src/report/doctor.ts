@@ -1,5 +1,6 @@
 import { type Fault, type HostReport, limitsOf, type Privilege } from '../model/index.ts';
-import { explain, type Failure, styleOf } from './explain.ts';
+import { explain, styleOf } from './explain.ts';
+import type { Failure } from './failure.ts';
 import { countHosts, group, labelHosts, nameHosts } from './hosts.ts';
 import type { Screen } from './output.ts';
 import { prose } from './prose.ts';

@@ -1,4 +1,5 @@
 import type { Fault, HostReport, Outcome, Report, UnitReport } from '../model/index.ts';
+import type { Failure } from './failure.ts';
 import { countHosts, group, type Naming, nameHosts } from './hosts.ts';
 import type { Screen } from './output.ts';
 import { outcomeStyle, type Style } from './paint.ts';
@@ -50,14 +51,6 @@ function notesOf(unit: UnitReport, verbose: boolean): string[] {
 }
 
 const TAKE_ALONG = '--with-members masks them too';
-
-/** A host, and what went wrong there. */
-export interface Failure {
-  readonly host: string;
-  readonly address: string;
-  readonly fault: Pick<Fault, 'message' | 'hint' | 'hostKey'> & { readonly kind: string };
-  readonly style: Style;
-}
 
 export function failuresOf(hosts: readonly HostReport[]): Failure[] {
   return hosts.flatMap(({ host, address, outcome, fault }) =>

@@ -1,4 +1,4 @@
-import type { Failure } from './explain.ts';
+import type { Failure } from './failure.ts';
 import { countHosts, group, type Naming, nameHosts } from './hosts.ts';
 import type { Screen } from './output.ts';
 import { prose } from './prose.ts';
