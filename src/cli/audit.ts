@@ -6,8 +6,6 @@ import { type HostReport, type Outcome, printable, type RunInfo } from '../model
 import { runWithin } from '../transport/program.ts';
 import type { Io } from './io.ts';
 
-export type Audit = 'syslog' | 'none';
-
 const CHANGED: ReadonlySet<Outcome> = new Set([
   'masked',
   'unmasked',

@@ -1,4 +1,5 @@
 /** mask, unmask, plan and apply: one flow with different ends. */
+
 import { type Ask, type HostReport, type JournalHost, UsageError } from '../model/index.ts';
 import { parseQueryWith } from '../plan/resolve.ts';
 import { budget, type Limits, waveProof } from '../run/budget.ts';
@@ -20,8 +21,9 @@ import { assertWayBack, type LockoutFlags } from './lockout.ts';
 import { visitOnRecord } from './on-record.ts';
 import { openPlanFile } from './plan-file.ts';
 import { sealed } from './recorded-connections.ts';
-import { newRun, type RunFlags, stateDir, visitFleet } from './run.ts';
+import { newRun, type RunFlags, visitFleet } from './run.ts';
 import type { OutputFlags } from './screen.ts';
+import { stateDir } from './state.ts';
 import { type SwitchFlags, switchOf, termsOf } from './switch.ts';
 import { type SelectionFlags, selectionOf, type WayInFlags } from './targets.ts';
 

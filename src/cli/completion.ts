@@ -1,11 +1,12 @@
 /** What can stand next on a command line, from the same table as everything else; and the scripts by which shells ask for it. */
+
 import type { Options } from 'yargs';
 import { printable } from '../model/index.ts';
 import { entries } from '../plan/catalog.ts';
 import { listRuns } from '../run/journal.ts';
 import type { Command } from './command.ts';
 import type { Io } from './io.ts';
-import { stateDir } from './run.ts';
+import { stateDir } from './state.ts';
 
 /** A word that fits, and what it is for. */
 export interface Candidate {

@@ -11,8 +11,8 @@ import { stillInDoubt } from '../run/recover.ts';
 import { hostsInDoubt, type RunState, stateOfRun } from '../run/run-state.ts';
 import { exitCodeOf } from './exit.ts';
 import type { Io } from './io.ts';
-import { stateDir } from './run.ts';
 import type { Format } from './screen.ts';
+import { stateDir } from './state.ts';
 
 /**
  * The whole document. JSON is the report on every host, and the records of the journal it was made from: who worked on the run

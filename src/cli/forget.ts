@@ -1,4 +1,5 @@
 /** `recover --forget`: hosts in doubt that will not return are given up. */
+
 import { type HostReport, type JournalHost, type RunInfo, totalsOf, UsageError } from '../model/index.ts';
 import { describeForgetting } from '../report/index.ts';
 import { reopenJournal } from '../run/claim.ts';
@@ -11,8 +12,9 @@ import type { Io } from './io.ts';
 import { journalHosts } from './journal-hosts.ts';
 import { onRecord } from './on-record.ts';
 import type { Recovery } from './recovery.ts';
-import { agreeTo, stateDir } from './run.ts';
+import { agreeTo } from './run.ts';
 import { screens } from './screen.ts';
+import { stateDir } from './state.ts';
 import type { SelectionFlags, WayInFlags } from './targets.ts';
 
 export type ForgetFlags = Recovery['flags'] &

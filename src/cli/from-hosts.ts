@@ -4,8 +4,8 @@ import { type Ask, type RunInfo, UsageError } from '../model/index.ts';
 import { sayAccount } from '../plan/accounts.ts';
 import { unitsFrom } from '../plan/recall.ts';
 import { reopenJournal } from '../run/claim.ts';
-import { createJournal, type Journal, lastRun, listRuns, readJournal, setAside } from '../run/journal.ts';
-import { DamagedJournal } from '../run/journal-file.ts';
+import { createJournal, lastRun, listRuns, readJournal, setAside } from '../run/journal.ts';
+import { DamagedJournal, type Journal } from '../run/journal-file.ts';
 import type { Intent } from '../run/records.ts';
 import { type RunState, stateOfRun } from '../run/run-state.ts';
 import type { Io } from './io.ts';
@@ -13,8 +13,8 @@ import { agreedBy, type Holder, holdersOf, warningsOn } from './receipt-holders.
 import { chooseRun, listReceipts, scan } from './receipt-scan.ts';
 import { sealed } from './recorded-connections.ts';
 import { type Recovery, recoverHosts } from './recovery.ts';
-import { stateDir } from './run.ts';
 import { refuseReportFormats } from './screen.ts';
+import { stateDir } from './state.ts';
 import { type SelectionFlags, targetsOf, type WayInFlags } from './targets.ts';
 
 export type FromHostsFlags = Recovery['flags'] &

@@ -46,7 +46,7 @@ const COMMANDS: readonly Command[] = [
   runs,
   inventory,
   doctor,
-  demo,
+  demo((io) => fleetmask(io, 'demo')),
   completion,
 ];
 

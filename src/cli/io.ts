@@ -3,7 +3,9 @@ import type { SiteCatalogue } from '../plan/catalog.ts';
 import type { Guardrails } from '../plan/guardrails.ts';
 import type { Life } from '../run/claim.ts';
 import type { Controller } from '../run/records.ts';
-import type { Audit } from './audit.ts';
+
+/** Where changes are put on record besides the journal. */
+export type Audit = 'syslog' | 'none';
 
 /** The world as commands see it: main.ts makes the real one, tests make their own. */
 export interface Io {

@@ -1,4 +1,5 @@
 /** confirm, extend and release: decisions about an earlier run whose hosts have a switch. */
+
 import { fault, type HostReport, type JournalHost, type RunInfo, UsageError } from '../model/index.ts';
 import { describeAtWork, describeKeeping } from '../report/index.ts';
 import { isRunItself, openClaims, reopenJournal } from '../run/claim.ts';
@@ -12,8 +13,9 @@ import type { Io } from './io.ts';
 import { journalHosts } from './journal-hosts.ts';
 import { visitOnRecord } from './on-record.ts';
 import type { TrustFlags } from './recorded-connections.ts';
-import { agreed, stateDir, visitFleet } from './run.ts';
+import { agreed, visitFleet } from './run.ts';
 import type { OutputFlags } from './screen.ts';
+import { stateDir } from './state.ts';
 import type { SelectionFlags, WayInFlags } from './targets.ts';
 
 export interface KeepFlags extends SelectionFlags, WayInFlags, CrewFlags, OutputFlags, TrustFlags {

@@ -1,7 +1,7 @@
 /** Visits that change hosts: with consent, a journal, and a way back. */
 
 import { type Fault, fault, type HostReport, type JournalHost, totalsOf, UsageError } from '../model/index.ts';
-import { record } from '../run/journal.ts';
+import { record } from '../run/journal-file.ts';
 import type { Ledger } from '../run/ledger.ts';
 import { putBackWithFleet, undoableOn } from '../run/rollback.ts';
 import { hostsInDoubt, type RunState } from '../run/run-state.ts';

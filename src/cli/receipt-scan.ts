@@ -1,4 +1,5 @@
 /** What runs left on hosts, as the hosts tell of it: read, listed, and one of the runs chosen. */
+
 import {
   type Account,
   beganAt,
@@ -17,8 +18,8 @@ import { readReceipts } from '../run/recover.ts';
 import { type CrewFlags, crewOf } from './crew.ts';
 import { EXIT, exitCodeOf } from './exit.ts';
 import type { Io } from './io.ts';
-import { stateDir } from './run.ts';
 import { type OutputFlags, screens } from './screen.ts';
+import { stateDir } from './state.ts';
 
 /** How far a run may seem to begin after now, by this controller's clock, and still be believed to be one: clocks differ. */
 const SKEW_MS = 5 * 60_000;

@@ -2,13 +2,15 @@
  * Plan files and journals say how hosts are reached: at which addresses, and by which commands of this machine. Whoever can write one could
  * have chosen them, so what they say beyond the inventory and ssh_config of now is shown, and a person agrees to it.
  */
+
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type JournalHost, printable, type Target, UsageError } from '../model/index.ts';
 import { canonical } from '../run/saved-plan.ts';
 import { BrokenOff, type Io } from './io.ts';
-import { agreed, stateDir } from './run.ts';
+import { agreed } from './run.ts';
+import { stateDir } from './state.ts';
 import { assertOurs } from './strict-modes.ts';
 import type { Ways } from './ways.ts';
 

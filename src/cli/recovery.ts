@@ -1,15 +1,18 @@
 /** Settling the hosts that a run left in doubt, and telling how all of its hosts stand. */
+
 import { type HostReport, type JournalHost, type RunInfo, totalsOf } from '../model/index.ts';
 import { doubtOn, reportOn } from '../run/doubt.ts';
-import { type Journal, readJournal, record } from '../run/journal.ts';
+import { readJournal } from '../run/journal.ts';
+import { type Journal, record } from '../run/journal-file.ts';
 import { type Ledger, ledger } from '../run/ledger.ts';
 import { recoverHost, stillInDoubt } from '../run/recover.ts';
 import { hostsInDoubt, type RunState, stateOfRun } from '../run/run-state.ts';
 import type { CrewFlags } from './crew.ts';
 import type { Io } from './io.ts';
 import { onRecord } from './on-record.ts';
-import { consent as agree, metaOf, stateDir, visitFleet } from './run.ts';
+import { consent as agree, metaOf, visitFleet } from './run.ts';
 import type { OutputFlags } from './screen.ts';
+import { stateDir } from './state.ts';
 
 export interface Recovery {
   /** The run as its journal, or its receipts, tell of it. */

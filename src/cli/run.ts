@@ -1,6 +1,5 @@
 /** From flags to exit code: what all commands that visit a fleet have in common. */
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import {
   type Command,
   type Fault,
@@ -210,9 +209,4 @@ export async function agreeTo(io: Io, question: string, yes: boolean | undefined
 
 export function agreed(answer: string | null | undefined): boolean {
   return /^y(?:es)?$/i.test(answer?.trim() ?? '');
-}
-
-export function stateDir(io: Io): string {
-  const { FLEETMASK_STATE_DIR: own, XDG_STATE_HOME: xdg } = io.env;
-  return own || join(xdg || join(io.home, '.local', 'state'), 'fleetmask');
 }

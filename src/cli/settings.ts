@@ -1,4 +1,5 @@
 /** Settings that stand behind the flags: FLEETMASK_*, then ./fleetmask.yaml, then the user's config.yaml, then the machine's. */
+
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
@@ -6,10 +7,9 @@ import type { Options } from 'yargs';
 import { at, UsageError } from '../model/index.ts';
 import type { SiteCatalogue } from '../plan/catalog.ts';
 import { type Guardrails, NO_GUARDRAILS } from '../plan/guardrails.ts';
-import type { Audit } from './audit.ts';
 import { IN_DIRECTORY, mayBeSet } from './directory-settings.ts';
-import { guardrailsFrom } from './guardrails.ts';
-import type { Io } from './io.ts';
+import { guardrailsFrom } from './guardrails-settings.ts';
+import type { Audit, Io } from './io.ts';
 import type { SettingName } from './options.ts';
 import { siteCatalogueFrom } from './site-catalogue.ts';
 import { assertOurs } from './strict-modes.ts';

@@ -3,8 +3,12 @@ import { chmodSync, lstatSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from '../model/index.ts';
 import type { Io } from './io.ts';
-import { stateDir } from './run.ts';
 import { assertOurs, shellWord } from './strict-modes.ts';
+
+export function stateDir(io: Io): string {
+  const { FLEETMASK_STATE_DIR: own, XDG_STATE_HOME: xdg } = io.env;
+  return own || join(xdg || join(io.home, '.local', 'state'), 'fleetmask');
+}
 
 /** Commands that neither read nor write it. */
 const STATELESS: ReadonlySet<string> = new Set(['status', 'inventory', 'doctor', 'demo', 'completion']);

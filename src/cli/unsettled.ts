@@ -1,8 +1,9 @@
 /** What an operator should know before the next command: an earlier run left hosts in doubt. */
+
 import { lastRun, listRuns } from '../run/journal.ts';
 import { unsettledRuns } from '../run/unsettled.ts';
 import type { Io } from './io.ts';
-import { stateDir } from './run.ts';
+import { stateDir } from './state.ts';
 
 /** Commands that change hosts, or tell of runs. */
 const TELLING: ReadonlySet<string> = new Set([

@@ -4,7 +4,8 @@
  */
 
 import { UsageError } from '../model/index.ts';
-import { appendJournal, type Journal, readRun } from './journal.ts';
+import { appendJournal, readRun } from './journal.ts';
+import type { Journal } from './journal-file.ts';
 import type { Controller, JournalRecord, Opened } from './records.ts';
 
 /** `unknown`: it may run where we cannot look. */

@@ -1,9 +1,14 @@
 /** How records get into a file, and out of it again, whatever the disk does. */
 
-import { at, printable, UsageError } from '../model/index.ts';
-import type { Journal } from './journal.ts';
+import { at, type Fault, fault, printable, UsageError } from '../model/index.ts';
 import { foreignIn, journalRecord } from './journal-schema.ts';
 import type { JournalRecord } from './records.ts';
+
+export interface Journal {
+  /** Resolves when the record is on disk. Records that wait together share one fsync. */
+  commit(record: JournalRecord): Promise<void>;
+  close(): Promise<void>;
+}
 
 /** Where a journal is written: what is appended counts when it is synced. */
 export interface JournalFile {
@@ -68,6 +73,23 @@ export function journalOn(file: JournalFile, text = ''): Journal {
       await file.close();
     },
   };
+}
+
+/**
+ * A journal that cannot be written any more ends no run: what is not recorded is not begun, and a host whose settlement is
+ * lost stays in doubt in the journal, which is the truth as far as the journal knows it.
+ */
+export async function record(journal: Journal, entry: JournalRecord): Promise<Fault | null> {
+  try {
+    await journal.commit(entry);
+    return null;
+  } catch (error) {
+    return unwritable(error);
+  }
+}
+
+export function unwritable(error: unknown): Fault {
+  return fault('journal', `the journal cannot be written: ${(error as Error).message}`);
 }
 
 /** The records of a journal's text; `file` is for what is said of it. Throws UsageError with the line that is no record. */

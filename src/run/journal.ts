@@ -20,33 +20,10 @@ import {
 } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { at, type Fault, fault, UsageError } from '../model/index.ts';
-import { journalFrom, journalOn } from './journal-file.ts';
+import { at, UsageError } from '../model/index.ts';
+import { type Journal, journalFrom, journalOn } from './journal-file.ts';
 import type { JournalRecord, RunStart } from './records.ts';
 import { inOrder, recordOrigin } from './run-order.ts';
-
-export interface Journal {
-  /** Resolves when the record is on disk. Records that wait together share one fsync. */
-  commit(record: JournalRecord): Promise<void>;
-  close(): Promise<void>;
-}
-
-/**
- * A journal that cannot be written any more ends no run: what is not recorded is not begun, and a host whose settlement is
- * lost stays in doubt in the journal, which is the truth as far as the journal knows it.
- */
-export async function record(journal: Journal, entry: JournalRecord): Promise<Fault | null> {
-  try {
-    await journal.commit(entry);
-    return null;
-  } catch (error) {
-    return unwritable(error);
-  }
-}
-
-export function unwritable(error: unknown): Fault {
-  return fault('journal', `the journal cannot be written: ${(error as Error).message}`);
-}
 
 const SUFFIX = '.ndjson';
 

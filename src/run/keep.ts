@@ -21,7 +21,7 @@ import { judge, readLater, unread } from '../plan/judge.ts';
 import { isSameBoot, namesOf } from '../plan/recall.ts';
 import { namesToProbe, parseQuery } from '../plan/resolve.ts';
 import type { Kept, Reply, Session } from '../remote/session.ts';
-import { record } from './journal.ts';
+import { record } from './journal-file.ts';
 import type { Intent } from './records.ts';
 import { nameOn } from './run-state.ts';
 import { endOf, hostTime, ourTime, sayBroken, sayRollback, standingOf, timesLeft } from './switch.ts';

@@ -1,7 +1,7 @@
 /** A journal whose records are kept in memory too, for what a run has to know of itself while it lasts. */
 
 import type { Fault } from '../model/index.ts';
-import { type Journal, unwritable } from './journal.ts';
+import { type Journal, unwritable } from './journal-file.ts';
 import type { JournalRecord } from './records.ts';
 import { hostsInDoubt, type RunState, stateOfRun } from './run-state.ts';
 

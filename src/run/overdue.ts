@@ -5,7 +5,7 @@ import { readLater } from '../plan/judge.ts';
 import { namesOf } from '../plan/recall.ts';
 import { namesToProbe, parseQuery } from '../plan/resolve.ts';
 import { acrossFleet } from './fleet.ts';
-import { record } from './journal.ts';
+import { record } from './journal-file.ts';
 import { evidenceOf, type KeepJob, withoutReceipt } from './keep.ts';
 import type { Intent } from './records.ts';
 import type { RunState } from './run-state.ts';

@@ -15,7 +15,7 @@ import { readLater, unread } from '../plan/judge.ts';
 import { withUndoNotes } from '../plan/leftovers.ts';
 import { standsOn } from '../plan/succession.ts';
 import { SEQ, type Session } from '../remote/session.ts';
-import { record } from './journal.ts';
+import { record } from './journal-file.ts';
 import type { Intent } from './records.ts';
 import { nameOn, type RunState } from './run-state.ts';
 import { notPutBack, otherMachine, type UndoJob, undoHost } from './undo.ts';

@@ -22,7 +22,7 @@ import { absentReport, observe } from '../plan/observe.ts';
 import { namesToProbe, type Query } from '../plan/resolve.ts';
 import type { Wish } from '../remote/protocol.ts';
 import { type Reply, SEQ, type Session } from '../remote/session.ts';
-import { record } from './journal.ts';
+import { record } from './journal-file.ts';
 import { bind, type Planned, staleness } from './saved-plan.ts';
 import {
   clocked,

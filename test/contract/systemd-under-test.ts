@@ -1,14 +1,8 @@
 /** What the systemd contract needs of a host, real or simulated, and the few things that it does with one. */
+
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
-import {
-  Answer,
-  firstRequest,
-  type HostRecord,
-  newNonce,
-  program,
-  requestLine,
-  type Wish,
-} from '../../src/remote/protocol.ts';
+import type { HostRecord } from '../../src/remote/blocks.ts';
+import { Answer, firstRequest, newNonce, program, requestLine, type Wish } from '../../src/remote/protocol.ts';
 
 export interface SystemdUnderTest {
   /** systemd's version. */

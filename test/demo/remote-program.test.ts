@@ -1,10 +1,12 @@
 /** The remote program on a simulated host: receipts, locks, and what it leaves alone. What it does to units is in the contract. */
+
 import { execFileSync } from 'node:child_process';
 import { mkdir, readdir, readFile, readlink, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Change, Prior } from '../../src/model/index.ts';
-import { applyWords, type HostRecord } from '../../src/remote/protocol.ts';
+import type { HostRecord } from '../../src/remote/blocks.ts';
+import { applyWords } from '../../src/remote/protocol.ts';
 import { receiptsFrom } from '../../src/remote/receipts.ts';
 import { converse, run, type Told, type Turn } from '../contract/systemd-under-test.ts';
 import { enabled, STUBBORN, sleeper, VENDOR, WANTED } from '../contract/units.ts';

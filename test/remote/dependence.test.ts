@@ -1,8 +1,9 @@
 /** What a host tells of its session → facts; what has not the expected form is not believed. */
+
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { HostRecord } from '../../src/remote/blocks.ts';
 import { dependenceFrom } from '../../src/remote/dependence.ts';
-import type { HostRecord } from '../../src/remote/protocol.ts';
 
 function records(text: string): HostRecord[] {
   return text.split('\n').map((line) => {

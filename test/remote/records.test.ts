@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { HostRecord } from '../../src/remote/protocol.ts';
+import type { HostRecord } from '../../src/remote/blocks.ts';
 import { evidenceFrom, factsFrom, osFrom } from '../../src/remote/records.ts';
 
 function records(text: string): HostRecord[] {

@@ -1,6 +1,6 @@
 /** A controller that is killed at a chosen moment: from then on nothing it asked for happens, and nothing of it is heard. */
 
-import type { Journal } from '../../src/run/journal.ts';
+import type { Journal } from '../../src/run/journal-file.ts';
 import type { JournalRecord } from '../../src/run/records.ts';
 import type { Connection, RemoteProcess, Transport } from '../../src/transport/transport.ts';
 

@@ -1,4 +1,5 @@
 /** One host through faults of the network: it ends masked, as it was, or stranded, and says which. */
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -17,7 +18,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Fleet } from '../../src/demo/fleet.ts';
 import { fault, type JournalHost } from '../../src/model/index.ts';
 import { parseQuery } from '../../src/plan/resolve.ts';
-import { createJournal, type Journal, listRuns, readJournal } from '../../src/run/journal.ts';
+import { createJournal, listRuns, readJournal } from '../../src/run/journal.ts';
+import type { Journal } from '../../src/run/journal-file.ts';
 import { rollBackHost, undoableOn } from '../../src/run/rollback.ts';
 import { stateOfRun } from '../../src/run/run-state.ts';
 import { type Job, settle } from '../../src/run/settle.ts';

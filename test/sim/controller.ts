@@ -16,7 +16,7 @@ import { parseQuery } from '../../src/plan/resolve.ts';
 import { type Budget, budget, UNLIMITED, type WaveProof, waveProof } from '../../src/run/budget.ts';
 import { campaign, type FleetUndo } from '../../src/run/campaign.ts';
 import { doubtOn, reportOn } from '../../src/run/doubt.ts';
-import { record } from '../../src/run/journal.ts';
+import { record } from '../../src/run/journal-file.ts';
 import { type Ledger, ledger } from '../../src/run/ledger.ts';
 import type { Controller } from '../../src/run/records.ts';
 import { recoverHost } from '../../src/run/recover.ts';

@@ -2,11 +2,13 @@
  * The modelled host against the remote program itself on the embedded fleet's systemd: whatever is asked, in whatever order, repeated or late,
  * both tell the same and come to the same. What the simulation proves holds as far as this does.
  */
+
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Evidence, UnitFacts } from '../../src/model/index.ts';
-import { Answer, firstRequest, type HostRecord, program, requestLine, type Wish } from '../../src/remote/protocol.ts';
+import type { HostRecord } from '../../src/remote/blocks.ts';
+import { Answer, firstRequest, program, requestLine, type Wish } from '../../src/remote/protocol.ts';
 import { receiptsFrom } from '../../src/remote/receipts.ts';
 import { evidenceFrom, factsFrom } from '../../src/remote/records.ts';
 import { run } from '../contract/systemd-under-test.ts';

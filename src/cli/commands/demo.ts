@@ -44,53 +44,61 @@ const WITNESSES = [
   ['arch-ci1', 'cronie.service'],
 ] as const;
 
-export const demo = command({
-  name: 'demo',
-  usage: 'demo',
-  describe: 'try everything on an embedded fleet: no hosts, no root and no systemd needed',
-  examples: [['fleetmask demo', 'a plan, a run with a rollback, and its undo; exit 0 when all went as it should']],
-  options: { verbose: output.verbose, 'no-color': output['no-color'], color: output.color },
-  run: async (io, flags) => {
-    const [{ startFleet }, { DEMO_HOSTS }] = await Promise.all([
-      import('../../demo/fleet.ts'),
-      import('../../demo/hosts.ts'),
-    ]);
-    const stateDir = await mkdtemp(join(tmpdir(), 'fleetmask-demo-'));
-    const fleet = await startFleet(DEMO_HOSTS, { path: io.env.PATH ?? '/usr/bin:/bin', tempDir: stateDir });
-    const release = io.onInterrupt(() => {
-      void fleet.dispose().finally(() => io.abort(EXIT.interrupted));
-    });
-    try {
-      const stage = stageOf(io, fleet, stateDir);
-      const style = [...(flags.verbose ? ['-v'] : []), ...(flags['no-color'] ? ['--no-color'] : [])];
-      for (const scene of SCENES) {
-        io.stdout.write(`\n# ${scene.says}\n$ fleetmask ${scene.args.join(' ')}\n\n`);
-        const problem = await play(stage, scene, style, fleet);
-        if (problem !== null) {
-          io.stderr.write(`fleetmask: the demonstration went wrong: ${problem}\n`);
-          return EXIT.bug;
+/** The command line itself: its exit code for what `io.args` names. */
+type Fleetmask = (io: Io) => Promise<number>;
+
+export const demo = (fleetmask: Fleetmask) =>
+  command({
+    name: 'demo',
+    usage: 'demo',
+    describe: 'try everything on an embedded fleet: no hosts, no root and no systemd needed',
+    examples: [['fleetmask demo', 'a plan, a run with a rollback, and its undo; exit 0 when all went as it should']],
+    options: { verbose: output.verbose, 'no-color': output['no-color'], color: output.color },
+    run: async (io, flags) => {
+      const [{ startFleet }, { DEMO_HOSTS }] = await Promise.all([
+        import('../../demo/fleet.ts'),
+        import('../../demo/hosts.ts'),
+      ]);
+      const stateDir = await mkdtemp(join(tmpdir(), 'fleetmask-demo-'));
+      const fleet = await startFleet(DEMO_HOSTS, { path: io.env.PATH ?? '/usr/bin:/bin', tempDir: stateDir });
+      const release = io.onInterrupt(() => {
+        void fleet.dispose().finally(() => io.abort(EXIT.interrupted));
+      });
+      try {
+        const stage = stageOf(fleetmask, io, fleet, stateDir);
+        const style = [...(flags.verbose ? ['-v'] : []), ...(flags['no-color'] ? ['--no-color'] : [])];
+        for (const scene of SCENES) {
+          io.stdout.write(`\n# ${scene.says}\n$ fleetmask ${scene.args.join(' ')}\n\n`);
+          const problem = await play(stage, scene, style, fleet);
+          if (problem !== null) {
+            io.stderr.write(`fleetmask: the demonstration went wrong: ${problem}\n`);
+            return EXIT.bug;
+          }
         }
+        io.stdout.write(
+          '\nThat was real SSH and the real remote program, on simulated hosts. Next: fleetmask doctor -i YOUR-INVENTORY\n',
+        );
+        return EXIT.ok;
+      } finally {
+        release();
+        await fleet.dispose();
+        await rm(stateDir, { recursive: true, force: true });
       }
-      io.stdout.write(
-        '\nThat was real SSH and the real remote program, on simulated hosts. Next: fleetmask doctor -i YOUR-INVENTORY\n',
-      );
-      return EXIT.ok;
-    } finally {
-      release();
-      await fleet.dispose();
-      await rm(stateDir, { recursive: true, force: true });
-    }
-  },
-});
+    },
+  });
 
 /** The same terminal, but none of the person's own settings, keys and journals. */
-function stageOf(io: Io, fleet: Fleet, stateDir: string): (args: readonly string[]) => Promise<number> {
+function stageOf(
+  fleetmask: Fleetmask,
+  io: Io,
+  fleet: Fleet,
+  stateDir: string,
+): (args: readonly string[]) => Promise<number> {
   const { PATH, TERM, NO_COLOR } = io.env;
   return async (args) => {
-    const { fleetmask } = await import('../index.ts');
     const flags = ['-i', fleet.inventoryPath, '--known-hosts', fleet.knownHostsPath, '-F', 'none'];
     const env = { PATH, TERM, NO_COLOR, FLEETMASK_STATE_DIR: stateDir };
-    return fleetmask({ ...io, args: [...args, ...flags], env, cwd: stateDir, home: stateDir }, 'demo');
+    return fleetmask({ ...io, args: [...args, ...flags], env, cwd: stateDir, home: stateDir });
   };
 }
 

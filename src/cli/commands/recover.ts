@@ -11,8 +11,8 @@ import { journalHosts } from '../journal-hosts.ts';
 import { connection, consent, output, selection } from '../options.ts';
 import type { TrustFlags } from '../recorded-connections.ts';
 import { type Recovery, recoverHosts } from '../recovery.ts';
-import { stateDir } from '../run.ts';
 import { recovery, trusting } from '../run-options.ts';
+import { stateDir } from '../state.ts';
 import type { SelectionFlags, WayInFlags } from '../targets.ts';
 
 export const recover = command({

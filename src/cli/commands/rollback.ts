@@ -8,8 +8,9 @@ import { command } from '../command.ts';
 import { journalHosts } from '../journal-hosts.ts';
 import { visitOnRecord } from '../on-record.ts';
 import { connection, consent, output, selection } from '../options.ts';
-import { stateDir, visitFleet } from '../run.ts';
+import { visitFleet } from '../run.ts';
 import { takingOver, trusting } from '../run-options.ts';
+import { stateDir } from '../state.ts';
 
 export const rollback = command({
   name: 'rollback',

@@ -17,8 +17,8 @@ import { EXIT } from '../exit.ts';
 import { exportRun } from '../export.ts';
 import type { Io } from '../io.ts';
 import { formats, output } from '../options.ts';
-import { stateDir } from '../run.ts';
 import { colored, refuseReportFormats } from '../screen.ts';
+import { stateDir } from '../state.ts';
 
 export const runs = command({
   name: 'runs',

@@ -10,7 +10,8 @@ import {
 import type { Wanted } from '../../plan/drift.ts';
 import { parseQueryWith } from '../../plan/resolve.ts';
 import { interrupted, notStarted } from '../../run/fleet.ts';
-import { createJournal, readJournal, record } from '../../run/journal.ts';
+import { createJournal, readJournal } from '../../run/journal.ts';
+import { record } from '../../run/journal-file.ts';
 import { ledger } from '../../run/ledger.ts';
 import { hostsInDoubt, stateOfRun } from '../../run/run-state.ts';
 import { settle, status } from '../../run/settle.ts';
@@ -24,9 +25,10 @@ import type { Io } from '../io.ts';
 import { journalHosts } from '../journal-hosts.ts';
 import { connection, consent, listing, selection } from '../options.ts';
 import { sealed, type TrustFlags } from '../recorded-connections.ts';
-import { consent as agree, metaOf, newRun, stateDir } from '../run.ts';
+import { consent as agree, metaOf, newRun } from '../run.ts';
 import { trusting, watching } from '../run-options.ts';
 import { screens } from '../screen.ts';
+import { stateDir } from '../state.ts';
 import { type SelectionFlags, targetsOf, type WayInFlags } from '../targets.ts';
 import { duration, wholeNumber } from '../times.ts';
 
