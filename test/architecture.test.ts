@@ -12,11 +12,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   inventory: ['model'],
   plan: ['model'],
   report: ['model'],
-  transport: ['model'],
+  'ssh-config': ['model'],
+  transport: ['model', 'ssh-config'],
   remote: ['model', 'transport/transport.ts'],
   run: ['model', 'plan', 'remote', 'transport/transport.ts'],
   demo: ['model'],
-  cli: ['model', 'inventory', 'plan', 'report', 'transport', 'remote', 'run', 'demo'],
+  cli: ['model', 'inventory', 'plan', 'report', 'ssh-config', 'transport', 'remote', 'run', 'demo'],
   'main.ts': ['cli', 'model', 'plan'],
 };
 
@@ -27,7 +28,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   yargs: ['cli'],
   'cli-table3': ['report'],
   yaml: ['inventory', 'cli'],
-  'node:child_process': ['transport', 'demo'],
+  'node:child_process': ['ssh-config', 'transport', 'demo'],
 };
 
 interface Source {

@@ -3,7 +3,7 @@
  * for each host that it changed or may have changed, and one when it ends. Each host has a line of its own besides (audit.sh).
  */
 import { type HostReport, type Outcome, printable, type RunInfo } from '../model/index.ts';
-import { runWithin } from '../transport/program.ts';
+import { runWithin } from '../ssh-config/run-program.ts';
 import type { Io } from './io.ts';
 
 const CHANGED: ReadonlySet<Outcome> = new Set([

@@ -1,6 +1,6 @@
 /** What ssh_config asks for and is not done here, or by ssh alone. */
 
-import type { Ready, Resolved } from '../transport/ssh-config/index.ts';
+import type { Ready, Resolved } from '../ssh-config/index.ts';
 import { algorithmsOf, emptyLists } from '../transport/ssh2/algorithms.ts';
 
 const value = (resolved: Resolved, key: string): string | undefined => resolved.all.get(key)?.[0];

@@ -13,7 +13,7 @@ import {
   UsageError,
 } from '../model/index.ts';
 import { untouched } from '../run/fleet.ts';
-import { runWithin } from '../transport/program.ts';
+import { runWithin } from '../ssh-config/run-program.ts';
 import { ansibleInventory, ansibleLogin } from './ansible-settings.ts';
 import { type BecomeFlags, becomeOf } from './become.ts';
 import { BrokenOff, type Io } from './io.ts';

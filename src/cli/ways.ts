@@ -3,7 +3,6 @@
 import { join } from 'node:path';
 import type { Inventory } from '../inventory/index.ts';
 import { type Host, type InventoryConnection, type Target, UsageError, type WayThere } from '../model/index.ts';
-import { runProgram } from '../transport/program.ts';
 import {
   type Jump,
   type Overrides,
@@ -11,7 +10,8 @@ import {
   type Ready,
   type Resolved,
   type SshConfig,
-} from '../transport/ssh-config/index.ts';
+} from '../ssh-config/index.ts';
+import { runProgram } from '../ssh-config/run-program.ts';
 import type { Io } from './io.ts';
 import { algorithmsSaid, loginsBySsh, notFollowed, unsupportedLogins } from './not-followed.ts';
 import { absolute, defaultKeys, defaultKnownHosts } from './paths.ts';

@@ -4,7 +4,7 @@ import { plain } from '../../src/inventory/document.ts';
 import { loadInventory, matchNames, renderAnsibleList, toAnsibleList, toGraph } from '../../src/inventory/index.ts';
 import { readJson } from '../../src/inventory/json.ts';
 import { UsageError } from '../../src/model/index.ts';
-import { runWithin } from '../../src/transport/program.ts';
+import { runWithin } from '../../src/ssh-config/run-program.ts';
 import {
   type Case,
   casesIn,

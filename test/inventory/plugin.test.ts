@@ -2,7 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadInventory } from '../../src/inventory/index.ts';
-import { runWithin } from '../../src/transport/program.ts';
+import { runWithin } from '../../src/ssh-config/run-program.ts';
 import { python } from './oracle.ts';
 import { complaint, emptyDirectory, select } from './reading.ts';
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { loadInventory } from '../../src/inventory/index.ts';
-import { runWithin } from '../../src/transport/program.ts';
+import { runWithin } from '../../src/ssh-config/run-program.ts';
 import { complaint, emptyDirectory, file } from './reading.ts';
 
 const options = { cwd: emptyDirectory, env: { PATH: process.env.PATH }, run: runWithin };

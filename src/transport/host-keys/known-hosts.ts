@@ -1,5 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
-import { compilePattern } from '../ssh-config/pattern.ts';
+import { compilePattern } from '../../ssh-config/pattern.ts';
 
 /**
  * known_hosts as OpenSSH reads it (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"; hostfile.c decides where the page is silent).

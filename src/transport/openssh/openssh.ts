@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 import { type Fault, fault, printable, type Target } from '../../model/index.ts';
+import { runProgram } from '../../ssh-config/run-program.ts';
 import {
   type Attempt,
   attempts,
@@ -13,7 +14,6 @@ import {
 import { type CommandLink, MAX_OUTPUT_BYTES, startCommand } from '../exec.ts';
 import { hostKeyPolicy } from '../host-keys/policy.ts';
 import type { ConnectOptions } from '../options.ts';
-import { runProgram } from '../program.ts';
 import type { Connected, Failed, Transport } from '../transport.ts';
 import { peerOf } from '../wire.ts';
 import { literal, masterArguments, quoted } from './arguments.ts';

@@ -1,4 +1,4 @@
-import type { Run } from '../ssh-config/index.ts';
+import type { Run } from '../../ssh-config/index.ts';
 
 /** The ssh of this machine, as far as it matters here. */
 export type SshProgram =

@@ -3,7 +3,7 @@
  * a name by itself is taken although it is weak, for somebody wrote it down for a host that has nothing better.
  */
 import { type Fault, fault, printable, type Target } from '../../model/index.ts';
-import { compilePattern } from '../ssh-config/pattern.ts';
+import { compilePattern } from '../../ssh-config/pattern.ts';
 
 interface Kind {
   /** As ssh_config calls it. */

@@ -1,6 +1,6 @@
 /** Programs of this machine that run to their end: without a shell, within limits, and with nothing left behind. */
 import { spawn } from 'node:child_process';
-import type { Run } from './ssh-config/index.ts';
+import type { Run } from './index.ts';
 
 export interface Limits {
   readonly cwd?: string | undefined;

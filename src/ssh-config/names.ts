@@ -1,4 +1,4 @@
-import { UsageError } from '../../model/index.ts';
+import { UsageError } from '../model/index.ts';
 import { quoted } from './line.ts';
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are among what is refused

@@ -1,4 +1,4 @@
-import { at, printable, UsageError } from '../../model/index.ts';
+import { at, printable, UsageError } from '../model/index.ts';
 
 /** Where a setting was written. `line` is 0 for what came from the command line. */
 export interface Place {

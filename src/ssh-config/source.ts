@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
-import { UsageError } from '../../model/index.ts';
+import { UsageError } from '../model/index.ts';
 import { onlySshCanJudge } from './algorithm-names.ts';
 import { expandTilde, type Homes } from './expand.ts';
 import { globFiles } from './glob.ts';

@@ -1,4 +1,4 @@
-/** Asks the ssh on PATH about the whole corpus and writes expected.json: `npx tsx test/transport/ssh-config/record.ts`, as root. */
+/** Asks the ssh on PATH about the whole corpus and writes expected.json: `npx tsx test/ssh-config/record.ts`, as root. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Answer, askSsh, difference, HERE, RECORDED, unpackCorpus } from './oracle.ts';

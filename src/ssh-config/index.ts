@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { UsageError } from '../../model/index.ts';
+import { UsageError } from '../model/index.ts';
 import { type Run, sshAsker } from './ask-ssh.ts';
 import { Decider } from './decider.ts';
 import { evaluate, type Local, one, type Question } from './evaluate.ts';

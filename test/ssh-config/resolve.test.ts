@@ -2,13 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import {
-  openSshConfig,
-  type Resolved,
-  type Run,
-  type SshConfigOptions,
-  toSshG,
-} from '../../../src/transport/ssh-config/index.ts';
+import { openSshConfig, type Resolved, type Run, type SshConfigOptions, toSshG } from '../../src/ssh-config/index.ts';
 import { HERE, options } from './oracle.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'ssh-config-resolve-'));

@@ -2,8 +2,8 @@ import { execFile, execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import type { Finished, SshConfigOptions } from '../../../src/transport/ssh-config/index.ts';
-import { KEYWORDS } from '../../../src/transport/ssh-config/keywords.ts';
+import type { Finished, SshConfigOptions } from '../../src/ssh-config/index.ts';
+import { KEYWORDS } from '../../src/ssh-config/keywords.ts';
 
 /** The corpus, and what the real ssh says about it. */
 export interface Situation {

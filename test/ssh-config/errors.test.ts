@@ -2,8 +2,8 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { UsageError } from '../../../src/model/index.ts';
-import { openSshConfig, type SshConfigOptions } from '../../../src/transport/ssh-config/index.ts';
+import { UsageError } from '../../src/model/index.ts';
+import { openSshConfig, type SshConfigOptions } from '../../src/ssh-config/index.ts';
 import { HERE, options } from './oracle.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'ssh-config-errors-'));

@@ -1,4 +1,4 @@
-import { printable, UsageError } from '../../model/index.ts';
+import { printable, UsageError } from '../model/index.ts';
 import { DEFAULTS, KEYWORDS, LINE_PER_VALUE } from './keywords.ts';
 import { quoted } from './line.ts';
 import type { Values } from './resolved.ts';

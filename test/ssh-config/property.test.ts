@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { UsageError } from '../../../src/model/index.ts';
-import { openSshConfig, toSshG } from '../../../src/transport/ssh-config/index.ts';
+import { UsageError } from '../../src/model/index.ts';
+import { openSshConfig, toSshG } from '../../src/ssh-config/index.ts';
 import { askSsh, byKey, difference, HERE, type Lines, options, sshVersion } from './oracle.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'ssh-config-property-'));

@@ -1,8 +1,8 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { UsageError } from '../../../src/model/index.ts';
-import { openSshConfig, toSshG } from '../../../src/transport/ssh-config/index.ts';
+import { UsageError } from '../../src/model/index.ts';
+import { openSshConfig, toSshG } from '../../src/ssh-config/index.ts';
 import {
   type Answer,
   askSsh,
