@@ -10,8 +10,8 @@ import {
   totalsOf,
   UsageError,
 } from '../model/index.ts';
+import { type Budget, UNLIMITED, type WaveProof } from '../plan/failure-budget.ts';
 import { describeAsk, describeOffer, sayKept, sayStopped } from '../report/index.ts';
-import { type Budget, UNLIMITED, type WaveProof } from '../run/budget.ts';
 import { campaign, type FleetUndo } from '../run/campaign.ts';
 import type { Crew } from '../run/visit.ts';
 import { type CrewFlags, crewOf } from './crew.ts';

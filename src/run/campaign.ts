@@ -11,10 +11,10 @@ import {
   type Outcome,
   totalsOf,
 } from '../model/index.ts';
-import type { Budget, WaveProof } from './budget.ts';
+import type { Budget, WaveProof } from '../plan/failure-budget.ts';
+import { inWaves } from '../plan/waves.ts';
 import { acrossFleet, interrupted } from './fleet.ts';
 import { putBackFor } from './rollback.ts';
-import { inWaves } from './waves.ts';
 
 export interface Campaign {
   readonly hosts: readonly JournalHost[];

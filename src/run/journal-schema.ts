@@ -18,7 +18,8 @@ import {
   whole,
   words,
 } from '../model/index.ts';
-import type { Limits } from './budget.ts';
+import type { Limits } from '../plan/failure-budget.ts';
+import type { Share } from '../plan/host-count.ts';
 import {
   account,
   ask,
@@ -34,7 +35,6 @@ import {
   unitPlan,
 } from './model-schema.ts';
 import type { Controller, JournalRecord } from './records.ts';
-import type { Share } from './share.ts';
 
 const FORM = 'fleetmask.journal/1';
 /** The next ones must fit, too. */

@@ -12,7 +12,7 @@ import type {
   RunInfo,
   UnitPlan,
 } from '../model/index.ts';
-import type { Limits } from './budget.ts';
+import type { Limits } from '../plan/failure-budget.ts';
 
 /** What a journal begins with. */
 export interface RunStart {

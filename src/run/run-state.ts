@@ -1,7 +1,7 @@
 /** What the records of a run say of each of its hosts now. */
 
 import type { Ask, HostReport, Outcome } from '../model/index.ts';
-import { budget } from './budget.ts';
+import { budget } from '../plan/failure-budget.ts';
 import { DamagedJournal } from './journal-file.ts';
 import type { Intent, JournalRecord, RunStart } from './records.ts';
 

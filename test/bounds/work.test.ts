@@ -382,6 +382,9 @@ const HEARD: Readonly<Record<string, readonly string[]>> = {
 /** Of those rooms, what is given the operator's words alone. */
 const UNHEARD = [
   'plan/catalog.ts',
+  'plan/failure-budget.ts',
+  'plan/host-count.ts',
+  'plan/waves.ts',
   'remote/clean-shell.ts',
   'remote/escalate.ts',
   'remote/part.ts',

@@ -3,7 +3,7 @@ import { setImmediate as tick } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import { type Event, fault, type HostReport, type JournalHost, type Outcome } from '../../src/model/index.ts';
-import { type Budget, budget, type Limits, UNLIMITED, waveProof } from '../../src/run/budget.ts';
+import { type Budget, budget, type Limits, UNLIMITED, waveProof } from '../../src/plan/failure-budget.ts';
 import { campaign, type FleetUndo } from '../../src/run/campaign.ts';
 
 const target = (host: string): JournalHost => ({

@@ -2,9 +2,9 @@
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import type { HostReport, Outcome } from '../../src/model/index.ts';
-import { budget, UNLIMITED } from '../../src/run/budget.ts';
-import { hostsIn, parseShare, type Share, shown } from '../../src/run/share.ts';
-import { inWaves, parseWaves, waveSizes } from '../../src/run/waves.ts';
+import { budget, UNLIMITED } from '../../src/plan/failure-budget.ts';
+import { hostsIn, parseShare, type Share, shown } from '../../src/plan/host-count.ts';
+import { inWaves, parseWaves, waveSizes } from '../../src/plan/waves.ts';
 
 const SHARE: fc.Arbitrary<Share> = fc.oneof(
   fc.record({ kind: fc.constant('hosts' as const), count: fc.integer({ min: 0, max: 300 }) }),

@@ -12,8 +12,9 @@ import {
   type RunInfo,
   totalsOf,
 } from '../../src/model/index.ts';
+import { type Budget, budget, UNLIMITED, type WaveProof, waveProof } from '../../src/plan/failure-budget.ts';
 import { parseQuery } from '../../src/plan/resolve.ts';
-import { type Budget, budget, UNLIMITED, type WaveProof, waveProof } from '../../src/run/budget.ts';
+import { waveSizes } from '../../src/plan/waves.ts';
 import { campaign, type FleetUndo } from '../../src/run/campaign.ts';
 import { doubtOn, reportOn } from '../../src/run/doubt.ts';
 import { record } from '../../src/run/journal-file.ts';
@@ -24,7 +25,6 @@ import { putBackWithFleet, rollBackHost, undoableOn } from '../../src/run/rollba
 import { hostsInDoubt, type RunState, stateOfRun } from '../../src/run/run-state.ts';
 import { settle } from '../../src/run/settle.ts';
 import type { Crew } from '../../src/run/visit.ts';
-import { waveSizes } from '../../src/run/waves.ts';
 import { RUN_ID, type World } from './world.ts';
 
 /** What a command has said, if it came to an end. */

@@ -1,6 +1,6 @@
 /** What one seed stands for: hosts, what is asked of them, and what goes wrong. Pure data, so that a trace can show it. */
 import type { Ask } from '../../src/model/index.ts';
-import type { Share } from '../../src/run/share.ts';
+import type { Share } from '../../src/plan/host-count.ts';
 import { type Image, maskPaths } from './machine.ts';
 import type { Fate, Greeting } from './network.ts';
 import type { Random } from './random.ts';

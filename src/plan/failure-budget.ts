@@ -12,7 +12,7 @@
  * judge, and --max-unreachable says that hosts may be out of reach.
  */
 import type { HostReport, Outcome } from '../model/index.ts';
-import { hostsIn, type Share, shown } from './share.ts';
+import { hostsIn, type Share, shown } from './host-count.ts';
 
 export interface Limits {
   /** Absent: no limit. `no-failed-change`: none on which the change failed; refusals do not count. */

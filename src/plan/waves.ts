@@ -7,7 +7,7 @@
  *     25%         of 10 hosts   2, 2, 2, 2, 2
  */
 import { UsageError } from '../model/index.ts';
-import { hostsIn, parseShare, type Share } from './share.ts';
+import { hostsIn, parseShare, type Share } from './host-count.ts';
 
 /** Throws UsageError for what is no list of sizes. */
 export function parseWaves(text: string): readonly Share[] {
