@@ -15,9 +15,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'ssh-config': ['model'],
   transport: ['model', 'ssh-config'],
   remote: ['model', 'transport/transport.ts'],
-  run: ['model', 'plan', 'remote', 'transport/transport.ts'],
+  journal: ['model', 'plan'],
+  run: ['model', 'plan', 'journal', 'remote', 'transport/transport.ts'],
   demo: ['model'],
-  cli: ['model', 'inventory', 'plan', 'report', 'ssh-config', 'transport', 'remote', 'run', 'demo'],
+  cli: ['model', 'inventory', 'plan', 'journal', 'report', 'ssh-config', 'transport', 'remote', 'run', 'demo'],
   'main.ts': ['cli', 'model', 'plan'],
 };
 

@@ -1,14 +1,14 @@
 /** mask, unmask, plan and apply: one flow with different ends. */
 
+import { ledger } from '../journal/live-journal.ts';
+import { stateOfRun } from '../journal/replay.ts';
+import { createJournal, readJournal } from '../journal/store.ts';
 import { type Ask, type HostReport, type JournalHost, UsageError } from '../model/index.ts';
 import { budget, type Limits, waveProof } from '../plan/failure-budget.ts';
 import { parseShare } from '../plan/host-count.ts';
 import { parseQueryWith } from '../plan/resolve.ts';
 import { parseWaves, waveSizes } from '../plan/waves.ts';
-import { createJournal, readJournal } from '../run/journal.ts';
-import { ledger } from '../run/ledger.ts';
 import { review } from '../run/overdue.ts';
-import { stateOfRun } from '../run/run-state.ts';
 import { type Planned, savedPlan } from '../run/saved-plan.ts';
 import { plan, settle } from '../run/settle.ts';
 import type { SwitchAsk } from '../run/switch.ts';

@@ -1,9 +1,9 @@
 /** What can stand next on a command line, from the same table as everything else; and the scripts by which shells ask for it. */
 
 import type { Options } from 'yargs';
+import { listRuns } from '../journal/store.ts';
 import { printable } from '../model/index.ts';
 import { entries } from '../plan/catalog.ts';
-import { listRuns } from '../run/journal.ts';
 import type { Command } from './command.ts';
 import type { Io } from './io.ts';
 import { stateDir } from './state.ts';

@@ -1,8 +1,8 @@
 /** This process, and whether another one is still there; from /proc where there is one. */
 
 import { readFileSync, readlinkSync } from 'node:fs';
-import type { Life } from '../run/claim.ts';
-import type { Controller } from '../run/records.ts';
+import type { Controller } from '../journal/records.ts';
+import type { Life } from '../journal/run-lock.ts';
 
 export function controllerOf(pid: number, machine: string): Controller {
   return {

@@ -1,14 +1,14 @@
 /** The evidence of an earlier run, from its journal, for those who were not there. */
 
+import { historiesOf, withHistory } from '../journal/history.ts';
+import type { JournalRecord } from '../journal/records.ts';
+import { hostsInDoubt, type RunState, stateOfRun } from '../journal/replay.ts';
+import { workerOn } from '../journal/run-lock.ts';
+import { readJournal } from '../journal/store.ts';
 import { fault, type HostReport, type Report, totalsOf, UsageError } from '../model/index.ts';
 import { evidenceJson, toCsv, toHtml, toJunit, visibleJson } from '../report/index.ts';
-import { workerOn } from '../run/claim.ts';
 import { doubtOn, reportOn } from '../run/doubt.ts';
-import { historiesOf, withHistory } from '../run/history.ts';
-import { readJournal } from '../run/journal.ts';
-import type { JournalRecord } from '../run/records.ts';
 import { stillInDoubt } from '../run/recover.ts';
-import { hostsInDoubt, type RunState, stateOfRun } from '../run/run-state.ts';
 import { exitCodeOf } from './exit.ts';
 import type { Io } from './io.ts';
 import type { Format } from './screen.ts';

@@ -1,12 +1,12 @@
 /** `recover --forget`: hosts in doubt that will not return are given up. */
 
+import { hostsInDoubt, type RunState, stateOfRun } from '../journal/replay.ts';
+import { reopenJournal } from '../journal/run-lock.ts';
+import { readJournal } from '../journal/store.ts';
 import { type HostReport, type JournalHost, type RunInfo, totalsOf, UsageError } from '../model/index.ts';
 import { describeForgetting } from '../report/index.ts';
-import { reopenJournal } from '../run/claim.ts';
 import { doubtOn } from '../run/doubt.ts';
 import { asLastSeen, forgetting } from '../run/forget.ts';
-import { readJournal } from '../run/journal.ts';
-import { hostsInDoubt, type RunState, stateOfRun } from '../run/run-state.ts';
 import { exitCodeOf } from './exit.ts';
 import type { Io } from './io.ts';
 import { journalHosts } from './journal-hosts.ts';

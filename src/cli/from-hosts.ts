@@ -1,13 +1,13 @@
 /** Recovery where the journal is lost: what runs left on the hosts tells who did what, and is enough to settle it. */
 
+import { DamagedJournal, type Journal } from '../journal/append-log.ts';
+import type { Intent } from '../journal/records.ts';
+import { type RunState, stateOfRun } from '../journal/replay.ts';
+import { reopenJournal } from '../journal/run-lock.ts';
+import { createJournal, lastRun, listRuns, readJournal, setAside } from '../journal/store.ts';
 import { type Ask, type RunInfo, UsageError } from '../model/index.ts';
 import { sayAccount } from '../plan/accounts.ts';
 import { unitsFrom } from '../plan/recall.ts';
-import { reopenJournal } from '../run/claim.ts';
-import { createJournal, lastRun, listRuns, readJournal, setAside } from '../run/journal.ts';
-import { DamagedJournal, type Journal } from '../run/journal-file.ts';
-import type { Intent } from '../run/records.ts';
-import { type RunState, stateOfRun } from '../run/run-state.ts';
 import type { Io } from './io.ts';
 import { agreedBy, type Holder, holdersOf, warningsOn } from './receipt-holders.ts';
 import { chooseRun, listReceipts, scan } from './receipt-scan.ts';

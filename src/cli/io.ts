@@ -1,8 +1,8 @@
+import type { Controller } from '../journal/records.ts';
+import type { Life } from '../journal/run-lock.ts';
 import { UsageError } from '../model/index.ts';
 import type { SiteCatalogue } from '../plan/catalog.ts';
 import type { Guardrails } from '../plan/guardrails.ts';
-import type { Life } from '../run/claim.ts';
-import type { Controller } from '../run/records.ts';
 
 /** Where changes are put on record besides the journal. */
 export type Audit = 'syslog' | 'none';

@@ -1,12 +1,12 @@
 /** confirm, extend and release: decisions about an earlier run whose hosts have a switch. */
 
+import { type Ledger, ledger } from '../journal/live-journal.ts';
+import { askOf, type HostState, type RunState, stateOfRun } from '../journal/replay.ts';
+import { isRunItself, openClaims, reopenJournal } from '../journal/run-lock.ts';
+import { readJournal } from '../journal/store.ts';
 import { fault, type HostReport, type JournalHost, type RunInfo, UsageError } from '../model/index.ts';
 import { describeAtWork, describeKeeping } from '../report/index.ts';
-import { isRunItself, openClaims, reopenJournal } from '../run/claim.ts';
-import { readJournal } from '../run/journal.ts';
 import { type KeepAsk, keepHost } from '../run/keep.ts';
-import { type Ledger, ledger } from '../run/ledger.ts';
-import { askOf, type HostState, type RunState, stateOfRun } from '../run/run-state.ts';
 import type { CrewFlags } from './crew.ts';
 import { EXIT, graver } from './exit.ts';
 import type { Io } from './io.ts';

@@ -1,10 +1,10 @@
 /** Visits that change hosts: with consent, a journal, and a way back. */
 
+import { record } from '../journal/append-log.ts';
+import type { Ledger } from '../journal/live-journal.ts';
+import { hostsInDoubt, type RunState } from '../journal/replay.ts';
 import { type Fault, fault, type HostReport, type JournalHost, totalsOf, UsageError } from '../model/index.ts';
-import { record } from '../run/journal-file.ts';
-import type { Ledger } from '../run/ledger.ts';
 import { putBackWithFleet, undoableOn } from '../run/rollback.ts';
-import { hostsInDoubt, type RunState } from '../run/run-state.ts';
 import type { UndoJob } from '../run/undo.ts';
 import type { Crew } from '../run/visit.ts';
 import { auditLog } from './audit.ts';

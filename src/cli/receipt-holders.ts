@@ -1,11 +1,11 @@
 /** Hosts that hold a receipt of one run: what each says, what the journal here says, and whether they agree. */
 
+import type { Intent } from '../journal/records.ts';
+import type { RunState } from '../journal/replay.ts';
 import { type Account, type Change, type JournalHost, printable, type Receipt, UsageError } from '../model/index.ts';
 import { accountOf, byAccount, contradiction, sayAccount } from '../plan/accounts.ts';
 import { metaFrom, metaText } from '../remote/meta.ts';
 import { nameHosts } from '../report/index.ts';
-import type { Intent } from '../run/records.ts';
-import type { RunState } from '../run/run-state.ts';
 import type { Found } from './receipt-scan.ts';
 import { metaOf } from './run.ts';
 

@@ -1,5 +1,6 @@
 /** What runs left on hosts, as the hosts tell of it: read, listed, and one of the runs chosen. */
 
+import { listRuns } from '../journal/store.ts';
 import {
   type Account,
   beganAt,
@@ -13,7 +14,6 @@ import {
 import { accountOf, byAccount } from '../plan/accounts.ts';
 import { receiptsTable, visibleJson } from '../report/index.ts';
 import { acrossFleet, interrupted } from '../run/fleet.ts';
-import { listRuns } from '../run/journal.ts';
 import { readReceipts } from '../run/recover.ts';
 import { type CrewFlags, crewOf } from './crew.ts';
 import { EXIT, exitCodeOf } from './exit.ts';

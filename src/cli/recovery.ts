@@ -1,12 +1,12 @@
 /** Settling the hosts that a run left in doubt, and telling how all of its hosts stand. */
 
+import { type Journal, record } from '../journal/append-log.ts';
+import { type Ledger, ledger } from '../journal/live-journal.ts';
+import { hostsInDoubt, type RunState, stateOfRun } from '../journal/replay.ts';
+import { readJournal } from '../journal/store.ts';
 import { type HostReport, type JournalHost, type RunInfo, totalsOf } from '../model/index.ts';
 import { doubtOn, reportOn } from '../run/doubt.ts';
-import { readJournal } from '../run/journal.ts';
-import { type Journal, record } from '../run/journal-file.ts';
-import { type Ledger, ledger } from '../run/ledger.ts';
 import { recoverHost, stillInDoubt } from '../run/recover.ts';
-import { hostsInDoubt, type RunState, stateOfRun } from '../run/run-state.ts';
 import type { CrewFlags } from './crew.ts';
 import type { Io } from './io.ts';
 import { onRecord } from './on-record.ts';

@@ -1,7 +1,7 @@
 /** What an operator should know before the next command: an earlier run left hosts in doubt. */
 
-import { lastRun, listRuns } from '../run/journal.ts';
-import { unsettledRuns } from '../run/unsettled.ts';
+import { lastRun, listRuns } from '../journal/store.ts';
+import { unsettledRuns } from '../journal/uncertain-runs.ts';
 import type { Io } from './io.ts';
 import { stateDir } from './state.ts';
 

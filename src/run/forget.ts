@@ -1,10 +1,10 @@
 /** A host in doubt that will not return: a person gives it up, on record, and nothing is asked of it. */
 
+import type { Forget, JournalRecord } from '../journal/records.ts';
+import type { RunState } from '../journal/replay.ts';
 import { fault, type HostReport, type JournalHost } from '../model/index.ts';
 import { doubtOn, reportOn } from './doubt.ts';
-import type { Forget, JournalRecord } from './records.ts';
 import { stillInDoubt } from './recover.ts';
-import type { RunState } from './run-state.ts';
 
 /** What goes on record; the reports are those of its settlements. */
 export function forgetting(

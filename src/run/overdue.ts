@@ -1,14 +1,14 @@
 /** Changed hosts of a run that is still at work: which were confirmed meanwhile, and what became of those whose time has passed. */
 
+import { record } from '../journal/append-log.ts';
+import type { Intent } from '../journal/records.ts';
+import type { RunState } from '../journal/replay.ts';
 import { fault, type HostReport, type JournalHost } from '../model/index.ts';
 import { readLater } from '../plan/judge.ts';
 import { namesOf } from '../plan/recall.ts';
 import { namesToProbe, parseQuery } from '../plan/resolve.ts';
 import { acrossFleet } from './fleet.ts';
-import { record } from './journal-file.ts';
 import { evidenceOf, type KeepJob, withoutReceipt } from './keep.ts';
-import type { Intent } from './records.ts';
-import type { RunState } from './run-state.ts';
 import { endOf, sayBroken, standingOf } from './switch.ts';
 import { otherMachine } from './undo.ts';
 import { type Crew, type Ending, visit } from './visit.ts';

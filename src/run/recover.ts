@@ -4,6 +4,7 @@
  * none of those does anything any more, however late it arrives.
  */
 
+import { record } from '../journal/append-log.ts';
 import {
   type Evidence,
   type Facts,
@@ -21,7 +22,6 @@ import { type Deed, type Finding, find, namesOf, wayBack } from '../plan/recall.
 import { standsOn } from '../plan/succession.ts';
 import type { Session } from '../remote/session.ts';
 import { notStarted } from './fleet.ts';
-import { record } from './journal-file.ts';
 import { timesNow } from './switch.ts';
 import { notPutBack, otherMachine, stopLimitOf, type UndoJob, undoHost } from './undo.ts';
 import { CALL_MS, type Crew, type Ending, visit } from './visit.ts';

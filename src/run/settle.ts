@@ -1,5 +1,6 @@
 /** The life of one host: plan, intent, apply, verdict, and undo when it must be. Always one outcome, never a throw. */
 
+import { record } from '../journal/append-log.ts';
 import {
   type Ask,
   type Evidence,
@@ -22,7 +23,6 @@ import { absentReport, observe } from '../plan/observe.ts';
 import { namesToProbe, type Query } from '../plan/resolve.ts';
 import type { Wish } from '../remote/protocol.ts';
 import { type Reply, SEQ, type Session } from '../remote/session.ts';
-import { record } from './journal-file.ts';
 import { bind, type Planned, staleness } from './saved-plan.ts';
 import {
   clocked,

@@ -4,9 +4,9 @@ import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSy
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Fleet } from '../../src/demo/fleet.ts';
+import { journalFrom } from '../../src/journal/append-log.ts';
+import { RECORD_TYPES } from '../../src/journal/record-schema.ts';
 import { UsageError } from '../../src/model/index.ts';
-import { journalFrom } from '../../src/run/journal-file.ts';
-import { RECORD_TYPES } from '../../src/run/journal-schema.ts';
 import { demoFleet, operatorsOn } from '../embedded.ts';
 import { type Operator, operator } from '../operator.ts';
 

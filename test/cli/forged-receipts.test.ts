@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Fleet } from '../../src/demo/fleet.ts';
-import { readJournal } from '../../src/run/journal.ts';
+import { readJournal } from '../../src/journal/store.ts';
 import { dump } from '../demo/dump.ts';
 import { demoFleet } from '../embedded.ts';
 import { type Operator, operator } from '../operator.ts';

@@ -7,9 +7,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Io } from '../../src/cli/io.ts';
 import { type Fleet, startFleet } from '../../src/demo/fleet.ts';
 import { DEMO_HOSTS } from '../../src/demo/hosts.ts';
-import { readJournal } from '../../src/run/journal.ts';
-import type { JournalRecord } from '../../src/run/records.ts';
-import { hostsInDoubt, stateOfRun } from '../../src/run/run-state.ts';
+import type { JournalRecord } from '../../src/journal/records.ts';
+import { hostsInDoubt, stateOfRun } from '../../src/journal/replay.ts';
+import { readJournal } from '../../src/journal/store.ts';
 import { dump } from '../demo/dump.ts';
 import { type Operator, operator } from '../operator.ts';
 

@@ -1,6 +1,6 @@
 /** A fleet in waves, and its way back, on real hosts of every version: who fails, fails for real. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { readJournal } from '../../src/run/journal.ts';
+import { readJournal } from '../../src/journal/store.ts';
 import { Operator } from './fleetmask.ts';
 import { describeLab } from './given.ts';
 import {

@@ -1,7 +1,7 @@
 /** A controller that is killed at a chosen moment: from then on nothing it asked for happens, and nothing of it is heard. */
 
-import type { Journal } from '../../src/run/journal-file.ts';
-import type { JournalRecord } from '../../src/run/records.ts';
+import type { Journal } from '../../src/journal/append-log.ts';
+import type { JournalRecord } from '../../src/journal/records.ts';
 import type { Connection, RemoteProcess, Transport } from '../../src/transport/transport.ts';
 
 /** `after request 2`: the bytes have left, the answer finds nobody. `before settled 1`: the first such record is not written. */

@@ -1,10 +1,10 @@
 /** What a rollback goes by: what the run itself left, and not what an earlier rollback did there. */
 
 import { expect, it } from 'vitest';
+import type { JournalRecord } from '../../src/journal/records.ts';
+import { stateOfRun } from '../../src/journal/replay.ts';
 import type { Change, HostReport, RunInfo, UnitReport } from '../../src/model/index.ts';
-import type { JournalRecord } from '../../src/run/records.ts';
 import { undoableOn } from '../../src/run/rollback.ts';
-import { stateOfRun } from '../../src/run/run-state.ts';
 import { MASK } from '../ask.ts';
 
 const at = '2026-12-01T00:00:00Z';

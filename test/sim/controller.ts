@@ -4,6 +4,10 @@
  */
 
 import { exitCodeOf } from '../../src/cli/exit.ts';
+import { record } from '../../src/journal/append-log.ts';
+import { type Ledger, ledger } from '../../src/journal/live-journal.ts';
+import type { Controller } from '../../src/journal/records.ts';
+import { hostsInDoubt, type RunState, stateOfRun } from '../../src/journal/replay.ts';
 import {
   type Command,
   type Fault,
@@ -17,12 +21,8 @@ import { parseQuery } from '../../src/plan/resolve.ts';
 import { waveSizes } from '../../src/plan/waves.ts';
 import { campaign, type FleetUndo } from '../../src/run/campaign.ts';
 import { doubtOn, reportOn } from '../../src/run/doubt.ts';
-import { record } from '../../src/run/journal-file.ts';
-import { type Ledger, ledger } from '../../src/run/ledger.ts';
-import type { Controller } from '../../src/run/records.ts';
 import { recoverHost } from '../../src/run/recover.ts';
 import { putBackWithFleet, rollBackHost, undoableOn } from '../../src/run/rollback.ts';
-import { hostsInDoubt, type RunState, stateOfRun } from '../../src/run/run-state.ts';
 import { settle } from '../../src/run/settle.ts';
 import type { Crew } from '../../src/run/visit.ts';
 import { RUN_ID, type World } from './world.ts';

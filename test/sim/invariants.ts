@@ -1,6 +1,7 @@
 /** What must hold, whatever went wrong. The simulation sees what is true on the hosts; fleetmask only what it was told. */
+
+import { stateOfRun } from '../../src/journal/replay.ts';
 import { type HostReport, isTrigger, type Outcome } from '../../src/model/index.ts';
-import { stateOfRun } from '../../src/run/run-state.ts';
 import type { Said } from './controller.ts';
 import { maskPaths, type Truth } from './machine.ts';
 import { C } from './scenario.ts';

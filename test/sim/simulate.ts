@@ -1,5 +1,5 @@
 /** One seed: a run, what comes of it, and whether all that must hold did. */
-import { stateOfRun } from '../../src/run/run-state.ts';
+import { stateOfRun } from '../../src/journal/replay.ts';
 import { change, recover, rollBack, type Said } from './controller.ts';
 import { changesOf, checkCommand, checkJournal, checkQuiet, checkWayBack, differences } from './invariants.ts';
 import type { Mutant } from './mutants.ts';

@@ -1,7 +1,7 @@
 /** The disk that the journal of a run is on: what was written is safe only when it was synced, and a disk can be full. */
 
-import { type Journal, journalOn, recordsOf } from '../../src/run/journal-file.ts';
-import type { JournalRecord } from '../../src/run/records.ts';
+import { type Journal, journalOn, recordsOf } from '../../src/journal/append-log.ts';
+import type { JournalRecord } from '../../src/journal/records.ts';
 import type { Random } from './random.ts';
 import type { Life, Time } from './time.ts';
 

@@ -1,8 +1,8 @@
+import { type RunState, stateOfRun } from '../../journal/replay.ts';
+import { reopenJournal } from '../../journal/run-lock.ts';
+import { readJournal } from '../../journal/store.ts';
 import { type JournalHost, printable, UsageError } from '../../model/index.ts';
-import { reopenJournal } from '../../run/claim.ts';
 import { doubtOn } from '../../run/doubt.ts';
-import { readJournal } from '../../run/journal.ts';
-import { type RunState, stateOfRun } from '../../run/run-state.ts';
 import { command } from '../command.ts';
 import { forgetHosts } from '../forget.ts';
 import { recoverFromHosts } from '../from-hosts.ts';

@@ -1,9 +1,9 @@
+import { ledger } from '../../journal/live-journal.ts';
+import { stateOfRun } from '../../journal/replay.ts';
+import { reopenJournal } from '../../journal/run-lock.ts';
+import { readJournal } from '../../journal/store.ts';
 import type { JournalHost, RunInfo } from '../../model/index.ts';
-import { reopenJournal } from '../../run/claim.ts';
-import { readJournal } from '../../run/journal.ts';
-import { ledger } from '../../run/ledger.ts';
 import { rollBackHost, undoableOn } from '../../run/rollback.ts';
-import { stateOfRun } from '../../run/run-state.ts';
 import { command } from '../command.ts';
 import { journalHosts } from '../journal-hosts.ts';
 import { visitOnRecord } from '../on-record.ts';

@@ -1,3 +1,8 @@
+import { historiesOf, withHistory } from '../../journal/history.ts';
+import { hostsInDoubt, stateOfRun } from '../../journal/replay.ts';
+import { allRuns, type Entry } from '../../journal/run-index.ts';
+import { workerOn } from '../../journal/run-lock.ts';
+import { readJournal } from '../../journal/store.ts';
 import { printable, totalsOf, UsageError } from '../../model/index.ts';
 import {
   type Listed,
@@ -7,11 +12,6 @@ import {
   runsTable,
   visibleJson,
 } from '../../report/index.ts';
-import { workerOn } from '../../run/claim.ts';
-import { historiesOf, withHistory } from '../../run/history.ts';
-import { readJournal } from '../../run/journal.ts';
-import { allRuns, type Entry } from '../../run/run-index.ts';
-import { hostsInDoubt, stateOfRun } from '../../run/run-state.ts';
 import { command } from '../command.ts';
 import { EXIT } from '../exit.ts';
 import { exportRun } from '../export.ts';

@@ -1,3 +1,7 @@
+import { record } from '../../journal/append-log.ts';
+import { ledger } from '../../journal/live-journal.ts';
+import { hostsInDoubt, stateOfRun } from '../../journal/replay.ts';
+import { createJournal, readJournal } from '../../journal/store.ts';
 import {
   type Ask,
   fault,
@@ -10,10 +14,6 @@ import {
 import type { Wanted } from '../../plan/drift.ts';
 import { parseQueryWith } from '../../plan/resolve.ts';
 import { interrupted, notStarted } from '../../run/fleet.ts';
-import { createJournal, readJournal } from '../../run/journal.ts';
-import { record } from '../../run/journal-file.ts';
-import { ledger } from '../../run/ledger.ts';
-import { hostsInDoubt, stateOfRun } from '../../run/run-state.ts';
 import { settle, status } from '../../run/settle.ts';
 import type { Crew } from '../../run/visit.ts';
 import { watch as watchHosts } from '../../run/watch.ts';

@@ -1,9 +1,9 @@
 /** A journal whose records are kept in memory too, for what a run has to know of itself while it lasts. */
 
 import type { Fault } from '../model/index.ts';
-import { type Journal, unwritable } from './journal-file.ts';
+import { type Journal, unwritable } from './append-log.ts';
 import type { JournalRecord } from './records.ts';
-import { hostsInDoubt, type RunState, stateOfRun } from './run-state.ts';
+import { hostsInDoubt, type RunState, stateOfRun } from './replay.ts';
 
 export interface Ledger extends Journal {
   /** What was done to each host so far, as `recover` would read it; throws before the run is on record. */

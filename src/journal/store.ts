@@ -21,7 +21,7 @@ import {
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { at, UsageError } from '../model/index.ts';
-import { type Journal, journalFrom, journalOn } from './journal-file.ts';
+import { type Journal, journalFrom, journalOn } from './append-log.ts';
 import type { JournalRecord, RunStart } from './records.ts';
 import { inOrder, recordOrigin } from './run-order.ts';
 

@@ -2,7 +2,7 @@
 
 import type { Ask, HostReport, Outcome } from '../model/index.ts';
 import { budget } from '../plan/failure-budget.ts';
-import { DamagedJournal } from './journal-file.ts';
+import { DamagedJournal } from './append-log.ts';
 import type { Intent, JournalRecord, RunStart } from './records.ts';
 
 export type HostState =

@@ -1,7 +1,7 @@
 /** How records get into a file, and out of it again, whatever the disk does. */
 
 import { at, type Fault, fault, printable, UsageError } from '../model/index.ts';
-import { foreignIn, journalRecord } from './journal-schema.ts';
+import { foreignIn, journalRecord } from './record-schema.ts';
 import type { JournalRecord } from './records.ts';
 
 export interface Journal {

@@ -16,9 +16,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { JournalRecord } from '../../src/journal/records.ts';
+import { allRuns, type Entry } from '../../src/journal/run-index.ts';
 import type { RunInfo } from '../../src/model/index.ts';
-import type { JournalRecord } from '../../src/run/records.ts';
-import { allRuns, type Entry } from '../../src/run/run-index.ts';
 import { MASK } from '../ask.ts';
 
 let stateDir: string;

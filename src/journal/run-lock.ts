@@ -4,9 +4,9 @@
  */
 
 import { UsageError } from '../model/index.ts';
-import { appendJournal, readRun } from './journal.ts';
-import type { Journal } from './journal-file.ts';
+import type { Journal } from './append-log.ts';
 import type { Controller, JournalRecord, Opened } from './records.ts';
+import { appendJournal, readRun } from './store.ts';
 
 /** `unknown`: it may run where we cannot look. */
 export type Life = 'alive' | 'gone' | 'unknown';

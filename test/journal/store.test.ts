@@ -1,8 +1,8 @@
 /** What a journal is when its disk is full, or fails. */
 
 import { describe, expect, it } from 'vitest';
-import { journalOn, recordsOf } from '../../src/run/journal-file.ts';
-import type { JournalRecord } from '../../src/run/records.ts';
+import { journalOn, recordsOf } from '../../src/journal/append-log.ts';
+import type { JournalRecord } from '../../src/journal/records.ts';
 
 const rollback = (actor: string): JournalRecord => ({ type: 'rollback', at: '', actor, hosts: [] });
 

@@ -1,4 +1,4 @@
-/** What a journal holds: a record a line. The schema that each line is held to is in journal-schema.ts. */
+/** What a journal holds: a record a line. The schema that each line is held to is in record-schema.ts. */
 import type {
   Account,
   Ask,

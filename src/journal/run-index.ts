@@ -20,13 +20,13 @@ import {
   whole,
   words,
 } from '../model/index.ts';
-import { openClaims } from './claim.ts';
-import { journalFile, listRuns, readRunText, readText } from './journal.ts';
-import { journalFrom } from './journal-file.ts';
-import { controller } from './journal-schema.ts';
+import { journalFrom } from './append-log.ts';
 import { runInfo, totals } from './model-schema.ts';
+import { controller } from './record-schema.ts';
 import type { Controller, JournalRecord } from './records.ts';
-import { hostsInDoubt, stateOfRun } from './run-state.ts';
+import { hostsInDoubt, stateOfRun } from './replay.ts';
+import { openClaims } from './run-lock.ts';
+import { journalFile, listRuns, readRunText, readText } from './store.ts';
 
 /** A run as its journal tells of it. */
 export interface RunEntry {

@@ -1,10 +1,10 @@
 /** Runs that came to no end, found without reading the journals of all those that did. */
 
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { type Life, workerOn } from './claim.ts';
-import { journalFile, readRun } from './journal.ts';
 import type { Controller, JournalRecord } from './records.ts';
-import { hostsInDoubt, stateOfRun } from './run-state.ts';
+import { hostsInDoubt, stateOfRun } from './replay.ts';
+import { type Life, workerOn } from './run-lock.ts';
+import { journalFile, readRun } from './store.ts';
 
 export interface Unsettled {
   readonly run: string;
