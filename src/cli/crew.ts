@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JournalHost } from '../model/index.ts';
-import type { Clock, Crew } from '../run/visit.ts';
+import type { Clock, Crew } from '../run/host/visit.ts';
 import { assertCapacity, capacity } from './capacity.ts';
 import type { Io } from './io.ts';
 import type { PasswordFlags } from './passwords.ts';

@@ -6,7 +6,7 @@ import { isRunItself, openClaims, reopenJournal } from '../journal/run-lock.ts';
 import { readJournal } from '../journal/store.ts';
 import { fault, type HostReport, type JournalHost, type RunInfo, UsageError } from '../model/index.ts';
 import { describeAtWork, describeKeeping } from '../report/index.ts';
-import { type KeepAsk, keepHost } from '../run/keep.ts';
+import { type KeepAsk, keepHost } from '../run/host/confirm.ts';
 import type { CrewFlags } from './crew.ts';
 import { EXIT, graver } from './exit.ts';
 import type { Io } from './io.ts';

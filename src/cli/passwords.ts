@@ -1,7 +1,7 @@
 /** The passwords of a run, from flags and inventory: who is told which. */
 import { type HostSecrets, type JournalHost, SECRETS, type Secret, type Target, UsageError } from '../model/index.ts';
-import { RunPassword } from '../run/run-password.ts';
-import type { Crew } from '../run/visit.ts';
+import { RunPassword } from '../run/host/run-password.ts';
+import type { Crew } from '../run/host/visit.ts';
 import { type LoginPassword, loginPassword } from '../transport/password.ts';
 import type { Io } from './io.ts';
 import { readSecret } from './secrets.ts';

@@ -13,8 +13,8 @@ import {
 } from '../model/index.ts';
 import { accountOf, byAccount } from '../plan/accounts.ts';
 import { receiptsTable, visibleJson } from '../report/index.ts';
-import { acrossFleet, interrupted } from '../run/fleet.ts';
-import { readReceipts } from '../run/recover.ts';
+import { acrossFleet, interrupted } from '../run/across-fleet.ts';
+import { readReceipts } from '../run/host/recover.ts';
 import { type CrewFlags, crewOf } from './crew.ts';
 import { EXIT, exitCodeOf } from './exit.ts';
 import type { Io } from './io.ts';

@@ -12,8 +12,8 @@ import {
 } from '../model/index.ts';
 import { type Budget, UNLIMITED, type WaveProof } from '../plan/failure-budget.ts';
 import { describeAsk, describeOffer, sayKept, sayStopped } from '../report/index.ts';
-import { campaign, type FleetUndo } from '../run/campaign.ts';
-import type { Crew } from '../run/visit.ts';
+import type { Crew } from '../run/host/visit.ts';
+import { campaign, type FleetUndo } from '../run/rollout.ts';
 import { type CrewFlags, crewOf } from './crew.ts';
 import { EXIT, exitCodeOf, graver } from './exit.ts';
 import { BrokenOff, type Io } from './io.ts';

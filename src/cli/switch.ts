@@ -1,6 +1,6 @@
 /** --confirm-within and --expires. */
 import { type RunInfo, UsageError } from '../model/index.ts';
-import { rfc3339, type SwitchAsk } from '../run/switch.ts';
+import { rfc3339, type SwitchAsk } from '../run/host/auto-rollback.ts';
 import type { Io } from './io.ts';
 import { confirmWithin, duration, expiry } from './times.ts';
 

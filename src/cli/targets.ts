@@ -12,7 +12,7 @@ import {
   SECRETS,
   UsageError,
 } from '../model/index.ts';
-import { untouched } from '../run/fleet.ts';
+import { untouched } from '../run/across-fleet.ts';
 import { runWithin } from '../ssh-config/run-program.ts';
 import { ansibleInventory, ansibleLogin } from './ansible-settings.ts';
 import { type BecomeFlags, becomeOf } from './become.ts';

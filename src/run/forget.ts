@@ -3,8 +3,8 @@
 import type { Forget, JournalRecord } from '../journal/records.ts';
 import type { RunState } from '../journal/replay.ts';
 import { fault, type HostReport, type JournalHost } from '../model/index.ts';
-import { doubtOn, reportOn } from './doubt.ts';
-import { stillInDoubt } from './recover.ts';
+import { stillInDoubt } from './host/recover.ts';
+import { doubtOn, reportOn } from './in-doubt.ts';
 
 /** What goes on record; the reports are those of its settlements. */
 export function forgetting(

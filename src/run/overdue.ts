@@ -7,11 +7,11 @@ import { fault, type HostReport, type JournalHost } from '../model/index.ts';
 import { readLater } from '../plan/judge.ts';
 import { namesOf } from '../plan/recall.ts';
 import { namesToProbe, parseQuery } from '../plan/resolve.ts';
-import { acrossFleet } from './fleet.ts';
-import { evidenceOf, type KeepJob, withoutReceipt } from './keep.ts';
-import { endOf, sayBroken, standingOf } from './switch.ts';
-import { otherMachine } from './undo.ts';
-import { type Crew, type Ending, visit } from './visit.ts';
+import { acrossFleet } from './across-fleet.ts';
+import { endOf, sayBroken, standingOf } from './host/auto-rollback.ts';
+import { evidenceOf, type KeepJob, withoutReceipt } from './host/confirm.ts';
+import { otherMachine } from './host/undo.ts';
+import { type Crew, type Ending, visit } from './host/visit.ts';
 
 /** How often, and after how many milliseconds, a host whose automatic rollback is at work is read again. */
 const TRIES = 5;

@@ -2,7 +2,7 @@
 import pLimit from 'p-limit';
 import type { Event, HostReport, JournalHost } from '../model/index.ts';
 import { canReassert, isAsAsked, newsOf, type Standings, standingsOf, type Wanted } from '../plan/drift.ts';
-import type { Clock } from './visit.ts';
+import type { Clock } from './host/visit.ts';
 
 export interface Watch {
   readonly hosts: readonly JournalHost[];

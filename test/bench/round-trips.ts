@@ -8,7 +8,7 @@ import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { parseQuery } from '../../src/plan/resolve.ts';
-import { settle } from '../../src/run/settle.ts';
+import { settle } from '../../src/run/host/change.ts';
 import { keyRing } from '../../src/transport/identities/identities.ts';
 import { ssh2Transport } from '../../src/transport/ssh2/ssh2.ts';
 import { MASK } from '../ask.ts';

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import { type Event, fault, type HostReport, type JournalHost, type Outcome } from '../../src/model/index.ts';
 import { type Budget, budget, type Limits, UNLIMITED, waveProof } from '../../src/plan/failure-budget.ts';
-import { campaign, type FleetUndo } from '../../src/run/campaign.ts';
+import { campaign, type FleetUndo } from '../../src/run/rollout.ts';
 
 const target = (host: string): JournalHost => ({
   host,

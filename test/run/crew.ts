@@ -2,7 +2,7 @@
 
 import type { Fleet } from '../../src/demo/fleet.ts';
 import { type JournalHost, runIdOf } from '../../src/model/index.ts';
-import type { Clock } from '../../src/run/visit.ts';
+import type { Clock } from '../../src/run/host/visit.ts';
 import { keyRing } from '../../src/transport/identities/identities.ts';
 import { ssh2Transport } from '../../src/transport/ssh2/ssh2.ts';
 import type { Transport } from '../../src/transport/transport.ts';

@@ -1,7 +1,7 @@
 /** A password of a run: one host proves it, and after one refusal nobody is told. */
 import { describe, expect, it } from 'vitest';
 import { Secret } from '../../src/model/index.ts';
-import { RunPassword } from '../../src/run/run-password.ts';
+import { RunPassword } from '../../src/run/host/run-password.ts';
 
 const never = new AbortController().signal;
 const fresh = () => new RunPassword(new Secret('the password', 's3cret'));

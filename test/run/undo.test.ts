@@ -3,8 +3,8 @@ import { expect, it } from 'vitest';
 import { type Change, fault, type JournalHost } from '../../src/model/index.ts';
 import type { RequestContext } from '../../src/remote/protocol.ts';
 import type { Session } from '../../src/remote/session.ts';
-import { undoHost } from '../../src/run/undo.ts';
-import type { Crew } from '../../src/run/visit.ts';
+import { undoHost } from '../../src/run/host/undo.ts';
+import type { Crew } from '../../src/run/host/visit.ts';
 
 const HOST: JournalHost = {
   host: 'web1',

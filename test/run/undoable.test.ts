@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import type { JournalRecord } from '../../src/journal/records.ts';
 import { stateOfRun } from '../../src/journal/replay.ts';
 import type { Change, HostReport, RunInfo, UnitReport } from '../../src/model/index.ts';
-import { undoableOn } from '../../src/run/rollback.ts';
+import { undoableOn } from '../../src/run/host/rollback.ts';
 import { MASK } from '../ask.ts';
 
 const at = '2026-12-01T00:00:00Z';

@@ -19,12 +19,12 @@ import {
 import { type Budget, budget, UNLIMITED, type WaveProof, waveProof } from '../../src/plan/failure-budget.ts';
 import { parseQuery } from '../../src/plan/resolve.ts';
 import { waveSizes } from '../../src/plan/waves.ts';
-import { campaign, type FleetUndo } from '../../src/run/campaign.ts';
-import { doubtOn, reportOn } from '../../src/run/doubt.ts';
-import { recoverHost } from '../../src/run/recover.ts';
-import { putBackWithFleet, rollBackHost, undoableOn } from '../../src/run/rollback.ts';
-import { settle } from '../../src/run/settle.ts';
-import type { Crew } from '../../src/run/visit.ts';
+import { settle } from '../../src/run/host/change.ts';
+import { recoverHost } from '../../src/run/host/recover.ts';
+import { putBackWithFleet, rollBackHost, undoableOn } from '../../src/run/host/rollback.ts';
+import type { Crew } from '../../src/run/host/visit.ts';
+import { doubtOn, reportOn } from '../../src/run/in-doubt.ts';
+import { campaign, type FleetUndo } from '../../src/run/rollout.ts';
 import { RUN_ID, type World } from './world.ts';
 
 /** What a command has said, if it came to an end. */

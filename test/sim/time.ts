@@ -1,5 +1,5 @@
 /** Virtual time: a queue of things to come. Nothing here waits, and nothing runs but in the order of its time. */
-import type { Clock } from '../../src/run/visit.ts';
+import type { Clock } from '../../src/run/host/visit.ts';
 
 /** Whoever has died does nothing any more: what it was to do is dropped. */
 export interface Life {

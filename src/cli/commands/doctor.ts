@@ -1,9 +1,9 @@
 import { type Facts, fault, type HostReport } from '../../model/index.ts';
 import { systemdFault, versionFault } from '../../plan/assemble.ts';
 import { type DoctorRow, doctorTable, troublesOf, visibleJson } from '../../report/index.ts';
-import { acrossFleet } from '../../run/fleet.ts';
-import { brokenOn } from '../../run/switch.ts';
-import { type Crew, visit } from '../../run/visit.ts';
+import { acrossFleet } from '../../run/across-fleet.ts';
+import { brokenOn } from '../../run/host/auto-rollback.ts';
+import { type Crew, visit } from '../../run/host/visit.ts';
 import type { Description, Transport } from '../../transport/transport.ts';
 import { command } from '../command.ts';
 import { crewOf } from '../crew.ts';

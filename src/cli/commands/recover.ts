@@ -2,7 +2,7 @@ import { type RunState, stateOfRun } from '../../journal/replay.ts';
 import { reopenJournal } from '../../journal/run-lock.ts';
 import { readJournal } from '../../journal/store.ts';
 import { type JournalHost, printable, UsageError } from '../../model/index.ts';
-import { doubtOn } from '../../run/doubt.ts';
+import { doubtOn } from '../../run/in-doubt.ts';
 import { command } from '../command.ts';
 import { forgetHosts } from '../forget.ts';
 import { recoverFromHosts } from '../from-hosts.ts';

@@ -3,7 +3,7 @@ import { stateOfRun } from '../../journal/replay.ts';
 import { reopenJournal } from '../../journal/run-lock.ts';
 import { readJournal } from '../../journal/store.ts';
 import type { JournalHost, RunInfo } from '../../model/index.ts';
-import { rollBackHost, undoableOn } from '../../run/rollback.ts';
+import { rollBackHost, undoableOn } from '../../run/host/rollback.ts';
 import { command } from '../command.ts';
 import { journalHosts } from '../journal-hosts.ts';
 import { visitOnRecord } from '../on-record.ts';

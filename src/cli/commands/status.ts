@@ -1,5 +1,5 @@
 import { parseQueryWith } from '../../plan/resolve.ts';
-import { status as read } from '../../run/settle.ts';
+import { status as read } from '../../run/host/change.ts';
 import { command, units } from '../command.ts';
 import { SELECTION } from '../option-groups.ts';
 import { absence, connection, output, selection, skipping } from '../options.ts';

@@ -13,9 +13,9 @@ import {
 } from '../../model/index.ts';
 import type { Wanted } from '../../plan/drift.ts';
 import { parseQueryWith } from '../../plan/resolve.ts';
-import { interrupted, notStarted } from '../../run/fleet.ts';
-import { settle, status } from '../../run/settle.ts';
-import type { Crew } from '../../run/visit.ts';
+import { interrupted, notStarted } from '../../run/across-fleet.ts';
+import { settle, status } from '../../run/host/change.ts';
+import type { Crew } from '../../run/host/visit.ts';
 import { watch as watchHosts } from '../../run/watch.ts';
 import { command, units } from '../command.ts';
 import { crewOf } from '../crew.ts';

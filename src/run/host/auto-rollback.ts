@@ -11,8 +11,8 @@ import {
   type SwitchOrder,
   type SwitchState,
   type UnitReport,
-} from '../model/index.ts';
-import type { Session } from '../remote/session.ts';
+} from '../../model/index.ts';
+import type { Session } from '../../remote/session.ts';
 import { type Clock, type Crew, callUntil, type Ending } from './visit.ts';
 
 /** What is asked of every host of a run. At least one of the two is there. */

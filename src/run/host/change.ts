@@ -1,6 +1,6 @@
 /** The life of one host: plan, intent, apply, verdict, and undo when it must be. Always one outcome, never a throw. */
 
-import { record } from '../journal/append-log.ts';
+import { record } from '../../journal/append-log.ts';
 import {
   type Ask,
   type Evidence,
@@ -12,18 +12,18 @@ import {
   type JournalHost,
   type Plan,
   type UnitReport,
-} from '../model/index.ts';
-import { assemble } from '../plan/assemble.ts';
-import { NO_GUARDRAILS, noteGuardrails, withinGuardrails } from '../plan/guardrails.ts';
-import { tellHolders } from '../plan/holders.ts';
-import { refusalOf } from '../plan/host-refusal.ts';
-import { asRead, judge, readAgain, unread } from '../plan/judge.ts';
-import { withUndoNotes } from '../plan/leftovers.ts';
-import { absentReport, observe } from '../plan/observe.ts';
-import { namesToProbe, type Query } from '../plan/resolve.ts';
-import type { Wish } from '../remote/protocol.ts';
-import { type Reply, SEQ, type Session } from '../remote/session.ts';
-import { bind, type Planned, staleness } from './saved-plan.ts';
+} from '../../model/index.ts';
+import { assemble } from '../../plan/assemble.ts';
+import { NO_GUARDRAILS, noteGuardrails, withinGuardrails } from '../../plan/guardrails.ts';
+import { tellHolders } from '../../plan/holders.ts';
+import { refusalOf } from '../../plan/host-refusal.ts';
+import { asRead, judge, readAgain, unread } from '../../plan/judge.ts';
+import { withUndoNotes } from '../../plan/leftovers.ts';
+import { absentReport, observe } from '../../plan/observe.ts';
+import { namesToProbe, type Query } from '../../plan/resolve.ts';
+import type { Wish } from '../../remote/protocol.ts';
+import { type Reply, SEQ, type Session } from '../../remote/session.ts';
+import { bind, type Planned, staleness } from '../saved-plan.ts';
 import {
   clocked,
   leftToItself,
@@ -37,7 +37,7 @@ import {
   timesOfUnits,
   unarmed,
   untilOf,
-} from './switch.ts';
+} from './auto-rollback.ts';
 import { contextOf, intend, isTwin, notPutBack, stopLimitOf, type UndoJob, undoHost } from './undo.ts';
 import { type Crew, type Ending, visit } from './visit.ts';
 

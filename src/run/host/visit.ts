@@ -9,13 +9,13 @@ import {
   type Secret,
   type Step,
   type UnitReport,
-} from '../model/index.ts';
-import type { Guardrails } from '../plan/guardrails.ts';
-import { type Escalation, firstCommand } from '../remote/escalate.ts';
-import type { HostPassword } from '../remote/password-dialogue.ts';
-import type { Wish } from '../remote/protocol.ts';
-import { openSession, type Reply, type Session } from '../remote/session.ts';
-import type { Connection, Transport } from '../transport/transport.ts';
+} from '../../model/index.ts';
+import type { Guardrails } from '../../plan/guardrails.ts';
+import { type Escalation, firstCommand } from '../../remote/escalate.ts';
+import type { HostPassword } from '../../remote/password-dialogue.ts';
+import type { Wish } from '../../remote/protocol.ts';
+import { openSession, type Reply, type Session } from '../../remote/session.ts';
+import type { Connection, Transport } from '../../transport/transport.ts';
 
 /** What every host of a run is given. */
 export interface Crew {

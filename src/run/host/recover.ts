@@ -4,7 +4,7 @@
  * none of those does anything any more, however late it arrives.
  */
 
-import { record } from '../journal/append-log.ts';
+import { record } from '../../journal/append-log.ts';
 import {
   type Evidence,
   type Facts,
@@ -14,15 +14,15 @@ import {
   type JournalHost,
   printable,
   type Receipt,
-} from '../model/index.ts';
-import { aftermath } from '../plan/aftermath.ts';
-import { readAgain, unread } from '../plan/judge.ts';
-import { withUndoNotes } from '../plan/leftovers.ts';
-import { type Deed, type Finding, find, namesOf, wayBack } from '../plan/recall.ts';
-import { standsOn } from '../plan/succession.ts';
-import type { Session } from '../remote/session.ts';
-import { notStarted } from './fleet.ts';
-import { timesNow } from './switch.ts';
+} from '../../model/index.ts';
+import { aftermath } from '../../plan/aftermath.ts';
+import { readAgain, unread } from '../../plan/judge.ts';
+import { withUndoNotes } from '../../plan/leftovers.ts';
+import { type Deed, type Finding, find, namesOf, wayBack } from '../../plan/recall.ts';
+import { standsOn } from '../../plan/succession.ts';
+import type { Session } from '../../remote/session.ts';
+import { notStarted } from '../across-fleet.ts';
+import { timesNow } from './auto-rollback.ts';
 import { notPutBack, otherMachine, stopLimitOf, type UndoJob, undoHost } from './undo.ts';
 import { CALL_MS, type Crew, type Ending, visit } from './visit.ts';
 

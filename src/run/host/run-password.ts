@@ -3,8 +3,8 @@
  * refuses it ends the lending. So a wrong password is tried once, and not once on each of 500 hosts that all ask one directory
  * which locks the account.
  */
-import type { Secret } from '../model/index.ts';
-import type { HostPassword, Loan } from '../remote/password-dialogue.ts';
+import type { Secret } from '../../model/index.ts';
+import type { HostPassword, Loan } from '../../remote/password-dialogue.ts';
 
 type Trust =
   | { readonly is: 'untried' }

@@ -1,8 +1,8 @@
 /** A changed host whose change is to stay: confirmed, prolonged, or kept for good, in a race with its own switch. */
 
-import { record } from '../journal/append-log.ts';
-import type { Intent } from '../journal/records.ts';
-import { nameOn } from '../journal/replay.ts';
+import { record } from '../../journal/append-log.ts';
+import type { Intent } from '../../journal/records.ts';
+import { nameOn } from '../../journal/replay.ts';
 import {
   type Ask,
   type Evidence,
@@ -17,14 +17,14 @@ import {
   shownName,
   type UnitPlan,
   type UnitReport,
-} from '../model/index.ts';
-import { aftermath } from '../plan/aftermath.ts';
-import { refusalOf } from '../plan/host-refusal.ts';
-import { judge, readLater, unread } from '../plan/judge.ts';
-import { isSameBoot, namesOf } from '../plan/recall.ts';
-import { namesToProbe, parseQuery } from '../plan/resolve.ts';
-import type { Kept, Reply, Session } from '../remote/session.ts';
-import { endOf, hostTime, ourTime, sayBroken, sayRollback, standingOf, timesLeft } from './switch.ts';
+} from '../../model/index.ts';
+import { aftermath } from '../../plan/aftermath.ts';
+import { refusalOf } from '../../plan/host-refusal.ts';
+import { judge, readLater, unread } from '../../plan/judge.ts';
+import { isSameBoot, namesOf } from '../../plan/recall.ts';
+import { namesToProbe, parseQuery } from '../../plan/resolve.ts';
+import type { Kept, Reply, Session } from '../../remote/session.ts';
+import { endOf, hostTime, ourTime, sayBroken, sayRollback, standingOf, timesLeft } from './auto-rollback.ts';
 import { contextOf, otherMachine, type UndoJob } from './undo.ts';
 import { CALL_MS, type Crew, callUntil, type Ending, visit } from './visit.ts';
 

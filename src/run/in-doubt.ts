@@ -4,9 +4,9 @@ import { askOf, isInDoubt, nameOn, type RunState } from '../journal/replay.ts';
 import type { HostReport, JournalHost } from '../model/index.ts';
 import { unitsFrom } from '../plan/recall.ts';
 import { SEQ } from '../remote/session.ts';
-import { interrupted, notStarted } from './fleet.ts';
-import type { Doubt } from './recover.ts';
-import { putBackFor } from './rollback.ts';
+import { interrupted, notStarted } from './across-fleet.ts';
+import type { Doubt } from './host/recover.ts';
+import { putBackFor } from './host/rollback.ts';
 
 /** Null where nothing is: the host was never changed, or is settled. `aim`: what is to become of a change that is whole. */
 export function doubtOn(host: string, state: RunState, aim: Doubt['aim']): Doubt | null {

@@ -1,6 +1,6 @@
 /** Taking back what a run did to a host, over whatever connection can be had. */
 
-import { type Journal, record } from '../journal/append-log.ts';
+import { type Journal, record } from '../../journal/append-log.ts';
 import {
   type Change,
   type Evidence,
@@ -11,11 +11,11 @@ import {
   type Prior,
   type UnitFacts,
   type UnitPlan,
-} from '../model/index.ts';
-import { judgeUndo } from '../plan/judge-undo.ts';
-import type { RequestContext } from '../remote/protocol.ts';
-import type { Reply, Session, UndoRequest } from '../remote/session.ts';
-import type { Connection } from '../transport/transport.ts';
+} from '../../model/index.ts';
+import { judgeUndo } from '../../plan/judge-undo.ts';
+import type { RequestContext } from '../../remote/protocol.ts';
+import type { Reply, Session, UndoRequest } from '../../remote/session.ts';
+import type { Connection } from '../../transport/transport.ts';
 import { type Crew, call, FIRST_PAUSE_MS, pauseAfter, ROLLBACK_MS } from './visit.ts';
 
 /** What a request has at least, also where the host was reached late: for its answer, after what its units take to stop. */

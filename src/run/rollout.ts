@@ -13,8 +13,8 @@ import {
 } from '../model/index.ts';
 import type { Budget, WaveProof } from '../plan/failure-budget.ts';
 import { inWaves } from '../plan/waves.ts';
-import { acrossFleet, interrupted } from './fleet.ts';
-import { putBackFor } from './rollback.ts';
+import { acrossFleet, interrupted } from './across-fleet.ts';
+import { putBackFor } from './host/rollback.ts';
 
 export interface Campaign {
   readonly hosts: readonly JournalHost[];

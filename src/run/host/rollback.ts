@@ -1,8 +1,8 @@
 /** Puts back what a run did to a host, from what its journal recorded and the receipt on the host. */
 
-import { record } from '../journal/append-log.ts';
-import type { Intent } from '../journal/records.ts';
-import { nameOn, type RunState } from '../journal/replay.ts';
+import { record } from '../../journal/append-log.ts';
+import type { Intent } from '../../journal/records.ts';
+import { nameOn, type RunState } from '../../journal/replay.ts';
 import {
   type Change,
   type Fault,
@@ -12,12 +12,12 @@ import {
   type JournalHost,
   type Receipt,
   type UnitReport,
-} from '../model/index.ts';
-import { contradiction } from '../plan/accounts.ts';
-import { readLater, unread } from '../plan/judge.ts';
-import { withUndoNotes } from '../plan/leftovers.ts';
-import { standsOn } from '../plan/succession.ts';
-import { SEQ, type Session } from '../remote/session.ts';
+} from '../../model/index.ts';
+import { contradiction } from '../../plan/accounts.ts';
+import { readLater, unread } from '../../plan/judge.ts';
+import { withUndoNotes } from '../../plan/leftovers.ts';
+import { standsOn } from '../../plan/succession.ts';
+import { SEQ, type Session } from '../../remote/session.ts';
 import { notPutBack, otherMachine, type UndoJob, undoHost } from './undo.ts';
 import { CALL_MS, type Crew, type Ending, ROLLBACK_MS, visit } from './visit.ts';
 
