@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { getHeapStatistics } from 'node:v8';
 
 const MIB = 1024 * 1024;
-// What is needed before any host is known; src/cli/capacity.ts says what hosts need. The young generation is not old space.
+// What is needed before any host is known; src/operations/context/capacity.ts says what hosts need. The young generation is not old space.
 const LEAST_MIB = 32;
 const YOUNG_MIB = 48;
 const LEAST_FILES = 40;

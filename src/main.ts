@@ -2,12 +2,12 @@
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { homedir, hostname, userInfo } from 'node:os';
 import { isatty } from 'node:tty';
-import { controllerOf, lifeOf } from './cli/controller.ts';
-import { EXIT } from './cli/exit.ts';
 import { fleetmask } from './cli/index.ts';
-import type { Io } from './cli/io.ts';
 import { outputOf } from './cli/output-stream.ts';
 import { UsageError } from './model/index.ts';
+import { controllerOf, lifeOf } from './operations/context/process-identity.ts';
+import { EXIT } from './operations/exit.ts';
+import type { Io } from './operations/io.ts';
 import { NO_GUARDRAILS } from './plan/guardrails.ts';
 
 export async function main(): Promise<void> {

@@ -18,8 +18,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   journal: ['model', 'plan'],
   run: ['model', 'plan', 'journal', 'remote', 'transport/transport.ts'],
   demo: ['model'],
-  cli: ['model', 'inventory', 'plan', 'journal', 'report', 'ssh-config', 'transport', 'remote', 'run', 'demo'],
-  'main.ts': ['cli', 'model', 'plan'],
+  operations: ['model', 'inventory', 'plan', 'journal', 'report', 'ssh-config', 'transport', 'remote', 'run'],
+  cli: ['model', 'inventory', 'plan', 'journal', 'report', 'transport', 'run', 'operations', 'demo'],
+  'main.ts': ['cli', 'operations', 'model', 'plan'],
 };
 
 /** Who alone may use a package. */

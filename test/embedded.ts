@@ -2,9 +2,9 @@
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { afterEach } from 'vitest';
-import type { Io } from '../src/cli/io.ts';
 import { type Fleet, startFleet } from '../src/demo/fleet.ts';
 import { DEMO_HOSTS } from '../src/demo/hosts.ts';
+import type { Io } from '../src/operations/io.ts';
 import { type Operator, operator } from './operator.ts';
 
 /** These hosts of the demonstration, in this order, in one group. */

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { fleetmask } from '../src/cli/index.ts';
-import type { Io } from '../src/cli/io.ts';
 import type { HostReport, Report } from '../src/model/index.ts';
+import type { Io } from '../src/operations/io.ts';
 import { NO_GUARDRAILS } from '../src/plan/guardrails.ts';
 
 export interface Run {

@@ -1,5 +1,5 @@
 import type { Argv, InferredOptionTypes, Options } from 'yargs';
-import type { Io } from './io.ts';
+import type { Io } from '../operations/io.ts';
 
 /** One command: its words, its flags, its examples, and what it does. */
 export interface Command {

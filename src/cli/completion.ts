@@ -3,10 +3,10 @@
 import type { Options } from 'yargs';
 import { listRuns } from '../journal/store.ts';
 import { printable } from '../model/index.ts';
+import { stateDir } from '../operations/context/state-directory.ts';
+import type { Io } from '../operations/io.ts';
 import { entries } from '../plan/catalog.ts';
 import type { Command } from './command.ts';
-import type { Io } from './io.ts';
-import { stateDir } from './state.ts';
 
 /** A word that fits, and what it is for. */
 export interface Candidate {

@@ -1,6 +1,12 @@
 /** The command line: words and flags → a command → an exit code. */
 import yargs, { type Argv, type Options } from 'yargs';
 import { UsageError } from '../model/index.ts';
+import { secureState } from '../operations/context/state-directory.ts';
+import { EXIT } from '../operations/exit.ts';
+import { BrokenOff, type Io } from '../operations/io.ts';
+import { colored } from '../operations/output.ts';
+import type { SelectionFlags } from '../operations/targets/from-inventory.ts';
+import { tellUnsettled } from '../operations/uncertain-notice.ts';
 import { printError } from '../report/index.ts';
 import type { Command } from './command.ts';
 import { plainWords, VEIL } from './command-line.ts';
@@ -21,15 +27,9 @@ import { status } from './commands/status.ts';
 import { unmask } from './commands/unmask.ts';
 import { watch } from './commands/watch.ts';
 import { answer } from './completion.ts';
-import { EXIT } from './exit.ts';
-import { BrokenOff, type Io } from './io.ts';
 import { afterOutput } from './lost-output.ts';
 import { KNOWN } from './options.ts';
-import { colored } from './screen.ts';
 import { FROM_DIRECTORY, settingsOf } from './settings.ts';
-import { secureState } from './state.ts';
-import type { SelectionFlags } from './targets.ts';
-import { tellUnsettled } from './unsettled.ts';
 
 const COMMANDS: readonly Command[] = [
   mask,

@@ -1,8 +1,9 @@
 /** What counts when standard output or error was lost: full disk, closed pipe, vanished terminal. */
+
+import { EXIT, graver } from '../operations/exit.ts';
+import type { Io } from '../operations/io.ts';
+import { colored } from '../operations/output.ts';
 import { printError } from '../report/index.ts';
-import { EXIT, graver } from './exit.ts';
-import type { Io } from './io.ts';
-import { colored } from './screen.ts';
 
 /**
  * Waits until both outputs are settled. Returns the exit code that counts then, and says once where results can be had again.

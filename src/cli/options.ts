@@ -1,9 +1,9 @@
 /** The flags, in groups that commands take together, each with its type; see cli.md's table for their meaning. */
 import type { Options } from 'yargs';
+import { FORMATS } from '../operations/output.ts';
 import { connection } from './connection-options.ts';
 import { CHANGE, OUTPUT, SELECTION } from './option-groups.ts';
 import { recovery, trusting, watching } from './run-options.ts';
-import { FORMATS } from './screen.ts';
 
 export { connection };
 

@@ -1,6 +1,6 @@
 /** Standard output and error as commands see them: whatever becomes of them, the work goes on, and what was lost is known. */
 import { fstatSync, writeSync } from 'node:fs';
-import type { Output } from './io.ts';
+import type { Output } from '../operations/io.ts';
 
 /**
  * `fd`: the one of the stream. A file is written here, whole, because Node.js takes a short write (a disk with a few bytes left)

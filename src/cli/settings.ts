@@ -5,14 +5,14 @@ import { join } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import type { Options } from 'yargs';
 import { at, UsageError } from '../model/index.ts';
+import { assertOurs } from '../operations/context/strict-modes.ts';
+import type { Audit, Io } from '../operations/io.ts';
 import type { SiteCatalogue } from '../plan/catalog.ts';
 import { type Guardrails, NO_GUARDRAILS } from '../plan/guardrails.ts';
 import { IN_DIRECTORY, mayBeSet } from './directory-settings.ts';
 import { guardrailsFrom } from './guardrails-settings.ts';
-import type { Audit, Io } from './io.ts';
 import type { SettingName } from './options.ts';
 import { siteCatalogueFrom } from './site-catalogue.ts';
-import { assertOurs } from './strict-modes.ts';
 
 /** FLEETMASK_ names that are no flags. */
 const NO_FLAGS = new Set(['STATE_DIR', 'ROOT', 'LAB_DIR']);

@@ -109,6 +109,6 @@ export type Become = 'auto' | 'never' | 'sudo' | 'doas' | 'su';
 /** How a host was reached, so that the run can be undone without the inventory. No secrets. */
 export interface JournalHost extends Target {
   readonly become: Become;
-  /** Of the account that recorded it; see cli/recorded-connections.ts. */
+  /** Of the account that recorded it; see operations/targets/recorded-connections.ts. */
   readonly seal?: string;
 }

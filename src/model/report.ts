@@ -3,7 +3,7 @@ import type { Fault } from './fault.ts';
 import type { UnitReceipt } from './receipt.ts';
 import type { UnitState } from './unit-facts.ts';
 
-/** How a host ended. Exactly one each; see the exit codes in src/cli/exit.ts. */
+/** How a host ended. Exactly one each; see the exit codes in src/operations/exit.ts. */
 export type Outcome =
   | 'masked'
   | 'unmasked'

@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Io } from '../../src/cli/io.ts';
+import type { Io } from '../../src/operations/io.ts';
 import { type Operator, operator } from '../operator.ts';
 
 const made: Operator[] = [];

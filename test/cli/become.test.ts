@@ -2,10 +2,10 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type BecomeFlags, becomeAgain, becomeOf } from '../../src/cli/become.ts';
 import { type Fleet, startFleet } from '../../src/demo/fleet.ts';
 import { DEMO_HOSTS } from '../../src/demo/hosts.ts';
 import type { Host, InventoryConnection } from '../../src/model/index.ts';
+import { type BecomeFlags, becomeAgain, becomeOf } from '../../src/operations/targets/become.ts';
 import { operator } from '../operator.ts';
 
 const host = (connection: InventoryConnection): Host => ({ name: 'web1', groups: [], vars: new Map(), connection });

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { controllerOf, lifeOf } from '../../src/cli/controller.ts';
+import { controllerOf, lifeOf } from '../../src/operations/context/process-identity.ts';
 
 const self = controllerOf(process.pid, 'bastion');
 const silent = () => {

@@ -4,12 +4,12 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Io } from '../../src/cli/io.ts';
 import { type Fleet, startFleet } from '../../src/demo/fleet.ts';
 import { DEMO_HOSTS } from '../../src/demo/hosts.ts';
 import type { JournalRecord } from '../../src/journal/records.ts';
 import { hostsInDoubt, stateOfRun } from '../../src/journal/replay.ts';
 import { readJournal } from '../../src/journal/store.ts';
+import type { Io } from '../../src/operations/io.ts';
 import { dump } from '../demo/dump.ts';
 import { type Operator, operator } from '../operator.ts';
 

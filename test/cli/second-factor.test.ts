@@ -1,9 +1,9 @@
 /** Hosts that ask for a code at every login, as whoever runs a change meets them. */
 import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Io } from '../../src/cli/io.ts';
 import { type Fleet, startFleet } from '../../src/demo/fleet.ts';
 import { DEMO_HOSTS } from '../../src/demo/hosts.ts';
+import type { Io } from '../../src/operations/io.ts';
 import { type HostileHost, startHostile } from '../hostile/hostile-host.ts';
 import { type Operator, operator } from '../operator.ts';
 import { knownLine, type Scratch, scratch } from '../transport/openssh.ts';

@@ -3,8 +3,8 @@ import { chmodSync, closeSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { Io } from '../../src/cli/io.ts';
-import { readSecret, type SecretRequest } from '../../src/cli/secrets.ts';
+import { readSecret, type SecretRequest } from '../../src/operations/context/read-secret.ts';
+import type { Io } from '../../src/operations/io.ts';
 import { operator } from '../operator.ts';
 
 const alice = operator();

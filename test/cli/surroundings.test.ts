@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { assertCapacity, type Capacity, type Load } from '../../src/cli/capacity.ts';
+import { assertCapacity, type Capacity, type Load } from '../../src/operations/context/capacity.ts';
 
 const BIN = join(import.meta.dirname, '../../bin/fleetmask.js');
 const home = mkdtempSync(join(tmpdir(), 'fleetmask-lacking-'));

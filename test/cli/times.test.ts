@@ -1,7 +1,7 @@
 /** Times and durations as operators write them. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { confirmWithin, expiry } from '../../src/cli/times.ts';
+import { confirmWithin, expiry } from '../../src/operations/durations.ts';
 
 const NOW = new Date('2026-11-22T14:30:00Z');
 const at = (text: string) => new Date(expiry(text, NOW)).toISOString();

@@ -4,8 +4,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { Io } from '../../src/cli/io.ts';
-import { wayAgain } from '../../src/cli/way-again.ts';
+import type { Io } from '../../src/operations/io.ts';
+import { wayAgain } from '../../src/operations/targets/override-target.ts';
 import { operator } from '../operator.ts';
 import { knownLine, noSshd, scratch, startSshd } from '../transport/openssh.ts';
 

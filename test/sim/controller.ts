@@ -3,7 +3,6 @@
  * in one process that can die.
  */
 
-import { exitCodeOf } from '../../src/cli/exit.ts';
 import { record } from '../../src/journal/append-log.ts';
 import { type Ledger, ledger } from '../../src/journal/live-journal.ts';
 import type { Controller } from '../../src/journal/records.ts';
@@ -16,6 +15,7 @@ import {
   type RunInfo,
   totalsOf,
 } from '../../src/model/index.ts';
+import { exitCodeOf } from '../../src/operations/exit.ts';
 import { type Budget, budget, UNLIMITED, type WaveProof, waveProof } from '../../src/plan/failure-budget.ts';
 import { parseQuery } from '../../src/plan/resolve.ts';
 import { waveSizes } from '../../src/plan/waves.ts';

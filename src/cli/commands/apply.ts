@@ -1,8 +1,8 @@
-import { change as carryOut, courseOf } from '../change.ts';
+import { change as carryOut, courseOf } from '../../operations/change.ts';
+import { readPlanFile } from '../../operations/plan-file.ts';
+import { journalHosts } from '../../operations/targets/from-journal.ts';
 import { command } from '../command.ts';
-import { journalHosts } from '../journal-hosts.ts';
 import { change, connection, consent, output, selection } from '../options.ts';
-import { readPlanFile } from '../plan-file.ts';
 import { trusting } from '../run-options.ts';
 
 const { check: _, ...course } = change;

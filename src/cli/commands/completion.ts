@@ -1,7 +1,7 @@
 import { UsageError } from '../../model/index.ts';
+import { EXIT } from '../../operations/exit.ts';
 import { command } from '../command.ts';
 import { SCRIPTS, SHELLS } from '../completion.ts';
-import { EXIT } from '../exit.ts';
 
 export const completion = command({
   name: 'completion',

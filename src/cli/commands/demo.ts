@@ -2,9 +2,9 @@ import { lstat, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Fleet } from '../../demo/fleet.ts';
+import { EXIT } from '../../operations/exit.ts';
+import type { Io } from '../../operations/io.ts';
 import { command } from '../command.ts';
-import { EXIT } from '../exit.ts';
-import type { Io } from '../io.ts';
 import { output } from '../options.ts';
 
 /** One scene: what is said, what is typed, and the exit code that belongs to it. */

@@ -1,4 +1,8 @@
 import { type Facts, fault, type HostReport } from '../../model/index.ts';
+import { crewOf } from '../../operations/context/run-context.ts';
+import { EXIT } from '../../operations/exit.ts';
+import { screens } from '../../operations/output.ts';
+import { selectionOf } from '../../operations/targets/from-inventory.ts';
 import { systemdFault, versionFault } from '../../plan/assemble.ts';
 import { type DoctorRow, doctorTable, troublesOf, visibleJson } from '../../report/index.ts';
 import { acrossFleet } from '../../run/across-fleet.ts';
@@ -6,11 +10,7 @@ import { brokenOn } from '../../run/host/auto-rollback.ts';
 import { type Crew, visit } from '../../run/host/visit.ts';
 import type { Description, Transport } from '../../transport/transport.ts';
 import { command } from '../command.ts';
-import { crewOf } from '../crew.ts';
-import { EXIT } from '../exit.ts';
 import { connection, listing, selection, skipping } from '../options.ts';
-import { screens } from '../screen.ts';
-import { selectionOf } from '../targets.ts';
 
 export const doctor = command({
   name: 'doctor',

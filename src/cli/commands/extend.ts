@@ -1,9 +1,9 @@
 import { UsageError } from '../../model/index.ts';
+import { keepRun } from '../../operations/confirm.ts';
+import { expiry } from '../../operations/durations.ts';
 import { command } from '../command.ts';
-import { keepRun } from '../keep.ts';
 import { change, connection, output, selection } from '../options.ts';
 import { keeping } from '../run-options.ts';
-import { expiry } from '../times.ts';
 
 export const extend = command({
   name: 'extend',

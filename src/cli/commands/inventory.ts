@@ -1,14 +1,19 @@
 import { type Inventory, renderAnsibleList, toAnsibleList, toGraph } from '../../inventory/index.ts';
 import { type Host, UsageError } from '../../model/index.ts';
+import { EXIT } from '../../operations/exit.ts';
+import type { Io } from '../../operations/io.ts';
+import { colored } from '../../operations/output.ts';
+import { ansibleLogin } from '../../operations/targets/ansible-settings.ts';
+import {
+  inventoryOf,
+  readInventory,
+  type SelectionFlags,
+  selectedNames,
+} from '../../operations/targets/from-inventory.ts';
+import { connectionOf, openWays, type SshFlags } from '../../operations/targets/resolve-target.ts';
 import { hostCard, inventoryTable, visibleJson } from '../../report/index.ts';
-import { ansibleLogin } from '../ansible-settings.ts';
 import { command } from '../command.ts';
-import { EXIT } from '../exit.ts';
-import type { Io } from '../io.ts';
 import { listing, selection, wayIn } from '../options.ts';
-import { colored } from '../screen.ts';
-import { inventoryOf, readInventory, type SelectionFlags, selectedNames } from '../targets.ts';
-import { connectionOf, openWays, type SshFlags } from '../ways.ts';
 
 export const inventory = command({
   name: 'inventory',

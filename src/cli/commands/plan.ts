@@ -1,5 +1,5 @@
 import { UsageError } from '../../model/index.ts';
-import { dryRun } from '../change.ts';
+import { dryRun } from '../../operations/change.ts';
 import { command } from '../command.ts';
 import { absence, connection, masking, output, selection, skipping } from '../options.ts';
 

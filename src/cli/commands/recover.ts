@@ -2,18 +2,18 @@ import { type RunState, stateOfRun } from '../../journal/replay.ts';
 import { reopenJournal } from '../../journal/run-lock.ts';
 import { readJournal } from '../../journal/store.ts';
 import { type JournalHost, printable, UsageError } from '../../model/index.ts';
+import { stateDir } from '../../operations/context/state-directory.ts';
+import { forgetHosts } from '../../operations/forget.ts';
+import type { Io } from '../../operations/io.ts';
+import { type Recovery, recoverHosts } from '../../operations/recover.ts';
+import { recoverFromHosts } from '../../operations/recover-from-receipts.ts';
+import type { SelectionFlags, WayInFlags } from '../../operations/targets/from-inventory.ts';
+import { journalHosts } from '../../operations/targets/from-journal.ts';
+import type { TrustFlags } from '../../operations/targets/recorded-connections.ts';
 import { doubtOn } from '../../run/in-doubt.ts';
 import { command } from '../command.ts';
-import { forgetHosts } from '../forget.ts';
-import { recoverFromHosts } from '../from-hosts.ts';
-import type { Io } from '../io.ts';
-import { journalHosts } from '../journal-hosts.ts';
 import { connection, consent, output, selection } from '../options.ts';
-import type { TrustFlags } from '../recorded-connections.ts';
-import { type Recovery, recoverHosts } from '../recovery.ts';
 import { recovery, trusting } from '../run-options.ts';
-import { stateDir } from '../state.ts';
-import type { SelectionFlags, WayInFlags } from '../targets.ts';
 
 export const recover = command({
   name: 'recover',

@@ -1,5 +1,5 @@
+import { keepRun } from '../../operations/confirm.ts';
 import { command } from '../command.ts';
-import { keepRun } from '../keep.ts';
 import { connection, output, selection } from '../options.ts';
 import { keeping } from '../run-options.ts';
 

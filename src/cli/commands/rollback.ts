@@ -3,14 +3,14 @@ import { stateOfRun } from '../../journal/replay.ts';
 import { reopenJournal } from '../../journal/run-lock.ts';
 import { readJournal } from '../../journal/store.ts';
 import type { JournalHost, RunInfo } from '../../model/index.ts';
+import { stateDir } from '../../operations/context/state-directory.ts';
+import { visitFleet } from '../../operations/fleet-run.ts';
+import { visitOnRecord } from '../../operations/journaled-run.ts';
+import { journalHosts } from '../../operations/targets/from-journal.ts';
 import { rollBackHost, undoableOn } from '../../run/host/rollback.ts';
 import { command } from '../command.ts';
-import { journalHosts } from '../journal-hosts.ts';
-import { visitOnRecord } from '../on-record.ts';
 import { connection, consent, output, selection } from '../options.ts';
-import { visitFleet } from '../run.ts';
 import { takingOver, trusting } from '../run-options.ts';
-import { stateDir } from '../state.ts';
 
 export const rollback = command({
   name: 'rollback',

@@ -4,6 +4,11 @@ import { allRuns, type Entry } from '../../journal/run-index.ts';
 import { workerOn } from '../../journal/run-lock.ts';
 import { readJournal } from '../../journal/store.ts';
 import { printable, totalsOf, UsageError } from '../../model/index.ts';
+import { stateDir } from '../../operations/context/state-directory.ts';
+import { EXIT } from '../../operations/exit.ts';
+import { exportRun } from '../../operations/export.ts';
+import type { Io } from '../../operations/io.ts';
+import { colored, refuseReportFormats } from '../../operations/output.ts';
 import {
   type Listed,
   type RunProgress,
@@ -13,12 +18,7 @@ import {
   visibleJson,
 } from '../../report/index.ts';
 import { command } from '../command.ts';
-import { EXIT } from '../exit.ts';
-import { exportRun } from '../export.ts';
-import type { Io } from '../io.ts';
 import { formats, output } from '../options.ts';
-import { colored, refuseReportFormats } from '../screen.ts';
-import { stateDir } from '../state.ts';
 
 export const runs = command({
   name: 'runs',

@@ -1,10 +1,10 @@
+import { newRun, visitFleet } from '../../operations/fleet-run.ts';
+import { selectionOf } from '../../operations/targets/from-inventory.ts';
 import { parseQueryWith } from '../../plan/resolve.ts';
 import { status as read } from '../../run/host/change.ts';
 import { command, units } from '../command.ts';
 import { SELECTION } from '../option-groups.ts';
 import { absence, connection, output, selection, skipping } from '../options.ts';
-import { newRun, visitFleet } from '../run.ts';
-import { selectionOf } from '../targets.ts';
 
 export const status = command({
   name: 'status',

@@ -1,4 +1,4 @@
-import { carryOut } from '../change.ts';
+import { carryOut } from '../../operations/change.ts';
 import { command, units } from '../command.ts';
 import { change, connection, consent, masking, output, selection, skipping } from '../options.ts';
 

@@ -11,6 +11,17 @@ import {
   totalsOf,
   UsageError,
 } from '../../model/index.ts';
+import { crewOf } from '../../operations/context/run-context.ts';
+import { stateDir } from '../../operations/context/state-directory.ts';
+import { duration, wholeNumber } from '../../operations/durations.ts';
+import { EXIT, exitCodeOf } from '../../operations/exit.ts';
+import { consent as agree, metaOf, newRun } from '../../operations/fleet-run.ts';
+import { assertWithinGuardrails } from '../../operations/guardrails.ts';
+import type { Io } from '../../operations/io.ts';
+import { screens } from '../../operations/output.ts';
+import { type SelectionFlags, targetsOf, type WayInFlags } from '../../operations/targets/from-inventory.ts';
+import { journalHosts } from '../../operations/targets/from-journal.ts';
+import { sealed, type TrustFlags } from '../../operations/targets/recorded-connections.ts';
 import type { Wanted } from '../../plan/drift.ts';
 import { parseQueryWith } from '../../plan/resolve.ts';
 import { interrupted, notStarted } from '../../run/across-fleet.ts';
@@ -18,19 +29,8 @@ import { settle, status } from '../../run/host/change.ts';
 import type { Crew } from '../../run/host/visit.ts';
 import { watch as watchHosts } from '../../run/watch.ts';
 import { command, units } from '../command.ts';
-import { crewOf } from '../crew.ts';
-import { EXIT, exitCodeOf } from '../exit.ts';
-import { assertWithinGuardrails } from '../guardrails.ts';
-import type { Io } from '../io.ts';
-import { journalHosts } from '../journal-hosts.ts';
 import { connection, consent, listing, selection } from '../options.ts';
-import { sealed, type TrustFlags } from '../recorded-connections.ts';
-import { consent as agree, metaOf, newRun } from '../run.ts';
 import { trusting, watching } from '../run-options.ts';
-import { screens } from '../screen.ts';
-import { stateDir } from '../state.ts';
-import { type SelectionFlags, targetsOf, type WayInFlags } from '../targets.ts';
-import { duration, wholeNumber } from '../times.ts';
 
 export const watch = command({
   name: 'watch',
