@@ -1,5 +1,5 @@
 /**
- * fleetmask at the controller, as its commands put it together (src/cli: change.ts, on-record.ts, commands/rollback.ts, commands/recover.ts),
+ * fleetmask at the controller, as its commands put it together (src/operations: change.ts, journaled-run.ts, recover.ts; src/cli/commands: rollback.ts, recover.ts),
  * in one process that can die.
  */
 
