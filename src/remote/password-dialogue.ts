@@ -8,7 +8,7 @@ import { type Fault, fault, printable, type Secret } from '../model/index.ts';
 import type { Connection, Ended, RemoteProcess } from '../transport/transport.ts';
 import { CLEAN_SHELL } from './clean-shell.ts';
 import { newNonce } from './protocol.ts';
-import { endedEarly, isQuestion, refusalOf, type Verdict } from './refusals.ts';
+import { asksForCode, endedEarly, isQuestion, refusalOf, refusalOnceMore, type Verdict } from './refusals.ts';
 
 /** The password of a run, as one host may be told it. */
 export interface HostPassword {
@@ -58,7 +58,7 @@ export function passwordCommand(method: 'sudo' | 'su', { asks, runs }: Marks): s
 
 /** Whether a line that is still open ends in the prompt. sudo shows ours, which sudo-rs wraps: `[sudo: MARK] Password: `. */
 function isPrompt(method: 'sudo' | 'su', asks: string, line: string): boolean {
-  if (method === 'su') return /password/i.test(line) && /: ?$/.test(line);
+  if (method === 'su') return /password/i.test(line) && /: ?$/.test(line) && !asksForCode(line);
   const at = line.lastIndexOf(asks);
   if (at < 0) return false;
   const after = line.slice(at + asks.length);
@@ -150,7 +150,8 @@ export class PasswordDialogue {
     this.#keep(text);
     if (isPrompt(this.#method, this.#marks.asks, this.#line)) {
       // before it was asked for, it was turned down: somebody else's failures are being counted, and one more helps nobody
-      if (this.#stage.is === 'told' || /try again/i.test(this.#said)) this.#refuse(`${this.#said}\nSorry, try again.`);
+      if (this.#stage.is === 'told') this.#refuseAgain();
+      else if (/try again/i.test(this.#said)) this.#refuse(this.#said);
       else if (this.#stage.is === 'waiting') void this.#tell();
     } else if (this.#stage.is !== 'asked' && isQuestion(this.#line)) {
       this.#refuse(this.#said);
@@ -203,6 +204,12 @@ export class PasswordDialogue {
     // what never came as far as asking may be no shell at all
     const refused = ended.how === 'exited' && (known === 'yes' || this.#told === 'told');
     this.#end(refused ? verdict : 'unknown', { kind: 'fault', fault: refused ? fault : early });
+  }
+
+  /** It asks once more. sudo shows our prompt for whatever PAM asks, so that it may well be another question. */
+  #refuseAgain(): void {
+    const { fault, verdict } = refusalOnceMore(this.#method, this.#hide(this.#said));
+    this.#end(verdict, { kind: 'fault', fault });
   }
 
   #refuse(said: string): void {

@@ -40,10 +40,16 @@ const MAX_SAID = 32 * 1024;
 /** A question at the end of a line, other than the one that is waited for: a one-time code, a new password. */
 export const isQuestion = asksFor(/(?:password|passphrase|passcode|code|token|otp|pin|response)\b/i);
 
+/** The same, of a second factor: `Verification code: `, `One-time password (OATH) for `root': `. */
+export const asksForCode = asksFor(/(?:code|token|otp|pin|passphrase|passcode|response|one-time password)\b/i);
+
 const UNLOCK =
   'Look at `faillock --user ACCOUNT` on the host; wait, or have it unlocked, before the password is tried again.';
 
 const EXPIRED = 'Renew it on the host (passwd, chage), or log in as another account.';
+
+const SECOND_FACTOR =
+  'Only a password is answered: exempt this account from the second factor, allow it NOPASSWD, or log in as root.';
 
 /** The first that fits counts: what names a cause comes before the "try again" that follows it. */
 const REFUSALS: readonly Refusal[] = [
@@ -79,6 +85,13 @@ const REFUSALS: readonly Refusal[] = [
     proves: 'accepted',
   },
   {
+    // sudo-rs 0.2.5 says no more where PAM asks for a code after the right password
+    says: has(/authentication failed, try again/i),
+    message: 'it did not accept the password',
+    hint: 'Give the right one, or exempt this account from a second factor if there is one (sudo-rs does not tell the two apart); it is not tried again, because repeated failures lock accounts.',
+    proves: 'refused',
+  },
+  {
     says: has(/try again|incorrect (?:password|authentication)|authentication (?:failure|failed)/i),
     message: 'the password is wrong',
     hint: 'Give the right one; it is not tried again, because repeated failures lock accounts (faillock looks like a wrong password too).',
@@ -90,7 +103,10 @@ const REFUSALS: readonly Refusal[] = [
     hint: 'Allow this account `nopass` in doas.conf: without a terminal doas takes no password. Or use --become-method sudo.',
   },
   {
-    says: has(/password is required|authentication (?:is )?required|authorization required/i),
+    // the last is what sudo-rs 0.2.5 says to -n
+    says: has(
+      /password is required|authentication (?:is )?required|authorization required|PAM error: Authentication token manipulation/i,
+    ),
     message: 'it asks for a password',
     hint: 'Give the password with -K, allow this account NOPASSWD, or log in as root.',
   },
@@ -116,10 +132,10 @@ const REFUSALS: readonly Refusal[] = [
     hint: 'It may have to be in a group (wheel, sudo); or log in as root.',
   },
   {
-    says: asksFor(/(?:code|token|otp|pin|passphrase|passcode|response)\b/i),
+    says: asksForCode,
     where: 'end',
     message: 'it asks for more than a password',
-    hint: 'Only a password is answered; exempt this account from the second factor, or log in as root.',
+    hint: SECOND_FACTOR,
   },
   {
     says: (line) => /password/i.test(line) && /: ?$/.test(line),
@@ -163,6 +179,22 @@ export function refusalOf(
     verdict: told === 'told' ? (known.proves ?? 'unknown') : 'unknown',
     known: 'yes',
   };
+}
+
+/**
+ * What a method said that asks once more after it was told the password. One that was wrong is said to be so; else what is asked now may be
+ * another question, and nothing is proved.
+ */
+export function refusalOnceMore(
+  method: 'sudo' | 'su',
+  said: string,
+): { readonly fault: Fault; readonly verdict: Verdict } {
+  const before = said.slice(0, said.lastIndexOf('\n') + 1);
+  const refusal = refusalOf(method, before, 'told');
+  if (refusal.known === 'yes') return refusal;
+  const quote = printable(recognised(before).line, 200);
+  const message = `${method}: it asks once more, and does not say that the password was wrong: it may want a second factor${quote === '' ? '' : ` (${quote})`}`;
+  return { fault: fault('no-privilege', message, SECOND_FACTOR), verdict: 'unknown' };
 }
 
 /** The hint for what a method said; undefined where it says nothing that is known. */
