@@ -27,7 +27,7 @@ import { metaFrom } from '../../src/remote/meta.ts';
 import { Answer, applyWords, newNonce, undoWords } from '../../src/remote/protocol.ts';
 import { ofOurRuns, receiptsFrom } from '../../src/remote/receipts.ts';
 import { evidenceFrom, factsFrom, osFrom } from '../../src/remote/records.ts';
-import { barredFrom, endedEarly, hintFor, isQuestion, refusalOf } from '../../src/remote/refusals.ts';
+import { barredFrom, endedEarly, hintFor, isQuestion, refusalOf, refusalOnceMore } from '../../src/remote/refusals.ts';
 import { endsFrom, switchesFrom } from '../../src/remote/switch.ts';
 import { toCsv } from '../../src/report/csv.ts';
 import { explain, failuresOf } from '../../src/report/explain.ts';
@@ -209,6 +209,7 @@ for (const [what, word] of Object.entries(TEXTS)) {
   const text = (most: number) => (share: Share) => filled(word, of(share, most));
   work(`refusalOf, hintFor, isQuestion, endedEarly: ${what}`, text(MOST.bytes), (said) => [
     refusalOf('sudo', said, 'told'),
+    refusalOnceMore('sudo', said),
     hintFor(said),
     isQuestion(said.slice(-1024)),
     endedEarly('no-shell', { how: 'exited', code: 1, stderr: said }, said),

@@ -98,7 +98,9 @@ export function systemdTriggersContract(open: () => Promise<SystemdUnderTest>): 
 
     it('a socket that was masked and stopped beside its service listens again after the undo, and both run', async () => {
       const running = ['fm-a.socket', 'fm-a.service'];
-      await given({ files: { [A]: sleeper(), [`${VENDOR}/fm-a.socket`]: SOCKET }, running });
+      // what has a control group is seen to run
+      const service = sleeper({ service: 'X-Fleetmask-Children=1\n' });
+      await given({ files: { [A]: service, [`${VENDOR}/fm-a.socket`]: SOCKET }, running });
       const before = await Promise.all(running.map(whole));
       const [probe, masked, undone] = await converse(
         host,
@@ -109,6 +111,7 @@ export function systemdTriggersContract(open: () => Promise<SystemdUnderTest>): 
       expect(probe?.rest).toEqual(expect.arrayContaining(['related Id=fm-a.service', 'related ActiveState=active']));
       expect(masked?.units.get('fm-a.socket')).toMatchObject({ LoadState: 'masked', ActiveState: 'inactive' });
       expect(undone?.steps).toMatchObject({ 'stop-closed': '0', start: '0' });
+      expect(undone?.rest.filter((line) => line.startsWith('started '))).toEqual([]);
       expect(await Promise.all(running.map(whole))).toEqual(before);
     });
 

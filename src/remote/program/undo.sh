@@ -222,10 +222,10 @@ stop_closed() {
   done
   # what somebody else has masked does not open
   [ -n "$sockets" ] || return 1
-  beside="$sockets $woken"
-  show_sockets $beside
+  both="$sockets $woken"
+  show_sockets $both
   sockets=
-  for name in $beside; do
+  for name in $both; do
     case $running in *" $name "*) sockets="$sockets $name" ;; esac
   done
   [ -z "$sockets" ] || step stop-closed ctl stop -- $sockets || was_cancelled || failed=yes
