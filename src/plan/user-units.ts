@@ -1,9 +1,14 @@
 /** Services of the same names that users run by managers of their own (`systemctl --user`): no mask of the system's unit covers them. */
-import type { Facts, UserUnit } from '../model/index.ts';
+import type { Facts, UnitFacts, UserUnit } from '../model/index.ts';
 import { groups, listed, once } from './by-name.ts';
-import type { Meant } from './resolve.ts';
 
-export function notesOnUsers({ facts: { names }, instances }: Meant, { userUnits = [] }: Facts): string[] {
+/** A unit that is meant, as its host shows it. */
+interface Shown {
+  readonly facts: Pick<UnitFacts, 'names'>;
+  readonly instances: readonly Pick<UnitFacts, 'id'>[];
+}
+
+export function notesOnUsers({ facts: { names }, instances }: Shown, { userUnits = [] }: Facts): string[] {
   const found = [...names, ...instances.map(({ id }) => id)].flatMap((name) => byUnitName(userUnits).get(name) ?? []);
   return found.length === 0 ? [] : [`${sayUsers(found)}: a mask of the system's unit does not cover it`];
 }
