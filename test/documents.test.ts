@@ -1,5 +1,5 @@
 /** What the documents name is there: a promise whose test was moved or deleted is a promise without one. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -63,5 +63,61 @@ describe('test/README.md', () => {
     expect(Math.min(places.length, faults.length, files.length)).toBeGreaterThan(5);
     const paths = [...places, ...files, ...faults.map((name) => `test/lab/${name}.test.ts`)];
     expect(paths.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+  });
+});
+
+describe('src/README.md', () => {
+  const text = readFileSync(join(ROOT, 'src', 'README.md'), 'utf8');
+
+  it('is short enough to be read', () => {
+    expect(text.trimEnd().split('\n').length).toBeLessThanOrEqual(120);
+  });
+});
+
+describe('docs/decisions', () => {
+  const dir = join(ROOT, 'docs', 'decisions');
+  const subjects = readdirSync(dir).filter((file) => file !== 'README.md');
+  /** What is no decision in a file of decisions. */
+  const FACTS = ['What systemd does, as seen in the lab'];
+  const decisions = subjects
+    .filter((file) => file !== 'dependencies.md')
+    .flatMap((file) =>
+      readFileSync(join(dir, file), 'utf8')
+        .split('\n## ')
+        .slice(1)
+        .map((text) => ({ file, title: text.slice(0, text.indexOf('\n')), text })),
+    )
+    .filter(({ title }) => !FACTS.includes(title));
+
+  it('lists every subject', () => {
+    const listed = [...readFileSync(join(dir, 'README.md'), 'utf8').matchAll(/\]\(([\w-]+\.md)\)/g)];
+    expect(listed.map((match) => match[1]).sort()).toEqual(subjects.sort());
+  });
+
+  it('says of each decision when it was made, whether it holds, and what would change it', () => {
+    expect(decisions.length).toBeGreaterThan(100);
+    const form = /\n\n20\d\d-\d\d-\d\d · (?:in force|replaced .+?) · reconsider if .+\.\n\n\S/;
+    expect(decisions.filter(({ text }) => !form.test(text)).map(({ file, title }) => `${file}: ${title}`)).toEqual([]);
+  });
+
+  it('makes no decision twice', () => {
+    const titles = decisions.map(({ title }) => title);
+    expect(titles.filter((title, index) => titles.indexOf(title) !== index)).toEqual([]);
+  });
+});
+
+describe('documents', () => {
+  const SRC = join(ROOT, 'src');
+  const sources = readdirSync(SRC, { recursive: true, encoding: 'utf8' });
+  const documents = ['src/README.md', 'src/run/README.md', 'SECURITY.md', 'README.md', 'docs/connections.md'].concat(
+    readdirSync(join(ROOT, 'docs', 'decisions')).map((file) => `docs/decisions/${file}`),
+  );
+
+  it.each(documents)('%s names source files that exist', (document) => {
+    const text = readFileSync(join(ROOT, document), 'utf8');
+    const files = [...text.matchAll(/`(?:src\/)?([\w-]+(?:\/[\w-]+)*\.(?:ts|sh))`/g)].map((match) => match[1] ?? '');
+    const known = (file: string) =>
+      existsSync(join(ROOT, file)) || sources.some((path) => path === file || path.endsWith(`/${file}`));
+    expect(files.filter((file) => !known(file))).toEqual([]);
   });
 });
