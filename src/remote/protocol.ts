@@ -138,7 +138,10 @@ function lettersOf(text: string): string {
   return /^[A-Za-z0-9:_.\\@-]*$/.test(text) ? text : '';
 }
 
-/** What undo starts, what of that was still starting, what it queues again, and which masks from before the run are off while it does. */
+/**
+ * What undo starts, what of that was still starting, what it queues again, which sockets it starts for their name alone, and which
+ * masks from before the run are off while it does.
+ */
 function wayBackWords(prior: Prior): string[] {
   return [
     ...triggersFirst(prior.states.filter(wasRunning)).map((state) => `start=${state.id}`),
@@ -147,6 +150,7 @@ function wayBackWords(prior: Prior): string[] {
       ({ id }) => `queue=${id}`,
     ),
     ...prior.states.filter(({ queued }) => queued === 'reload').map(({ id }) => `reload=${id}`),
+    ...prior.states.filter(wasDeaf).map(({ id }) => `deaf=${id}`),
     ...masksOverRunning(prior).map((path) => `lift=${path}`),
   ];
 }
@@ -190,6 +194,11 @@ function triggersFirst(states: readonly PriorState[]): PriorState[] {
 function wasRunning({ active, queued }: PriorState): boolean {
   if (queued === 'stop') return false;
   return active === 'active' || active === 'reloading' || active === 'activating' || active === 'refreshing';
+}
+
+/** A socket is closed when systemd reads a mask of it, and stays active in name. */
+function wasDeaf(state: PriorState): boolean {
+  return state.load === 'masked' && state.id.endsWith('.socket') && wasRunning(state);
 }
 
 /** A unit that ran under a mask, or waited to start what is under one, can start again only while that mask is off. */

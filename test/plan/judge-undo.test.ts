@@ -223,6 +223,14 @@ describe('a mask of another run', () => {
     expect(judgeUndo(NOTHING, ran, evidence('inactive'))?.message).toBe('slow.service was active and is inactive');
   });
 
+  it('that had closed a socket, and has been removed since, leaves the socket closed', () => {
+    const shut = { ...masked, id: 'slow.socket', active: 'active' };
+    const deaf = { ...theirs, states: [shut], masks: ['/etc/systemd/system/slow.socket'] };
+    const { units, ...rest } = evidence('inactive');
+    const seen = { ...rest, units: [{ ...units[0]!, id: 'slow.socket', names: ['slow.socket'] }] };
+    expect(judgeUndo(NOTHING, deaf, seen)).toBeNull();
+  });
+
   it.each(['lift', 'relink'])('that this undo took away must be back (%s)', (step) => {
     const name = `${step}:/etc/systemd/system/slow.service`;
     const read = { ...evidence('active'), steps: [{ name, status: 0, said: [], refusal: null }] };

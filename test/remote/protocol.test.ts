@@ -139,6 +139,16 @@ describe('a request', () => {
     expect(metaFrom(metaText({}))).toEqual({});
   });
 
+  it('says of a socket that ran under a mask that it is active in name', () => {
+    const state = (id: string, load: string, active: string) => ({ id, load, file: 'masked', active });
+    const words = (...states: ReturnType<typeof state>[]) =>
+      undoWords(change, { ...prior, states, masks: [] }, [], { run: 'r-1', as: 'web1', meta: {}, stopTimeout: 9 });
+    expect(words(state('a.socket', 'masked', 'active'))).toContain('deaf=a.socket');
+    for (const other of [state('a.socket', 'loaded', 'active'), state('a.socket', 'masked', 'inactive')])
+      expect(words(other)).not.toContain('deaf=a.socket');
+    expect(words(state('a.service', 'masked', 'active'))).not.toContain('deaf=a.service');
+  });
+
   it('takes a mask from before the run off for what ran under it, and for what waits to start that', () => {
     const mask = '/etc/systemd/system/a.service';
     const state = (id: string, active: string) => ({ id, load: 'masked', file: 'masked', active });

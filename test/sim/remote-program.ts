@@ -27,6 +27,7 @@ interface Request {
   readonly starts: readonly string[];
   readonly halts: readonly string[];
   readonly lifts: readonly string[];
+  readonly deaf: readonly string[];
   readonly unmoved: boolean;
 }
 
@@ -85,6 +86,8 @@ export class RemoteProgram {
   #seenChanges = 0;
   #seenLying = '';
   #probed: readonly string[] = [];
+  /** What an undo is to start. */
+  #starts: readonly string[] = [];
   #counting = false;
   /** What is read back. */
   #reads: readonly string[] = [];
@@ -418,7 +421,7 @@ export class RemoteProgram {
   }
 
   *#stopAgain(): Steps {
-    for (let attempt = 1; attempt <= 2 && this.#isRunning(); attempt += 1) {
+    for (let attempt = 1; attempt <= 3 && this.#isRunning(); attempt += 1) {
       this.#patience = this.#request.stopTimeout;
       yield* this.#stop(`stop-again:${attempt}`, this.#request.stops);
       yield* this.#look();
@@ -446,12 +449,13 @@ export class RemoteProgram {
   *#undo(): Steps {
     if (!(yield* this.#begin())) return;
     const machine = this.#machine;
-    const { halts, starts, stopTimeout } = this.#request;
+    const { halts, deaf, stopTimeout } = this.#request;
+    this.#starts = this.#request.starts;
     const receipt = machine.receipts.get(this.#receiptDir);
     this.#failed = false;
-    const closed = yield* this.#findClosed();
+    let closed = yield* this.#findClosed();
     const startFirst = machine.quirks.program === 'start-first';
-    if (startFirst && starts.length > 0) yield* this.#startAgain(receipt);
+    if (startFirst && this.#starts.length > 0) yield* this.#startAgain(receipt);
     let touched: readonly string[] = [];
     if (receipt === undefined) this.#rec('receipt none');
     else {
@@ -460,6 +464,11 @@ export class RemoteProgram {
       this.#patience = 90;
       if ((yield* this.#reload()) !== 0) this.#failed = true;
     }
+    // what a mask had closed is not opened where that mask is gone
+    const spared = deaf.filter((name) => !this.#isMaskedOnDisk(name));
+    this.#starts = this.#starts.filter((name) => !spared.includes(name));
+    closed = closed.filter((name) => !spared.includes(name));
+    const starts = this.#starts;
     this.#reads = [...new Set([...this.#request.reads, ...starts, ...touched])];
     const restoreActivity = function* (this: RemoteProgram): Steps {
       this.#patience = stopTimeout;
@@ -485,7 +494,7 @@ export class RemoteProgram {
   /** What was to be started runs, and of each name that the run touched systemd shows what lies on the disk. */
   #prove(touched: readonly string[]): void {
     const lacking = [
-      ...this.#request.starts.filter((name) => !this.#running.includes(name)),
+      ...this.#starts.filter((name) => !this.#running.includes(name)),
       ...touched.filter(
         (name) => !this.#names.includes(name) || (this.#held.includes(name) && !this.#isMaskedOnDisk(name)),
       ),
@@ -556,7 +565,7 @@ export class RemoteProgram {
   }
 
   *#startAgain(receipt: Receipt | undefined): Steps<boolean> {
-    const { starts } = this.#request;
+    const starts = this.#starts;
     const { status: asked } = yield* this.#ctl(() => ({ status: 0, said: [] }));
     if (asked !== 0) return true; // `is-active` said nothing: the loop in the program has no turn
     const idle = this.#idle(starts);
@@ -798,6 +807,7 @@ function parse(words: readonly string[]): Request {
     starts: all('start'),
     halts: all('halt'),
     lifts: all('lift'),
+    deaf: all('deaf'),
     unmoved: last('unmoved', '') === 'yes',
   };
 }

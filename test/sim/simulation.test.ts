@@ -1,6 +1,6 @@
 /**
  * Whole runs against modelled hosts, each drawn from a seed: what is asked, of which hosts, and what goes wrong. FLEETMASK_SIM_SEEDS says
- * how many (20,000 otherwise), FLEETMASK_SIM_SEED=N replays one and prints all that happened in it.
+ * how many (20,000 otherwise), FLEETMASK_SIM_FROM after which (0), FLEETMASK_SIM_SEED=N replays one and prints all that happened in it.
  */
 import { describe, expect, it } from 'vitest';
 import { MUTANTS } from './mutants.ts';
@@ -8,20 +8,15 @@ import { simulate } from './simulate.ts';
 
 const replayed = process.env.FLEETMASK_SIM_SEED;
 const SEEDS = Number(process.env.FLEETMASK_SIM_SEEDS ?? 20_000);
+/** The seeds before are left out. */
+const FROM = Number(process.env.FLEETMASK_SIM_FROM ?? 0);
 /** In how many seeds a mutant must be seen. */
 const MUTANT_SEEDS = 3000;
-
-/**
- * Open faults, each to be mended and taken off: 15376, `restored` although a socket runs that did not (found on a host that reboots
- * after its mask); 19657, a stranded host that took longer than its time limits allow.
- */
-const OPEN: ReadonlySet<number> = new Set([15_376, 19_657]);
 
 /** The first seeds that violate something, and how to see why. */
 async function violations(seeds: number): Promise<string[]> {
   const found: string[] = [];
-  for (let seed = 1; seed <= seeds && found.length < 5; seed += 1) {
-    if (OPEN.has(seed)) continue;
+  for (let seed = FROM + 1; seed <= FROM + seeds && found.length < 5; seed += 1) {
     const simulated = await simulate(seed);
     if (simulated.violations.length === 0) continue;
     found.push(`FLEETMASK_SIM_SEED=${seed} npx vitest run test/sim\n  ${simulated.violations.join('\n  ')}`);

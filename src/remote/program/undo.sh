@@ -26,6 +26,7 @@ put_back() {
     rec 'receipt none'
   fi
   [ "$verb" = undo ] || spare_held
+  [ -z "$deaf" ] || spare_deaf
   unique $reads $starts $touched
   reads=$uniq
   was_failed=$failed
@@ -54,6 +55,27 @@ put_back() {
     # Fences hold as long as a request of theirs may still lie unread somewhere: a program that hangs for a week is dead.
     find "$state" -maxdepth 1 '(' -name '*.seq' -o -name '*.ended' ')' -mtime +7 -exec rm -f {} +
   fi
+}
+
+# A socket that was masked while it listened was closed, and active in name ($deaf). It is started for that name where its mask
+# closes it again; where a boot or somebody else has removed that mask, the start would open what was closed.
+spare_deaf() {
+  for socket in $deaf; do
+    is_masked_on_disk "$socket" && continue
+    leave_out "$socket" $starts
+    starts=$kept
+    leave_out "$socket" $closed
+    closed=$kept
+  done
+}
+
+# leave_out NAME NAME…: into $kept, the others.
+leave_out() {
+  kept='' out_of_it=$1
+  shift
+  for name in "$@"; do
+    [ "$name" = "$out_of_it" ] || kept="$kept $name"
+  done
 }
 
 restore_activity() {
