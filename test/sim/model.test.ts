@@ -185,7 +185,7 @@ type Turn =
     }
   | { readonly kind: 'probes'; readonly names: string[]; readonly wishes: Wish[] };
 
-function drawTurn(random: Random): Turn {
+function drawTurn(random: Random, stopTimeout: number): Turn {
   const kind = random.pick(['asks', 'asks', 'asks', 'does', 'probes'] as const);
   if (kind === 'probes') {
     const wishes: Wish[] = [random.pick(['receipts=all', 'receipts=r1'] as const)];
@@ -198,7 +198,7 @@ function drawTurn(random: Random): Turn {
   const words = [
     `run=${random.pick(['r1', 'r1', 'r1', 'r2'])}`,
     `where=${where}`,
-    'stop-timeout=1',
+    `stop-timeout=${stopTimeout}`,
     'meta=-',
     ...(verb === 'apply'
       ? [
@@ -306,7 +306,9 @@ describe('the modelled host', () => {
       const enabled = random.some(units.filter(({ installable }) => installable).map(({ name }) => name));
       const before = Array.from({ length: 4 }, (): Turn => ({ kind: 'does', doing: drawDoing(random) }));
       const starts = random.some(NAMES).map((unit): Turn => ({ kind: 'does', doing: { what: 'start', unit } }));
-      const turns = [...starts, ...before, ...Array.from({ length: 6 }, () => drawTurn(random))];
+      // what takes longer on a busy machine is no stop that never ends
+      const stopTimeout = units.some(({ stop }) => stop === 'never') ? 3 : 60;
+      const turns = [...starts, ...before, ...Array.from({ length: 6 }, () => drawTurn(random, stopTimeout))];
       const [real, modelled] = [await realHost(units, enabled), modelledHost(units, enabled)];
       expect({ seed, units, told: await told(modelled, turns) }).toEqual({
         seed,

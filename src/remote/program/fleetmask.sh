@@ -138,12 +138,12 @@ first_line() {
 # costs no process; without one each wait has all of the time.
 start_time() {
   allowed=$1
-  first_line /proc/uptime
+  first_line "$root/proc/uptime"
   since=${value%%.*}
 }
 
 has_time() {
-  first_line /proc/uptime
+  first_line "$root/proc/uptime"
   value=${value%%.*}
   patience=$((allowed + ${since:-0} - ${value:-0}))
   [ "$patience" -gt 0 ]
@@ -172,7 +172,7 @@ unique() {
 # A changing request, read into lists.
 parse() {
   run='' as='' where=etc stop_timeout=60 kill=no meta=- wanted='' links='' removes='' displaces='' stops='' reads='' looks='' attempts='' groups=''
-  starts='' pending='' queues='' reloads='' halts='' downs='' lifts='' clock='' receipts_of='' result_of='' triggers='' guard='' ways='' superservers='' members='' uses=''
+  starts='' pending='' deaf='' queues='' reloads='' halts='' downs='' lifts='' clock='' receipts_of='' result_of='' triggers='' guard='' ways='' superservers='' members='' uses=''
   unmoved=no program='' switch_text='' confirming=no new_expires=''
   for word in "$@"; do
     text=${word#*=}
@@ -203,6 +203,7 @@ parse() {
       group=*) groups="$groups $text" ;;
       start=*) starts="$starts $text" ;;
       pending=*) pending="$pending $text " ;;
+      deaf=*) deaf="$deaf $text" ;;
       queue=*) queues="$queues $text" ;;
       reload=*) reloads="$reloads $text" ;;
       halt=*) halts="$halts $text" ;;

@@ -280,7 +280,7 @@ start_again() {
   if [ "$started" != 0 ]; then
     find_idle "$@"
     tries=0
-    while [ -n "$idle" ] && [ "$tries" -lt 3 ] && may_start_now && has_time; do
+    while [ -n "$idle" ] && [ "$tries" -lt 3 ] && has_time && may_start_now; do
       tries=$((tries + 1)) cancelled=no
       [ -z "$broken" ] || step reset-failed ctl reset-failed -- $broken
       step start ctl start -- $idle || note_unstarted
@@ -306,7 +306,7 @@ note_unstarted() {
 # Whether what does not run yet has a better chance now. A start that somebody else's stop took the place of is asked for again.
 # So is that of a socket, once the service that a client had started before it is stopped. And what was stopped and started again
 # and again (StartLimitBurst=, TriggerLimitBurst=) is refused a start, though it would run: that count is no more than a memory of
-# runs like this one, and of clients.
+# runs like this one, and of clients. It may stop something, so whoever asks has the time to start that again.
 may_start_now() {
   closed=''
   for name in $idle; do
