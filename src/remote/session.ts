@@ -73,6 +73,8 @@ export interface UndoRequest {
   readonly seq: number;
   /** Units that did not run before and are to be stopped should they run now. */
   readonly halts: readonly string[];
+  /** Refused as `moved` when the host is not as this session has probed it. */
+  readonly unmoved?: boolean;
 }
 
 export interface KeepRequest extends KeepOrder {
@@ -131,8 +133,9 @@ export async function openSession(
         const words = [...applyWords(change, prior, context), 'unmoved=yes', ...(armed?.words ?? [])];
         return read(await ask('apply', seq, words, deadline, armed?.text), evidenceFrom);
       },
-      async undo({ seq, change, prior, halts }, context, deadline) {
-        return read(await ask('undo', seq, undoWords(change, prior, halts, context), deadline), evidenceFrom);
+      async undo({ seq, change, prior, halts, unmoved }, context, deadline) {
+        const words = [...undoWords(change, prior, halts, context), ...(unmoved ? ['unmoved=yes'] : [])];
+        return read(await ask('undo', seq, words, deadline), evidenceFrom);
       },
       async keep({ seq, change, ...order }, context, deadline) {
         const words = [...readWords(change, context), ...keepWords(order)];

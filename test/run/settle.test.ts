@@ -177,6 +177,55 @@ describe('a host', () => {
     expect(state().hosts.get('deb-db1')?.kind).toBe('untouched');
   });
 
+  /** As an operator asks for it. */
+  const rollBack = async (result: Awaited<ReturnType<typeof through>>, request: Script['request']) => {
+    const { id, journal, crew } = result;
+    const undoable = undoableOn('deb-db1', result.state())!;
+    await journal.commit({ type: 'rollback', at: '', actor: 'a@b', hosts: ['deb-db1'] });
+    const transport = faulty(inner, request ? { request } : {});
+    return rollBackHost(target, undoable, { run: id, meta: {}, journal }, { ...crew, transport });
+  };
+
+  it('that another run masks between the probe of a rollback and its request is left to that run, and can be put back after it', async () => {
+    const result = await through({});
+    const later = runIdNumbered(run + 500);
+    const receipt = join(root(), 'var/lib/fleetmask', later);
+    const seqs: string[] = [];
+    const masksMeanwhile = (_number: number, text: string) => {
+      const seq = /^\w+ (\d+) undo/.exec(text)?.[1];
+      if (seq !== undefined && seqs.push(seq) === 1) {
+        const words = ['where=etc', 'stop=cron.service', 'had=/etc/systemd/system/cron.service'];
+        mkdirSync(receipt);
+        writeFileSync(join(receipt, 'log'), `request run=${later} ${words.join(' ')} end\n`);
+        writeFileSync(join(receipt, 'mark'), '999 deb-db1\n');
+        writeFileSync(join(root(), 'run/fleetmask/changes'), `${1000 * run}\n`);
+      }
+      return 'pass' as const;
+    };
+    const refused = await rollBack(result, masksMeanwhile);
+    expect(refused).toMatchObject({ outcome: 'refused', fault: { kind: 'newer-run' } });
+    expect(refused.fault?.message).toContain(later);
+    expect(seqs).toHaveLength(1);
+    expect(masked()).toBe(true);
+    rmSync(receipt, { recursive: true });
+    expect((await restore(result)).outcome).toBe('restored');
+    expect(masked()).toBe(false);
+  });
+
+  it('that is changed between the probe of a rollback and its request is probed anew, and put back', async () => {
+    const result = await through({});
+    const seqs: string[] = [];
+    const request = (_number: number, text: string) => {
+      const seq = /^\w+ (\d+) undo/.exec(text)?.[1];
+      if (seq !== undefined && seqs.push(seq) === 1)
+        writeFileSync(join(root(), 'run/fleetmask/changes'), `${1000 * run}\n`);
+      return 'pass' as const;
+    };
+    expect((await rollBack(result, request)).outcome).toBe('restored');
+    expect(seqs).toEqual(['2', '3']);
+    expect(masked()).toBe(false);
+  });
+
   it('lost before the apply reached it is called again and is as it was', async () => {
     const { report } = await through({ request: (number) => (number === 2 ? 'cut-before' : 'pass') });
     expect(report).toMatchObject({ outcome: 'rolled-back', fault: { kind: 'lost' } });

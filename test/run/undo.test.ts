@@ -54,6 +54,36 @@ async function told(stopLimit: number | undefined, rollbackTimeout?: number): Pr
   return heard?.stopTimeout ?? 0;
 }
 
+it('a host that is lost during its rollback is not called again when the time for both is over', async () => {
+  let now = 0;
+  const calls: number[] = [];
+  const lost = { kind: 'fault', fault: fault('lost', 'gone') } as const;
+  const crew: Crew = {
+    transport: {
+      connect: async () => {
+        calls.push(now);
+        return { fault: fault('unreachable', 'away') };
+      },
+      close: () => {},
+    },
+    clock: {
+      now: () => now,
+      date: () => '',
+      deadline: () => new AbortController().signal,
+      sleep: async (ms) => {
+        now += ms;
+      },
+    },
+    hostTimeout: 1000,
+    progress: () => {},
+  };
+  const job = { run: 'r1', meta: {}, journal: { commit: async () => {}, close: async () => {} } };
+  const undo = { as: 'web1', change: CHANGE, prior: PRIOR, halts: [], until: 20_000 };
+  await undoHost(HOST, job, crew, undo, { undo: async () => lost } as Partial<Session> as Session, 2);
+  expect(Math.max(...calls)).toBeGreaterThan(10_000);
+  expect(Math.max(...calls)).toBeLessThanOrEqual(20_000);
+});
+
 it.each([
   ['150 s', undefined, undefined, 145],
   ['150 s where a stop may take its 90 s', 90_000, undefined, 145],

@@ -109,7 +109,10 @@ async function settled(host: JournalHost, doubt: Doubt, job: UndoJob, crew: Crew
       ...timesNow(session, job.run, crew.clock),
     };
   }
-  const newer = receipt === undefined ? null : standsOn(job.run, doubt, facts.receipts);
+  // without a receipt nothing of the run is in effect here, and nothing can stand on it
+  const inTheWay = ({ receipts }: Facts) =>
+    receipts.some(({ run }) => run === job.run) ? standsOn(job.run, doubt, receipts) : null;
+  const newer = inTheWay(facts);
   if (newer !== null) return { outcome: 'refused', units: unseen, fault: newer };
   const cause = causeOf(found, doubt);
   const firstSeq = Math.max(doubt.lastSeq, receipt?.seq ?? 0) + 1;
@@ -120,12 +123,14 @@ async function settled(host: JournalHost, doubt: Doubt, job: UndoJob, crew: Crew
     {
       as: doubt.as,
       change,
+      obstacle: inTheWay,
       stopLimit: stopLimitOf(change, facts.units),
       ...wayBack(doubt, receipt, doubt.wanting ?? false, facts),
     },
     session,
     firstSeq,
   );
+  if (undone.fault?.kind === 'newer-run') return { outcome: 'refused', units: unseen, fault: undone.fault };
   const units = withUndoNotes(readAgain(found.units, undone.evidence?.units ?? []), undone.evidence, doubt);
   const others = receipt === undefined && undone.evidence ? othersDoing(doubt, undone.evidence) : '';
   return undone.fault === null

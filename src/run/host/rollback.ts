@@ -5,6 +5,7 @@ import type { Intent } from '../../journal/records.ts';
 import { nameOn, type RunState } from '../../journal/replay.ts';
 import {
   type Change,
+  type Facts,
   type Fault,
   fault,
   type HostReport,
@@ -68,11 +69,13 @@ async function undoOn(
   job: UndoJob,
   crew: Crew,
   patience: number,
+  until?: number,
 ): Promise<HostReport> {
   const { change, prior } = intent;
   const asking = { ...crew, wishes: [...(crew.wishes ?? []), 'receipts=all' as const] };
   const putBack = async (session: Session): Promise<Ending> => {
-    const obstacle = otherMachine(prior, session.facts) ?? standsOn(job.run, intent, session.facts.receipts);
+    const inTheWay = ({ receipts }: Facts) => standsOn(job.run, intent, receipts);
+    const obstacle = otherMachine(prior, session.facts) ?? inTheWay(session.facts);
     if (obstacle !== null) return { outcome: 'refused', units: before, fault: obstacle };
     const { privilege } = session.facts;
     if (privilege.kind === 'none') {
@@ -85,11 +88,13 @@ async function undoOn(
       host,
       job,
       crew,
-      { as: nameOn(host.host, intent), change, prior, halts },
+      { as: nameOn(host.host, intent), change, prior, halts, obstacle: inTheWay, ...(until && { until }) },
       session,
       lastSeq + 1,
     );
-    if (undone.fault?.kind === 'locked') return { outcome: 'refused', units: before, fault: undone.fault };
+    const { kind } = undone.fault ?? {};
+    if (undone.fault && (kind === 'locked' || kind === 'newer-run'))
+      return { outcome: 'refused', units: before, fault: undone.fault };
     const read = readLater(before, undone.evidence?.units ?? []);
     const notes = notesOn(
       session.facts.receipts.find(({ run }) => run === job.run),
@@ -130,7 +135,8 @@ export async function putBackWithFleet(
 ): Promise<HostReport> {
   const patience = crew.rollbackTimeout ?? ROLLBACK_MS;
   const asking = { ...crew, hostTimeout: Math.max(crew.hostTimeout, patience) };
-  const undone = await undoOn(host, undoable, job, asking, patience);
+  // what it takes to reach the host is of the time of its rollback
+  const undone = await undoOn(host, undoable, job, asking, patience, crew.clock.now() + patience);
   const report = { ...forward, ...endingOf(forward, undone, why), seconds: round(forward.seconds + undone.seconds) };
   await record(job.journal, { type: 'settled', at: crew.clock.date(), report });
   return report;

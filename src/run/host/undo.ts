@@ -33,6 +33,10 @@ export interface Undo {
   readonly halts: readonly string[];
   /** Milliseconds that the stop of a unit may take by its own settings; absent: not known, or not asked. */
   readonly stopLimit?: number;
+  /** No later than this, by the clock, is it tried once more; absent: as long as a rollback lasts. */
+  readonly until?: number;
+  /** Why this is not to be undone before something else is, by what the host was probed as; absent: nothing can be in its way. */
+  obstacle?(facts: Facts): Fault | null;
 }
 
 /** The longest that one of these units may take to stop by its own settings, as the host told, in ms. */
@@ -51,6 +55,8 @@ export interface UndoJob {
  * Undoes what a run did to a host, over the session there is, or over a new connection when there is none or it breaks.
  * A host that does not answer is called again for as long as its time lasts.
  * The intent of each request is on disk before it is sent; each has a higher number than the one before.
+ * Where something may be in its way, that is judged of each new session, and the host refuses what it was changed under meanwhile:
+ * then it is probed anew. Once a request went unanswered, nobody knows whether it was undone before that came in its way.
  */
 export async function undoHost(
   host: JournalHost,
@@ -60,11 +66,14 @@ export async function undoHost(
   session: Session | null,
   firstSeq: number,
 ): Promise<{ fault: Fault | null; evidence: Evidence | null }> {
-  const { stopLimit = 0, ...request } = undo;
+  const { stopLimit = 0, until: latest, obstacle: inTheWay, ...request } = undo;
+  const again: Crew = inTheWay ? { ...crew, wishes: [...(crew.wishes ?? []), 'receipts=all'] } : crew;
   const patience = crew.rollbackTimeout ?? ROLLBACK_MS;
   const least = stopLimit === 0 ? LEAST_MS : Math.min(stopLimit, LONGEST_STOP_MS) + LEAST_MS;
-  const until = crew.clock.now() + patience;
+  const until = latest ?? crew.clock.now() + patience;
   let current = session;
+  // of a session that a change of ours has gone over, the host is not as it was probed
+  let fresh = inTheWay !== undefined;
   let pause = FIRST_PAUSE_MS;
   let problem = fault('lost', 'the host could not be reached again');
   let unanswered = false;
@@ -73,7 +82,7 @@ export async function undoHost(
     let connection: Connection | null = null;
     let obstacle = problem;
     if (current === null) {
-      const opened = await call(host, crew, [], crew.clock.deadline(left));
+      const opened = await call(host, again, [], crew.clock.deadline(left));
       const other = opened.kind === 'answer' ? otherMachine(undo.prior, opened.value.session.facts) : null;
       if (opened.kind === 'fault') {
         obstacle = opened.fault;
@@ -82,7 +91,15 @@ export async function undoHost(
       } else if (other !== null) {
         opened.value.connection.close();
         problem = obstacle = other;
-      } else ({ session: current, connection } = opened.value);
+      } else {
+        ({ session: current, connection } = opened.value);
+        fresh = inTheWay !== undefined;
+        const newer = inTheWay?.(current.facts) ?? null;
+        if (newer !== null) {
+          connection.close();
+          return { fault: unanswered ? unknown(newer) : newer, evidence: null };
+        }
+      }
     }
     if (current !== null) {
       const ms = Math.max(until - crew.clock.now(), least);
@@ -91,7 +108,7 @@ export async function undoHost(
         host,
         job,
         crew,
-        { seq, ...request },
+        { seq, ...request, unmoved: fresh },
         current,
         contextOf(job, undo.as, ms),
         deadline,
@@ -102,10 +119,12 @@ export async function undoHost(
         unanswered = true;
       } else {
         const lacking = judgeUndo(undo.change, undo.prior, reply.value);
-        if (lacking?.kind !== 'locked' || isTwin(reply.value)) return { fault: lacking, evidence: reply.value };
+        const moved = reply.value.refused?.kind === 'moved';
+        if (!moved && (lacking?.kind !== 'locked' || isTwin(reply.value)))
+          return { fault: lacking, evidence: reply.value };
         // another run that is at work there comes to its end; an undo of ours may have been done before it came
-        const unknown = `whether it was put back is not known: ${lacking.message}`;
-        problem = unanswered ? fault('lost', unknown, lacking.hint) : lacking;
+        if (lacking) problem = unanswered ? unknown(lacking) : lacking;
+        if (moved) current = null;
       }
       obstacle = problem;
       if (connection || reply.kind === 'fault') current = null;
@@ -115,6 +134,10 @@ export async function undoHost(
     await crew.clock.sleep(pause);
     pause = pauseAfter(pause, obstacle);
   }
+}
+
+function unknown({ message, hint }: Fault): Fault {
+  return fault('lost', `whether it was put back is not known: ${message}`, hint);
 }
 
 /**
