@@ -97,6 +97,8 @@ export class PasswordDialogue {
   /** What came on stdout before the shell. */
   #heard = '';
   #shellRuns = false;
+  /** A start-up file has joined both ways out (`exec 2>&1`): what asks is heard on stdout. */
+  #joined = false;
   #finish: (started: Started) => void = () => {};
 
   constructor(connection: Connection, method: 'sudo' | 'su', password: HostPassword, listen: (chunk: Buffer) => void) {
@@ -187,6 +189,11 @@ export class PasswordDialogue {
     const mark = this.#runs.exec(fresh);
     if (mark === null) {
       this.#heard = this.#ending(this.#heard + chunk.toString('latin1'));
+      if (this.#joined) this.#onStderr(chunk);
+      else if (this.#pid === undefined && this.#begins.test(fresh)) {
+        this.#joined = true;
+        this.#onStderr(Buffer.from(fresh, 'latin1'));
+      }
       return;
     }
     const after = fresh.slice(mark.index + mark[0].length);

@@ -566,17 +566,17 @@ echo "$$ r1 actor=switch" >"$FLEETMASK_ROOT/run/fleetmask/lock"; sleep 1; echo o
     expect(told?.rest).toContain(`left 1 0 ${group}`);
   });
 
-  it('a session that may write no file, or use no time, is told, and one without limits is not', async () => {
-    const limits = (size: string, time: string) =>
+  it('a session that may write no file, or use too little time, files or memory, is told, and one without limits is not', async () => {
+    const limits = (size: string, time: string, files: string, space: string) =>
       `Limit                     Soft Limit           Hard Limit           Units
 Max cpu time              ${time}            unlimited            seconds
 Max file size             ${size}            unlimited            bytes
-Max open files            1024                 1048576              files
-Max address space         unlimited            unlimited            bytes
+Max open files            ${files}                 1048576              files
+Max address space         ${space}            unlimited            bytes
 `;
-    const told = async (size: string, time: string) => {
+    const told = async (size: string, time: string, files = '1024', space = 'unlimited') => {
       await mkdir(onHost('proc/self'), { recursive: true });
-      await writeFile(onHost('proc/self/limits'), limits(size, time));
+      await writeFile(onHost('proc/self/limits'), limits(size, time, files, space));
       const [answer] = await converse(host, [UNIT]);
       return answer?.rest.filter((record) => record.startsWith('host limit='));
     };
@@ -585,5 +585,10 @@ Max address space         unlimited            unlimited            bytes
       'host limit=CPU time: 5 seconds (ulimit -t)',
       'host limit=file size: 0 bytes (ulimit -f)',
     ]);
+    expect(await told('unlimited', 'unlimited', '31', '67108863')).toEqual([
+      'host limit=open files: 31 (ulimit -n)',
+      'host limit=address space: 67108863 bytes (ulimit -v)',
+    ]);
+    expect(await told('unlimited', 'unlimited', '32', '67108864')).toEqual([]);
   });
 });

@@ -52,6 +52,41 @@ describeLab('a host', (lab) => {
     }
   });
 
+  it('whose receipt cannot be removed is rolled back, and the receipt is reported', async () => {
+    const dir = '/var/lib/fleetmask';
+    await Promise.all(hosts.map((host) => sh(host, given('lasting'))));
+    const before = await Promise.all(hosts.map((host) => dumps(host, ['lasting.service'])));
+    const run = await operator.do('mask lasting --now', hosts);
+    await Promise.all(hosts.map((host) => sh(host, `mount --bind ${dir} ${dir}; mount -o remount,bind,ro ${dir}`)));
+    const undone = await operator
+      .undo(run)
+      .finally(() => Promise.all(hosts.map((host) => sh(host, `umount ${dir}; rm -rf ${dir}`))));
+    for (const [i, host] of hosts.entries()) {
+      expect(undone.on(host).outcome, undone.said).toBe('restored');
+      expect(undone.on(host).units[0]?.notes.join()).toMatch(
+        new RegExp(`rolled back, but the receipt ${dir}/${run.report.run.id} could not be removed .*Read-only`),
+      );
+      expect(await dumps(host, ['lasting.service'])).toEqual(before[i]);
+    }
+  });
+
+  it('whose account may open too few files, or use too little memory, is not touched', async () => {
+    await Promise.all(hosts.map((host) => sh(host, given('narrow'))));
+    for (const [limit, says] of [
+      ['-n 20', 'open files: 20 (ulimit -n)'],
+      ['-v 60000', 'address space: 61440000 bytes (ulimit -v)'],
+    ] as const) {
+      await Promise.all(hosts.map((host) => sh(host, `sed -i '1iulimit ${limit}' /root/.bashrc`)));
+      const run = await leavesAlone(
+        operator,
+        hosts,
+        { given: ':', ask: 'mask narrow --now', compared: ['narrow.service'] },
+        'no-shell',
+      ).finally(() => Promise.all(hosts.map((host) => sh(host, "sed -i '/^ulimit/d' /root/.bashrc"))));
+      for (const host of hosts) expect(run.on(host).fault?.message).toContain(says);
+    }
+  });
+
   it('whose systemd is frozen says so in time, and the others are masked meanwhile', async () => {
     const [frozen, ...others] = hosts as [LabHost, ...LabHost[]];
     await Promise.all(hosts.map((host) => sh(host, given('chilled'))));

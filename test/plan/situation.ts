@@ -46,6 +46,8 @@ export interface Situation {
   readonly os?: string;
   readonly like?: readonly string[];
   readonly privilege?: 'root' | 'sudo' | 'none';
+  /** What the session may use too little of. */
+  readonly limit?: string;
   readonly systemd?: number | 'absent' | 'silent';
   readonly units?: Readonly<Record<string, UnitWords | null>>;
   /** Path → kind, or `-> target`. */
@@ -88,6 +90,7 @@ export function factsOf(situation: Situation): Facts {
     os = 'debian',
     like = [],
     privilege = 'root',
+    limit,
     systemd = 252,
     units = {},
     paths = {},
@@ -129,6 +132,7 @@ export function factsOf(situation: Situation): Facts {
     scripts,
     hits: hits.map(hitOf),
     receipts: [],
+    ...(limit && { limit }),
     ...(served && { served: servedOf(served) }),
     ...(users && { userUnits: users.map(userUnitOf) }),
   };

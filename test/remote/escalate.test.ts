@@ -110,6 +110,18 @@ describe('by sudo, a shell of root is had', () => {
       1,
       'sudo',
     ],
+    [
+      'a host whose start-up files join both ways out',
+      { login: 'exec 2>&1; echo Welcome; eval "$COMMAND"', sudo: AGAIN },
+      1,
+      'sudo',
+    ],
+    [
+      'a host whose start-up files join both ways out, and asks nothing',
+      { login: 'exec 2>&1; eval "$COMMAND"' },
+      0,
+      'sudo',
+    ],
     ['a host that tells each command', { login: 'set -x; eval "$COMMAND"', sudo: AGAIN }, 1, 'sudo'],
     [
       'a host that repeats the command before it asks nothing',
