@@ -88,15 +88,13 @@ function sayAtWork(io: Io, run: string, { command }: KeepAsk, { hosts }: RunStat
 export async function offerToKeep(io: Io, run: string, flags: KeepFlags): Promise<number> {
   const { hosts } = stateOfRun(readJournal(stateDir(io), run));
   const now = io.date().getTime();
-  const awaiting = [...hosts.values()].flatMap((state) =>
-    state.kind === 'changed' && Date.parse(state.report.confirmBy ?? '') > now ? [state.report] : [],
+  const awaiting = [...hosts.values()].flatMap(({ kind, report }) =>
+    kind === 'changed' && Date.parse(report?.confirmBy ?? '') > now
+      ? [{ host: report!.host, by: report!.confirmBy! }]
+      : [],
   );
-  const first = awaiting.map(({ confirmBy }) => confirmBy!).sort()[0];
-  if (first === undefined) return EXIT.ok;
-  const question = describeKeeping(
-    awaiting.map(({ host }) => host),
-    first,
-  );
+  if (awaiting.length === 0) return EXIT.ok;
+  const question = describeKeeping(awaiting);
   if (!agreed(await io.prompt(question, 'shown'))) return EXIT.ok;
   const { inventory: _, limit: __, nodes: ___, 'ssh-config': ____, ...again } = flags;
   // this process has just recorded how it reached them

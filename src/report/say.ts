@@ -12,9 +12,16 @@ export function printError(err: Output, error: { readonly message: string; reado
   if (error.hint !== undefined) err.write(prose([{ text: `hint: ${error.hint}`, style: 'quiet' }], err));
 }
 
-/** What is asked after a change that the hosts take back unless it is confirmed. */
-export function describeKeeping(hosts: readonly string[], by: string): string {
-  return safe(`Keep the change on ${countHosts(hosts.length)}? If not, automatic rollback at ${by}. [y/N] `);
+/**
+ * What is asked after a change that the hosts roll back unless it is confirmed. Each time is what its host reports, so where they
+ * differ, the host is named: one that reports a false time speaks for itself alone.
+ */
+export function describeKeeping(hosts: readonly { readonly host: string; readonly by: string }[]): string {
+  const inOrder = hosts.toSorted((a, b) => (a.by < b.by ? -1 : a.by > b.by ? 1 : 0));
+  const [first, last] = [inOrder[0]!, inOrder.at(-1)!];
+  const when =
+    first.by === last.by ? `at ${first.by}` : `from ${first.by} (${first.host}) to ${last.by} (${last.host})`;
+  return safe(`Keep the change on ${countHosts(hosts.length)}? If not, automatic rollback ${when}. [y/N] `);
 }
 
 /** To whoever decides about a run that still works on other hosts; `changing`: how many it is changing just now. */

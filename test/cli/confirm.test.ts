@@ -173,7 +173,7 @@ describe('--confirm-within', () => {
       });
       const args = fleetwide().filter((word) => word !== '-o' && word !== 'json');
       expect((await alice.run('mask', 'cron', '--now', '--confirm-within', '5m', ...args)).code).toBe(0);
-      expect(asked[1]).toMatch(/^Keep the change on 2 hosts\? If not, automatic rollback at 20.*\[y\/N\] $/);
+      expect(asked[1]).toMatch(/^Keep the change on 2 hosts\? If not, automatic rollback (at|from) 20.*\[y\/N\] $/);
       expect(NAMES.map((name) => switchesOn(name).length)).toEqual(answer === 'y' ? [0, 0] : [3, 3]);
       await alice.run('rollback', 'last', '-y', ...ways());
     }
