@@ -22,7 +22,7 @@ import { listed, once, some } from './by-name.ts';
 import { coversFault, statesFault, unitsFault } from './excess.ts';
 import { type Guarded, guard } from './guard.ts';
 import { ABOVE_ETC, ETC, inTheWay, isMask, localFault, pathsOf, RUN } from './lying.ts';
-import { asksForService, maskedMembers, notCovered, withMembers } from './members.ts';
+import { asksForService, maskedMembers, notCovered, withMembers, withSiblings } from './members.ts';
 import { hasOwnFile, notesOn } from './notes.ts';
 import { priorOf } from './prior.ts';
 import { absentFault, type Meant, type Missing, type Query, resolve } from './resolve.ts';
@@ -73,7 +73,7 @@ export function assemble(ask: Ask, queries: readonly Query[], facts: Facts): Pla
 function takingMembers(ask: Ask, asked: readonly Meant[], wanting: readonly Meant[], facts: Facts): Meant[] {
   if (wanting.length === 0) return [...asked];
   const named = new Set(asked.map(({ unit }) => unit));
-  const whole = withMembers(wanting, facts);
+  const whole = withMembers(withSiblings(wanting, facts), facts);
   const members = whole.filter(({ unit }) => !named.has(unit));
   const units = new Map([...asked, ...whole].map((each) => [each.unit, each]));
   return [

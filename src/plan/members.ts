@@ -22,6 +22,18 @@ export function asksForService(query: Query): boolean {
   return query.kind === 'logical' || query.asked !== query.name;
 }
 
+/** With the templates of the same names, which run more of the same: redis-server@.service beside redis-server.service. */
+export function withSiblings(meant: readonly Meant[], facts: Facts): Meant[] {
+  const units = new Map(meant.map((each) => [each.unit, each]));
+  for (const { asked, facts: shown } of meant) {
+    for (const name of shown.names) {
+      const sibling = templatesOf(facts).get(name.replace(/^([^@]+)\.service$/, '$1@.service'));
+      if (sibling !== undefined && !units.has(sibling.unit)) units.set(sibling.unit, { ...sibling, asked });
+    }
+  }
+  return [...units.values()];
+}
+
 /** The units with all their members, as units of their own, which are asked by the name of what they belong to. */
 export function withMembers(meant: readonly Meant[], facts: Facts): Meant[] {
   const units = new Map(meant.map((each) => [each.unit, each]));
@@ -90,7 +102,7 @@ const membersByWrapper = once((facts: Facts): Map<string, Meant[]> => {
 });
 
 /** Each template that the host has, with its instances, by its name. */
-function templatesOf({ units }: Facts): Map<string, Meant> {
+const templatesOf = once(({ units }: Facts): Map<string, Meant> => {
   const instances = groups(
     units.filter(({ id }) => !isWitness(id)),
     ({ id }) => templateOf(id) ?? '',
@@ -102,7 +114,7 @@ function templatesOf({ units }: Facts): Map<string, Meant> {
       return [unit, { asked: unit, unit, facts, instances: instances.get(unit) ?? [] }];
     }),
   );
-}
+});
 
 /** Wrappers that a unit is a member of, by the names that it calls them. */
 function ownersOf(unit: UnitFacts, wrappers: ReadonlySet<string>, claims: ReadonlyMap<string, Claim[]>): string[] {

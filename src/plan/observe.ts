@@ -14,7 +14,7 @@ import { systemdFault } from './assemble.ts';
 import { listed, some } from './by-name.ts';
 import { unitsFault } from './excess.ts';
 import { holderOf, sayHolder } from './holders.ts';
-import { asksForService, notCovered, withMembers } from './members.ts';
+import { asksForService, notCovered, withMembers, withSiblings } from './members.ts';
 import { absentFault, type Meant, type Missing, type Query, resolve } from './resolve.ts';
 import { notesOnTriggers, triggersOf } from './triggers.ts';
 import { notesOnUsers } from './user-units.ts';
@@ -55,7 +55,8 @@ export function observe(
       missing.push(resolution);
       continue;
     }
-    const found = withThem || asksForService(query) ? withMembers(resolution.units, facts) : resolution.units;
+    const found =
+      withThem || asksForService(query) ? withMembers(withSiblings(resolution.units, facts), facts) : resolution.units;
     const excess = unitsFault(queries, units.length + found.length);
     if (excess) return { outcome: 'refused', units, fault: excess };
     const named = new Set(units.map(({ unit }) => unit));

@@ -360,7 +360,7 @@ const HEARD: Readonly<Record<string, readonly string[]>> = {
   'plan/leftovers.ts': ['withUndoNotes', 'withStartNotes', 'unitOfGroup'],
   'plan/receipt-age.ts': ['byAge'],
   'plan/lying.ts': ['localFault', 'inTheWay', 'pathsOf', 'isMask'],
-  'plan/members.ts': ['asksForService', 'withMembers', 'maskedMembers', 'notCovered'],
+  'plan/members.ts': ['asksForService', 'withSiblings', 'withMembers', 'maskedMembers', 'notCovered'],
   'plan/notes.ts': ['notesOn', 'isConnection', 'hasOwnFile'],
   'plan/observe.ts': ['absentReport'],
   'plan/prior.ts': ['priorOf'],

@@ -122,6 +122,24 @@ export function systemdProgramContract(open: () => Promise<SystemdUnderTest>): v
       expect(loads).toEqual(['masked', 'loaded', 'masked']);
     });
 
+    it('tells the template of the same name, and its instances, masked or not', async () => {
+      await given({
+        files: { [A]: sleeper(), [`${VENDOR}/fm-a@.service`]: sleeper(), [`${VENDOR}/fm-ab@.service`]: sleeper() },
+        running: ['fm-a@x.service'],
+      });
+      const probe = { names: ['fm-a.service'], wishes: ['members=yes'] } as const;
+      const [open] = await converse(host, probe);
+      const shown = ['fm-a.service', 'fm-a@fleetmask-witness.service', 'fm-a@x.service'];
+      expect([...(open?.units.keys() ?? [])].sort()).toEqual(shown);
+      expect(open?.units.get('fm-a@x.service')?.ActiveState).toBe('active');
+      await run(
+        host,
+        `cd "\${FLEETMASK_ROOT-}/" && ln -s /dev/null .${ADMIN}/fm-a@.service; systemctl stop fm-a@x.service; systemctl daemon-reload`,
+      );
+      const [masked] = await converse(host, probe);
+      expect(masked?.units.get('fm-a@fleetmask-witness.service')?.LoadState).toBe('masked');
+    });
+
     it('tells what waits to be started, cancels that, and queues it again', async () => {
       await given({
         files: { [A]: sleeper({ unit: 'After=fm-slow.service\n' }), [`${VENDOR}/fm-slow.service`]: SLOW },

@@ -14,6 +14,7 @@ member_properties='-pPartOf -pStopPropagatedFrom -pRequires -pRequisite -pBindsT
 find_members() {
   sought=' ' fresh='' awake=$wakers rounds=0 of_members=yes
   for name in $looks; do find_own_files "$name"; done
+  for name in $shown; do find_sibling; done
   while [ "$rounds" -lt 4 ]; do
     rounds=$((rounds + 1))
     find_masked_wrappers
@@ -25,6 +26,17 @@ find_members() {
     fresh='' todo="$todo $relations" shown="$shown $names" awake="$awake $wakers"
   done
   of_members='' wakers=$awake
+}
+
+# The template of the same name, which is there for more of the same: redis-server@.service beside redis-server.service.
+find_sibling() {
+  case $name in *@*) return 0 ;; *.service) ;; *) return 0 ;; esac
+  for dir in $unit_dirs; do
+    if [ -e "$root$dir/${name%.service}@.service" ]; then
+      take_member "${name%.service}@.service"
+      return 0
+    fi
+  done
 }
 
 # A mask leaves nothing of the file that systemd would tell.
