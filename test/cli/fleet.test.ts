@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { hostTimeoutAfter } from '../../src/cli/commands/demo.ts';
 import { type Fleet, startFleet } from '../../src/demo/fleet.ts';
 import { DEMO_HOSTS } from '../../src/demo/hosts.ts';
 import { type Operator, operator } from '../operator.ts';
@@ -175,5 +176,9 @@ describe('the demonstration', () => {
     expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f]/);
     expect(stdout).toContain('rolled-back');
     expect(readdirSync(tmpdir()).filter((name) => name.startsWith('fleetmask-demo'))).toEqual(before);
+  });
+
+  it('gives its hosts eight seconds, and as much more as a slow machine needs', () => {
+    expect([0, 300, 1_600, 5_100, 60_000].map(hostTimeoutAfter)).toEqual(['8s', '8s', '8s', '26s', '300s']);
   });
 });
