@@ -47,6 +47,10 @@ export interface Sshd {
   readonly user: string;
   /** Paths of the private host keys. */
   readonly hostKeys: readonly string[];
+  /** The public keys that it lets in, as a file of them. */
+  readonly keys: string;
+  /** Lets in these instead. */
+  authorize(keys: string): void;
   /** The server's log so far. */
   log(): string;
   close(): void;
@@ -98,7 +102,8 @@ export async function startSshd(
     if (tries > 2400 || child.exitCode !== null) throw new Error(`sshd does not start: ${log}`);
     await pause(25);
   }
-  return { port, user: userInfo().username, hostKeys, log: () => log, close: () => child.kill() };
+  const authorize = (text: string) => void files.write(`${name}.authorized`, text);
+  return { port, user: userInfo().username, hostKeys, keys, authorize, log: () => log, close: () => child.kill() };
 }
 
 /** The line of known_hosts for a server on loopback. */

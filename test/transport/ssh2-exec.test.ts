@@ -18,8 +18,9 @@ async function serve(behaviour: Behaviour): Promise<TestServer> {
   open.push(server);
   return server;
 }
-const reach = async (behaviour: Behaviour, maxOutputBytes = 1024 * 1024) =>
-  connectionOf(await connectTo(await serve(behaviour), {}, { connectTimeoutMs: 4_000, maxOutputBytes }));
+/** All of these connect at the same time, in one process: that takes its time where the machine is busy. */
+const reach = async (behaviour: Behaviour, maxOutputBytes = 1024 * 1024, connectTimeoutMs = 60_000) =>
+  connectionOf(await connectTo(await serve(behaviour), {}, { connectTimeoutMs, maxOutputBytes }));
 
 interface ServerProtocol {
   readonly _packetRW: {
@@ -128,7 +129,7 @@ describe.concurrent('a command', () => {
   });
 
   it.each(['OpenSSH_9.9', 'patient'])('that a server (%s) never opens a channel for is lost in time', async (ident) => {
-    const connection = await reach({ ident, onSession: () => undefined });
+    const connection = await reach({ ident, onSession: () => undefined }, undefined, 12_000);
     expect(await connection.exec('true', silent).ended).toMatchObject({
       how: 'lost',
       why: expect.stringMatching(/in time/),
