@@ -19,7 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   run: ['model', 'plan', 'journal', 'remote', 'transport/transport.ts'],
   demo: ['model'],
   operations: ['model', 'inventory', 'plan', 'journal', 'report', 'ssh-config', 'transport', 'remote', 'run'],
-  cli: ['model', 'inventory', 'plan', 'journal', 'report', 'transport', 'run', 'operations', 'demo'],
+  cli: ['model', 'plan', 'report', 'operations', 'demo'],
   'main.ts': ['cli', 'operations', 'model', 'plan'],
 };
 

@@ -1,9 +1,8 @@
 /** What can stand next on a command line, from the same table as everything else; and the scripts by which shells ask for it. */
 
 import type { Options } from 'yargs';
-import { listRuns } from '../journal/store.ts';
 import { printable } from '../model/index.ts';
-import { stateDir } from '../operations/context/state-directory.ts';
+import { runsHere } from '../operations/context/state-directory.ts';
 import type { Io } from '../operations/io.ts';
 import { entries } from '../plan/catalog.ts';
 import type { Command } from './command.ts';
@@ -143,14 +142,6 @@ export function answer(io: Io, commands: readonly Command[]): string | null {
   return complete(words, commands, () => runsHere(io))
     .map((each) => `${LINES[shell]({ ...each, meaning: printable(each.meaning) })}\n`)
     .join('');
-}
-
-function runsHere(io: Io): string[] {
-  try {
-    return listRuns(stateDir(io));
-  } catch {
-    return [];
-  }
 }
 
 /** To be read by the shell; each asks the program at every TAB, so that it never speaks of another version. */

@@ -13,7 +13,7 @@ import { agreeTo } from './fleet-run.ts';
 import type { Io } from './io.ts';
 import { onRecord } from './journaled-run.ts';
 import { screens } from './output.ts';
-import type { Recovery } from './recover.ts';
+import type { Recovery } from './recover-hosts.ts';
 import type { SelectionFlags, WayInFlags } from './targets/from-inventory.ts';
 import { journalHosts } from './targets/from-journal.ts';
 

@@ -13,7 +13,7 @@ import type { Io } from './io.ts';
 import { refuseReportFormats } from './output.ts';
 import { agreedBy, type Holder, holdersOf, warningsOn } from './receipt-holders.ts';
 import { chooseRun, listReceipts, scan } from './receipt-scan.ts';
-import { type Recovery, recoverHosts } from './recover.ts';
+import { type Recovery, recoverHosts } from './recover-hosts.ts';
 import { type SelectionFlags, targetsOf, type WayInFlags } from './targets/from-inventory.ts';
 import { sealed } from './targets/recorded-connections.ts';
 

@@ -1,80 +1,75 @@
-/** Settling the hosts that a run left in doubt, and telling how all of its hosts stand. */
-
-import { type Journal, record } from '../journal/append-log.ts';
-import { type Ledger, ledger } from '../journal/live-journal.ts';
-import { hostsInDoubt, type RunState, stateOfRun } from '../journal/replay.ts';
+/** recover: an interrupted run is brought to its end, from its journal or from the receipts of its hosts. */
+import { type RunState, stateOfRun } from '../journal/replay.ts';
+import { reopenJournal } from '../journal/run-lock.ts';
 import { readJournal } from '../journal/store.ts';
-import { type HostReport, type JournalHost, type RunInfo, totalsOf } from '../model/index.ts';
-import { recoverHost, stillInDoubt } from '../run/host/recover.ts';
-import { doubtOn, reportOn } from '../run/in-doubt.ts';
-import type { CrewFlags } from './context/run-context.ts';
+import { type JournalHost, printable, UsageError } from '../model/index.ts';
+import { doubtOn } from '../run/in-doubt.ts';
 import { stateDir } from './context/state-directory.ts';
-import { consent as agree, metaOf, visitFleet } from './fleet-run.ts';
+import { forgetHosts } from './forget.ts';
 import type { Io } from './io.ts';
-import { onRecord } from './journaled-run.ts';
-import type { OutputFlags } from './output.ts';
+import { recoverFromHosts } from './recover-from-receipts.ts';
+import { type Recovery, recoverHosts } from './recover-hosts.ts';
+import type { SelectionFlags, WayInFlags } from './targets/from-inventory.ts';
+import { journalHosts } from './targets/from-journal.ts';
+import type { TrustFlags } from './targets/recorded-connections.ts';
 
-export interface Recovery {
-  /** The run as its journal, or its receipts, tell of it. */
-  readonly run: RunInfo;
-  readonly hosts: readonly JournalHost[];
-  readonly flags: CrewFlags & OutputFlags & { readonly yes?: boolean | undefined; readonly undo?: boolean | undefined };
-  /** The journal, claimed for this process, and what it says; no journal where there is nothing left to do. */
-  open(): Promise<{ readonly journal?: Journal; readonly state: RunState }>;
-  /** Reports on hosts that have turned out to be none of the run's. */
-  readonly others?: ReadonlyMap<string, HostReport>;
+export async function recoverRun(io: Io, flags: RecoverFlags): Promise<number> {
+  if (!flags.forget && flags['from-hosts']) return recoverFromHosts(io, flags.run, flags);
+  if (flags.run === undefined) {
+    throw new UsageError('recover: which run?', 'fleetmask runs list shows them; --from-hosts asks the hosts.');
+  }
+  return flags.forget ? forgetHosts(io, flags.run, flags) : recoverJournalled(io, flags.run, flags);
 }
 
-/** Returns the exit code. */
-export async function recoverHosts(io: Io, recovery: Recovery): Promise<number> {
-  const { flags, hosts, others } = recovery;
-  const { waves: _, ...earlier } = recovery.run;
-  const run: RunInfo = { ...earlier, command: 'recover', actor: io.actor, startedAt: io.date().toISOString() };
-  let state: RunState;
-  let journal: Ledger | undefined;
-  const left = () => hostsInDoubt(stateOfRun(readJournal(stateDir(io), run.id)));
-  try {
-    return await visitFleet(io, {
-      run,
-      hosts,
-      flags,
-      prepare: async () => {
-        const opened = await onRecord(() => recovery.open());
-        state = opened.state;
-        journal = opened.journal && ledger(opened.journal);
-        if (journal === undefined) return;
-        const doubtful = hosts.filter(({ host }) => doubtOn(host, state, 'settle') !== null);
-        if (doubtful.length > 0) await agree(io, run, doubtful, flags.yes);
-        const names = doubtful.map(({ host }) => host);
-        const recovered = { type: 'recovery', at: run.startedAt, actor: run.actor, hosts: names } as const;
-        await onRecord(() => journal!.commit(recovered));
-      },
-      work: async (host, crew) => {
-        const other = others?.get(host.host);
-        if (other !== undefined) return other;
-        const doubt = doubtOn(host.host, state, flags.undo ? 'put-back' : 'settle');
-        if (doubt !== null)
-          return recoverHost(host, doubt, { run: run.id, meta: metaOf(run), journal: journal! }, crew);
-        const report = reportOn(host, state);
-        if (journal !== undefined && state.hosts.get(host.host)?.report === null) {
-          await record(journal, { type: 'settled', at: run.startedAt, report });
-        }
-        return report;
-      },
-      // whoever had no turn stays what it was, also in doubt
-      unbegun: (host, why) => {
-        const doubt = doubtOn(host.host, state, 'settle');
-        return others?.get(host.host) ?? (doubt === null ? reportOn(host, state) : stillInDoubt(host, doubt, why));
-      },
-      inDoubt: left,
-      finish: async (reports, exitCode) => {
-        if (journal === undefined) return null;
-        const at = io.date().toISOString();
-        await record(journal, { type: 'finished', at, totals: totalsOf(reports), exitCode, inDoubt: left().length });
-        return journal.lost();
-      },
-    });
-  } finally {
-    await journal?.close();
+export type RecoverFlags = JournalledFlags & {
+  readonly run?: string | undefined;
+  readonly forget?: boolean | undefined;
+  readonly 'from-hosts'?: boolean | undefined;
+};
+
+type JournalledFlags = Recovery['flags'] &
+  SelectionFlags &
+  WayInFlags &
+  TrustFlags & { readonly 'take-over'?: boolean | undefined };
+
+async function recoverJournalled(io: Io, named: string, flags: JournalledFlags): Promise<number> {
+  const dir = stateDir(io);
+  const state = stateOfRun(readJournal(dir, named));
+  const { run } = state.start;
+  const hosts = await journalHosts(io, state.start.hosts, flags, {
+    contacted: (host) => doubtOn(host, state, 'settle') !== null,
+  });
+  const settled = state.ended && hosts.every(({ host }) => doubtOn(host, state, 'settle') === null);
+  if (flags.undo) tellWhatStays(io, hosts, state);
+  if (settled) io.stderr.write(`note: no host of run ${run.id} is in doubt: this is how they were left\n`);
+  if (state.wayBack !== null && !settled) {
+    io.stderr.write(`note: every host of run ${run.id} goes back (--rollback fleet): ${printable(state.wayBack)}\n`);
   }
+  return recoverHosts(io, {
+    run,
+    hosts,
+    flags,
+    open: async () => {
+      if (settled) return { state };
+      const opened = { actor: io.actor, command: 'recover', by: io.controller, at: io.date().toISOString() } as const;
+      const takeOver = flags['take-over'] ?? false;
+      const journal = await reopenJournal(dir, run.id, { type: 'opened', ...opened }, io.lifeOf, takeOver);
+      // whoever worked on it may have written more since it was read
+      return { journal, state: stateOfRun(readJournal(dir, run.id)) };
+    },
+  });
+}
+
+/** --undo is for hosts in doubt. Throws UsageError where there is none, but hosts that are settled as the run changed them. */
+function tellWhatStays(io: Io, hosts: readonly JournalHost[], state: RunState): void {
+  const { id } = state.start.run;
+  const certain = hosts.filter(({ host }) => doubtOn(host, state, 'settle') === null);
+  const changed = certain.filter(({ host }) => state.hosts.get(host)?.kind === 'changed').length;
+  if (changed === 0) return;
+  const them = changed === 1 ? '1 host that it changed is' : `${changed} hosts that it changed are`;
+  const back = `fleetmask rollback ${id} puts back what it changed.`;
+  if (certain.length === hosts.length) {
+    throw new UsageError(`nothing was put back: ${them} not in doubt, and recover --undo is for those`, back);
+  }
+  io.stderr.write(`note: ${them} not in doubt and will stay so: ${back}\n`);
 }

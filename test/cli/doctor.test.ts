@@ -3,9 +3,9 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { skewOf } from '../../src/cli/commands/doctor.ts';
 import { type Fleet, startFleet } from '../../src/demo/fleet.ts';
 import { DEMO_HOSTS } from '../../src/demo/hosts.ts';
+import { skewOf } from '../../src/operations/doctor.ts';
 import { type Operator, operator } from '../operator.ts';
 
 let fleet: Fleet;

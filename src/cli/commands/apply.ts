@@ -1,6 +1,4 @@
-import { change as carryOut, courseOf } from '../../operations/change.ts';
-import { readPlanFile } from '../../operations/plan-file.ts';
-import { journalHosts } from '../../operations/targets/from-journal.ts';
+import { applyPlan } from '../../operations/apply.ts';
 import { command } from '../command.ts';
 import { change, connection, consent, output, selection } from '../options.ts';
 import { trusting } from '../run-options.ts';
@@ -26,14 +24,5 @@ export const apply = command({
     ...output,
   },
   positional: (argv) => argv.positional('file', { type: 'string', describe: 'what `plan --out` wrote' }),
-  run: async (io, flags) => {
-    const { ask, hosts: planned } = readPlanFile(io, String(flags.file));
-    const hosts = await journalHosts(
-      io,
-      planned.map(({ host }) => host),
-      flags,
-    );
-    const saved = new Map(planned.map(({ host, planned }) => [host.host, planned]));
-    return carryOut(io, { ask, hosts, course: courseOf(io, flags), saved, flags });
-  },
+  run: (io, flags) => applyPlan(io, flags),
 });

@@ -1,13 +1,4 @@
-import { ledger } from '../../journal/live-journal.ts';
-import { stateOfRun } from '../../journal/replay.ts';
-import { reopenJournal } from '../../journal/run-lock.ts';
-import { readJournal } from '../../journal/store.ts';
-import type { JournalHost, RunInfo } from '../../model/index.ts';
-import { stateDir } from '../../operations/context/state-directory.ts';
-import { visitFleet } from '../../operations/fleet-run.ts';
-import { visitOnRecord } from '../../operations/journaled-run.ts';
-import { journalHosts } from '../../operations/targets/from-journal.ts';
-import { rollBackHost, undoableOn } from '../../run/host/rollback.ts';
+import { rollBackRun } from '../../operations/rollback.ts';
 import { command } from '../command.ts';
 import { connection, consent, output, selection } from '../options.ts';
 import { takingOver, trusting } from '../run-options.ts';
@@ -31,46 +22,5 @@ export const rollback = command({
   },
   positional: (argv) =>
     argv.positional('run', { type: 'string', describe: 'a run’s id, a unique beginning of it, or `last`' }),
-  run: async (io, flags) => {
-    const records = readJournal(stateDir(io), String(flags.run));
-    const state = stateOfRun(records);
-    const hosts = await journalHosts(io, state.start.hosts, flags, {
-      wanted: (host) => undoableOn(host, state) !== null,
-    });
-    const { start } = state;
-    const forgotten = [...state.hosts].flatMap(([host, { kind }]) => (kind === 'forgotten' ? [host] : []));
-    if (forgotten.length > 0) {
-      const again = `fleetmask recover --from-hosts ${start.run.id} settles one that is back`;
-      io.stderr.write(`note: given up, and left out: ${forgotten.join(', ')} (${again})\n`);
-    }
-    const { waves: _, ...earlier } = start.run;
-    const run: RunInfo = { ...earlier, command: 'rollback', actor: io.actor, startedAt: io.date().toISOString() };
-    if (hosts.length === 0) {
-      const where = flags.limit ? ' on these hosts' : '';
-      io.stderr.write(`fleetmask: run ${run.id} left nothing to put back${where}\n`);
-      return visitFleet(io, { run, hosts, flags, work: nothingToUndo });
-    }
-    return visitOnRecord(io, {
-      run,
-      hosts,
-      flags,
-      open: async () => {
-        const { startedAt: at, actor } = run;
-        const opened = { type: 'opened', at, actor, command: 'rollback', by: io.controller } as const;
-        const takeOver = flags['take-over'] ?? false;
-        const journal = ledger(await reopenJournal(stateDir(io), run.id, opened, io.lifeOf, takeOver), records);
-        const names = hosts.map(({ host }) => host);
-        await journal.commit({ type: 'rollback', at: run.startedAt, actor: run.actor, hosts: names });
-        return journal;
-      },
-      work: async (host, job, crew) => {
-        const undoable = undoableOn(host.host, state);
-        return undoable === null ? nothingToUndo(host) : rollBackHost(host, undoable, job, crew);
-      },
-    });
-  },
+  run: (io, flags) => rollBackRun(io, flags),
 });
-
-function nothingToUndo({ host }: JournalHost): never {
-  throw new Error(`nothing to undo on ${host}`);
-}

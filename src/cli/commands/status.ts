@@ -1,7 +1,4 @@
-import { newRun, visitFleet } from '../../operations/fleet-run.ts';
-import { selectionOf } from '../../operations/targets/from-inventory.ts';
-import { parseQueryWith } from '../../plan/resolve.ts';
-import { status as read } from '../../run/host/change.ts';
+import { readStatus } from '../../operations/status.ts';
 import { command, units } from '../command.ts';
 import { SELECTION } from '../option-groups.ts';
 import { absence, connection, output, selection, skipping } from '../options.ts';
@@ -28,18 +25,5 @@ export const status = command({
     ...output,
   },
   positional: units,
-  run: async (io, flags) => {
-    const asked = [...new Set(flags.units ?? [])];
-    const queries = asked.map((unit) => parseQueryWith(io.catalogue, unit));
-    const { hosts, unsupported } = await selectionOf(io, flags);
-    const run = { ...newRun(io, 'status', asked, {}), expected: flags.expect };
-    return visitFleet(io, {
-      run,
-      hosts,
-      unsupported,
-      flags,
-      expected: flags.expect,
-      work: (host, crew) => read(host, queries, crew, { skipAbsent: flags['skip-absent'] ?? false }),
-    });
-  },
+  run: (io, flags) => readStatus(io, flags),
 });

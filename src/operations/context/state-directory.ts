@@ -1,6 +1,7 @@
 /** The state directory: ours alone, or it is not used. */
 import { chmodSync, lstatSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { listRuns } from '../../journal/store.ts';
 import { UsageError } from '../../model/index.ts';
 import type { Io } from '../io.ts';
 import { assertOurs, shellWord } from './strict-modes.ts';
@@ -8,6 +9,15 @@ import { assertOurs, shellWord } from './strict-modes.ts';
 export function stateDir(io: Io): string {
   const { FLEETMASK_STATE_DIR: own, XDG_STATE_HOME: xdg } = io.env;
   return own || join(xdg || join(io.home, '.local', 'state'), 'fleetmask');
+}
+
+/** The newest last; none where they cannot be read. */
+export function runsHere(io: Io): string[] {
+  try {
+    return listRuns(stateDir(io));
+  } catch {
+    return [];
+  }
 }
 
 /** Commands that neither read nor write it. */
