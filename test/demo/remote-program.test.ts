@@ -1,6 +1,7 @@
 /** The remote program on a simulated host: receipts, locks, and what it leaves alone. What it does to units is in the contract. */
 
 import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, readlink, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -83,6 +84,35 @@ describe.each(SHELLS)('under $name', (shell) => {
       expect(await dump(host.dir)).toEqual(before);
     },
   );
+
+  describe.skipIf(shell.name === 'busybox')('whose tools are other than those of GNU', () => {
+    // busybox takes its own
+    const tool = (name: string, script: string) =>
+      writeFile(onHost(`shim/${name}`), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+
+    it.each([
+      ['no flock', 'flock', 'echo "flock: not found" >&2; exit 127', '/lock: .*not found'],
+      ['an ln that does not say where', 'ln', 'echo "ln: Read-only file system" >&2; exit 1', `${LINK}: ln: Read-only`],
+    ])('a host with %s is refused for what that says, and for no other run', async (_, name, script, says) => {
+      await tool(name, script);
+      const [, told] = await converse(host, [UNIT], mask());
+      await rm(onHost(`shim/${name}`));
+      expect(told?.rest).toEqual([expect.stringMatching(new RegExp(`^refused write .*${says}`))]);
+      expect(await dump(host.dir)).toEqual(before);
+    });
+
+    it('a timeout of busybox that knows no -k bounds all that runs', async () => {
+      const [own] = (process.env.PATH ?? '')
+        .split(':')
+        .map((dir) => join(dir, 'timeout'))
+        .filter(existsSync);
+      await tool('busybox', `case $1 in -k) echo "invalid option -- 'k'" >&2; exit 1 ;; esac; exec ${own} "$@"`);
+      await rm(onHost('shim/timeout'), { force: true });
+      await symlink('busybox', onHost('shim/timeout'));
+      const [, told] = await converse(host, [UNIT], mask());
+      expect(told?.steps).toMatchObject({ [`link:${LINK}`]: '0', stop: '0', reload: '0', [`try:${UNIT}`]: '1' });
+    });
+  });
 
   it('a verb that it does not know changes nothing', async () => {
     const [, told] = await converse(host, [UNIT], ['explode', `link=${LINK}`]);

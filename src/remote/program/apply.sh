@@ -62,6 +62,8 @@ change_links() {
     note "linking $path" || return 1
     if ! step "link:$path" ln -s /dev/null "$root$path"; then
       note "not-linked $path"
+      # of uutils it says only what, and not where
+      case $said in *"$path"*) ;; *) said="$path: $said" ;; esac
       return 1
     fi
     made="$made $root$path"
@@ -77,7 +79,7 @@ change_links() {
     return 1
   fi
   # A link reaches the disk by itself within seconds, what is in a file later: after a power cut it would be nobody's.
-  [ "$where" = run ] || timeout -k 5 10 sync "$receipt/log" "$receipt/mark" 2>/dev/null 3>&- 9>&- || :
+  [ "$where" = run ] || $within_time 10 sync "$receipt/log" "$receipt/mark" 2>/dev/null 3>&- 9>&- || :
 }
 
 # Puts a link in the place of a unit file, at once, and keeps the file's own inode under a hidden name, which systemd takes
@@ -266,7 +268,7 @@ members() {
       done <"$place/cgroup.events"
     fi
     [ "$populated" != 0 ] || continue
-    found=$(timeout -k 5 20 find "$place" -xdev -type f -name cgroup.procs -exec cat {} + 2>/dev/null </dev/null 3>&- 9>&-)
+    found=$($within_time 20 find "$place" -xdev -type f -name cgroup.procs -exec cat {} + 2>/dev/null </dev/null 3>&- 9>&-)
     case $? in 12[4-7] | 137 | 143) populated=1 ;; esac
     for pid in $found; do
       case $pid in *[!0-9]*) ;; *) pids="$pids $pid" ;; esac

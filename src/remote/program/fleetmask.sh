@@ -48,7 +48,7 @@ nl='
 # keeps our lock (fd 9) or our answers' way out (fd 3), for it may outlive us. Only ever called in $(…), whose process it
 # takes over.
 ctl() {
-  exec timeout -k 5 "$patience" systemctl --no-pager --no-ask-password "$@" </dev/null 3>&- 9>&-
+  exec $within_time "$patience" systemctl --no-pager --no-ask-password "$@" </dev/null 3>&- 9>&-
 }
 
 rec() {
@@ -276,6 +276,20 @@ prepare() {
   LC_ALL=C SYSTEMD_COLORS=0 SYSTEMD_PAGER=
   PATH=${root:+$root/shim:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH
   export LC_ALL SYSTEMD_COLORS SYSTEMD_PAGER PATH
+  find_timeout
+}
+
+# Into $within_time: `timeout`, with a last resort for who ignores SIGTERM. That of busybox has none before 1.34, and a shell that is
+# busybox takes its own. Costs no process.
+find_timeout() {
+  within_time='timeout -s KILL'
+  found='' dirs=$PATH:
+  while [ -n "$dirs" ]; do
+    dir=${dirs%%:*} dirs=${dirs#*:}
+    [ -n "$found" ] || ! [ -x "$dir/timeout" ] || found=$dir/timeout
+    if [ "$found" -ef "$dir/busybox" ] || [ "/proc/$$/exe" -ef "$dir/busybox" ]; then return 0; fi
+  done
+  within_time='timeout -k 5'
 }
 
 main() {

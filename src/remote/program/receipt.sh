@@ -38,7 +38,17 @@ begin() {
     return 1
   fi
   exec 9>>"$state/lock"
-  if ! flock -n 9 && ! get_lock; then
+  said=$(flock -n 9 2>&1)
+  status=$?
+  # only 1 says that somebody else has it; who has no flock knows of nobody
+  case $status in
+    0 | 1) ;;
+    *)
+      refuse "write cannot lock $state/lock: $said"
+      return 1
+      ;;
+  esac
+  if [ "$status" = 1 ] && ! get_lock; then
     if is_twin "$holder_run" "$holder_as"; then
       refuse "twin $holder_as"
       return 1

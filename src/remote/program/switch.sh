@@ -167,7 +167,7 @@ enable_timer() {
 
 # Where sync takes no names, it syncs all.
 on_disk() {
-  said=$(exec timeout -k 5 60 sync "$@" 2>&1 </dev/null 3>&- 9>&-) && return 0
+  said=$(exec $within_time 60 sync "$@" 2>&1 </dev/null 3>&- 9>&-) && return 0
   said="cannot sync $1: $said"
   return 1
 }

@@ -224,7 +224,7 @@ tell_journal() {
     asked=$((asked + 1))
     [ "$asked" -le 3 ] || return 0
     said=$(exec 2>/dev/null </dev/null 3>&- 9>&-
-      timeout -k 1 5 journalctl -q --no-pager -b "-S-${since_then}s" -n20 -oshort "-u$name" $more | head -c 4096)
+      $within_time 5 journalctl -q --no-pager -b "-S-${since_then}s" -n20 -oshort "-u$name" $more | head -c 4096)
     [ -z "$said" ] || rec_lines "logged $name" "$said"
   done
 }

@@ -114,7 +114,7 @@ tell_ufw() {
 # What the kernel has counts, and what the next start would load: a stop removes every table, whoever made it.
 tell_ruleset() {
   used=''
-  rest=$({ timeout -k 5 10 nft list ruleset </dev/null 2>/dev/null || echo unread; } | head -c 65536)$nl
+  rest=$({ $within_time 10 nft list ruleset </dev/null 2>/dev/null || echo unread; } | head -c 65536)$nl
   for path in "$root/etc/nftables.conf" "$root/etc/sysconfig/nftables.conf"; do
     [ ! -e "$path" ] || rest=$rest$(head -c 65536 "$path" 2>/dev/null || echo unread)$nl
   done
