@@ -80,7 +80,7 @@ export function judge(ask: Ask, plan: { units: readonly UnitPlan[]; change: Chan
       notes: [...notesOn(ask, unit, shown), ...(index === 0 ? escaped : [])],
     };
   });
-  const fault = refusalOf(evidence) ?? stepFault(evidence, plan) ?? stateFault(ask, plan, evidence);
+  const fault = refusedBy(evidence, plan.change) ?? stepFault(evidence, plan) ?? stateFault(ask, plan, evidence);
   return { units: withStartNotes(units, evidence), fault };
 }
 
@@ -98,6 +98,17 @@ function notesOn(ask: Ask, unit: UnitPlan, shown: UnitFacts | undefined): readon
   const deaf = unit.unit.endsWith('.socket');
   return [...unit.notes, `masked, and still running${deaf ? ' in name only, it does not listen' : ''}: --now stops it`];
 }
+
+/** Where /etc/systemd/system takes no link (ostree, NixOS), /run does. A unit file that lies there outranks it: then there is no hint. */
+function refusedBy(evidence: Evidence, { where, links, displaces }: Change): Fault | null {
+  const refused = refusalOf(evidence);
+  const { kind = null, message = '' } = refused ?? {};
+  const walled = kind === 'write-failed' && where === 'etc' && links.some((link) => message.includes(link));
+  return walled && displaces.length === 0 ? fault('write-failed', message, RUNTIME) : refused;
+}
+
+const RUNTIME =
+  'Use `--runtime` for a mask in /run, which holds until the next boot; or make /etc/systemd/system writable there.';
 
 /** timeout(1) of coreutils; what it killed at last; and that of busybox. */
 const TIMED_OUT: readonly StepResult['status'][] = [124, 137, 143];

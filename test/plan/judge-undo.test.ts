@@ -272,6 +272,26 @@ it('processes that are left count to the unit whose control group they are in', 
   expect(judged.units.map(({ leftovers }) => leftovers)).toEqual([16, 12, 3]);
 });
 
+describe('where a directory takes no link', () => {
+  const hint = (change: Partial<Change>, text: string) => {
+    const seen: Evidence = { ...evidence('active'), refused: { kind: 'write', text } };
+    return judge({ verb: 'mask' } as Ask, { units: [], change: { ...CHANGE, ...change } }, seen).fault?.hint;
+  };
+  const text = "ln: failed to create symbolic link '/etc/systemd/system/slow.service': Read-only file system";
+
+  it('a mask in /run is offered', () => {
+    expect(hint({}, text)).toMatch('--runtime');
+  });
+
+  it.each<[string, Partial<Change>, string]>([
+    ['that is the one in /run', { where: 'run', links: ['/run/systemd/system/slow.service'] }, text],
+    ['a unit file there would outrank it', { displaces: ['/etc/systemd/system/slow.service'] }, text],
+    ['it is the receipt that cannot be written', {}, 'no receipt in /var/lib/fleetmask: Read-only file system'],
+  ])('none is where %s', (_, change, said) => {
+    expect(hint(change, said)).not.toMatch('--runtime');
+  });
+});
+
 it('what a client has D-Bus start again is as it was', () => {
   const { units, ...rest } = evidence('active');
   const activated = { ...rest, units: units.map((unit) => ({ ...unit, busName: 'org.example.Slow' })) };
