@@ -8,6 +8,8 @@ import { freePort, type Scratch } from './openssh.ts';
 export interface Behaviour {
   /** Identification string after `SSH-2.0-`. Servers that call themselves OpenSSH are hurried by the transport. */
   readonly ident?: string;
+  /** Said before the login is decided. */
+  readonly banner?: string;
   readonly hostKeyTypes?: readonly string[];
   readonly algorithms?: ServerConfig['algorithms'];
   readonly onClient?: (client: Connection) => void;
@@ -37,6 +39,7 @@ export async function startServer(
   const allowed = authorized.map((key) => ssh2.utils.parseKey(readFileSync(`${key}.pub`)));
   const config: ServerConfig = { hostKeys: hostKeys.map((key) => readFileSync(key)) };
   if (behaviour.ident !== undefined) config.ident = behaviour.ident;
+  if (behaviour.banner !== undefined) config.banner = behaviour.banner;
   if (behaviour.algorithms !== undefined) config.algorithms = behaviour.algorithms;
   const server = new ssh2.Server(config, (client) => {
     clients.push(client);

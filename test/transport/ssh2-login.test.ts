@@ -37,6 +37,20 @@ describe.concurrent('authentication', () => {
     expect(message).toContain('the server takes publickey');
   });
 
+  it('quotes the banner of a server that hangs up without another word', async () => {
+    const server = keep(
+      await startServer(files, [key], {
+        banner: 'System is booting up.\u001b[2J Unprivileged users are not permitted to log in yet.\r\n',
+        onAuth: () => server.clients[0]!.end(),
+      }),
+    );
+    const { kind, message } = faultOf(await connectTo(server, { identityFiles: [key] }));
+    expect(kind).toBe('auth');
+    expect(message).toContain('was not let in (it hung up after it said: System is booting up.');
+    expect(message).toContain('Unprivileged users are not permitted to log in yet.): tried ssh-ed25519');
+    expect(message).not.toContain('\u001b');
+  });
+
   it('without any key says so', async () => {
     const server = keep(await startServer(files, [key]));
     const { kind, message, hint } = faultOf(await connectTo(server, { identityFiles: [] }));

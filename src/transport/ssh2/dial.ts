@@ -35,6 +35,9 @@ export type Dialled = Attempt<Link>;
 /** A server has no reason to send more than this before the login is done; banners and key lists take a few KiB. */
 const MAX_BYTES_BEFORE_LOGIN = 256 * 1024;
 
+/** So much of one is looked at, before it is made safe to print and cut once more. */
+const MAX_BANNER = 1_000;
+
 function algorithmsFor({ algorithms = {} }: Target, hostKey: HostKeyCheck): NonNullable<ConnectConfig['algorithms']> {
   const { kex = offered('kex'), cipher = offered('cipher'), hmac = offered('hmac') } = algorithms;
   const lists = { kex, cipher, hmac, serverHostKey: hostKey.algorithms, compress: ['none'] };
@@ -57,6 +60,7 @@ export function dial(options: Dial): Promise<Dialled> {
   const { stream } = wire;
   let step: Step = wire.kind === 'tcp' ? 'connect' : 'greeting';
   let received = 0;
+  let banner: string | undefined;
 
   const judge = (error: SshError | undefined): Dialled => {
     const refused = hostKey.refusal();
@@ -73,7 +77,9 @@ export function dial(options: Dial): Promise<Dialled> {
     }
     // ssh2 gives a level to what breaks the protocol or the connection, and none to a disconnect by the server.
     if (step === 'authentication' && error?.level === undefined) {
-      return { is: 'failed', fault: login.refusal(error?.message ?? 'it hung up') };
+      // sshd tells by a banner why PAM lets nobody in whose key is good, and hangs up
+      const heard = banner === undefined ? '' : ` after it said: ${banner}`;
+      return { is: 'failed', fault: login.refusal(error?.message ?? `it hung up${heard}`) };
     }
     const failure = explain({ step, error, dropped: hello.dropped(), peer });
     const again = step === 'connect' && target.connectionAttempts !== undefined; // somebody expects it to be away at times
@@ -135,6 +141,9 @@ export function dial(options: Dial): Promise<Dialled> {
       step = 'authentication';
       const exposed = [cs, sc].some(({ cipher }) => cipher.startsWith('chacha20'));
       if (exposed && !hello.strictKex()) onWarning(`${peer} lacks strict key exchange (CVE-2023-48795, Terrapin)`);
+    });
+    client.on('banner', (text) => {
+      banner = text.trim().slice(0, MAX_BANNER);
     });
     client.on('change password', () => login.expired());
     client.on('ready', () => {
