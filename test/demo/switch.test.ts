@@ -294,6 +294,16 @@ describe.each(SHELLS)('under $name', (shell) => {
     expect(await dump(host.dir)).toEqual(before);
   });
 
+  // busybox may have its own
+  it.skipIf(shell.name === 'busybox')('a host without cksum arms nothing, and says what is missing', async () => {
+    const shim = join(host.dir, 'shim/cksum');
+    await writeFile(shim, '#!/bin/sh\necho "cksum: not found" >&2; exit 127\n', { mode: 0o755 });
+    const [, told] = await converse(host, [UNIT], masked);
+    await rm(shim);
+    expect(told?.rest).toEqual([expect.stringMatching(/^refused unarmed cannot verify .*cksum: not found/)]);
+    expect(await dump(host.dir)).toEqual(before);
+  });
+
   // busybox takes its own mv and stat
   it.skipIf(shell.name === 'busybox')(
     'a timer that cannot be written again, for the disk is full by then, is named, and nothing is left of it',

@@ -21,8 +21,13 @@ receive() {
     printf '%s\n' "$line"
     lines=$((lines - 1))
   done 2>/dev/null >"$1.new"
-  # shellcheck disable=SC2046 # two words
-  set -- "$1" "${2#*,}" $(exec cksum <"$1.new")
+  if ! said=$(exec cksum 2>&1 <"$1.new") && [ -e "$1.new" ]; then
+    said="cannot verify $1: $said"
+    return 1
+  fi
+  # shellcheck disable=SC2086 # two words
+  set -- "$1" "${2#*,}" $said
+  said=
   [ "$2" = "${3-},${4-}" ] && mv -f "$1.new" "$1" && return 0
   said="cannot write $1"
   return 1
