@@ -3,10 +3,12 @@ import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { INSIDE } from './host.ts';
 import { type Lab, type LabHost, openLab } from './lab.ts';
+import { traitsFrom } from './traits.ts';
 
 const USAGE = `Real systemd hosts on this machine, to play with.
 
   npm run lab -- up N [--kinds KIND,…]   N hosts in all; boots those that do not run yet
+  npm run lab -- shape KIND TRAIT=VALUE…  one more host of this kind, with these traits (traits.ts)
   npm run lab -- list                    the hosts, their kinds and addresses
   npm run lab -- exec HOST CMD…          run a command in a host, past its sshd
   npm run lab -- reset HOST…|all         back to the pristine root
@@ -37,6 +39,12 @@ const COMMANDS: Record<string, (lab: Lab, args: string[]) => Promise<number>> = 
   npx fleetmask mask cron --now -i ${lab.inventory} -l debian --known-hosts ${lab.knownHosts}
   ssh -F ${lab.sshConfig} ${hosts[0]!.name}
 `);
+    return 0;
+  },
+
+  async shape(lab, [kind = '', ...traits]) {
+    const [host] = await lab.shaped([{ kind, traits: traitsFrom(traits) }]);
+    say(`${host!.name} is up: ${host!.address}, ${traits.join(' ')}`);
     return 0;
   },
 

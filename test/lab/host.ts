@@ -10,12 +10,14 @@ import { dumpUnit } from './dump.ts';
 import type { Kind } from './kinds.ts';
 import { lowerOf } from './machine.ts';
 import { must, type Result, type RunOptions, run } from './process.ts';
+import { settledAs, type Traits, words } from './traits.ts';
 
 const BOOT = join(import.meta.dirname, 'boot.sh');
 const BOOT_DEADLINE_MS = 300_000;
 /** The environment of commands in a host. */
 export const INSIDE = {
-  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  // first the tools that no trait of a host has changed
+  PATH: '/usr/lib/lab-witness:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
   HOME: '/root',
   LC_ALL: 'C',
   TERM: 'dumb',
@@ -35,16 +37,19 @@ export class LabHost {
   readonly kind: Kind;
   readonly address: string;
   readonly port: number;
+  readonly traits: Traits;
   readonly #place: Place;
   readonly #cgroup: Cgroup;
 
-  constructor(place: Place, kind: Kind, name: string, address: string) {
+  /** `traits`: what sets it apart from its kind, when it gets a root. */
+  constructor(place: Place, kind: Kind, name: string, address: string, traits?: Traits) {
     this.name = name;
     this.kind = kind;
     this.address = address;
     this.port = place.port;
     this.#place = place;
     this.#cgroup = new Cgroup(join(place.cgroup, name));
+    this.traits = traits ?? readTraits(join(this.#dir, 'traits'));
   }
 
   get running(): boolean {
@@ -129,7 +134,8 @@ export class LabHost {
     const fd = openSync(log, 'w');
     const lower = readFileSync(join(this.#dir, 'lower'), 'utf8');
     const machine = `${this.#place.tag}-${this.name}`;
-    const child = spawn('unshare', ['--mount', 'sh', BOOT, this.#dir, lower, this.#cgroup.path, this.name, machine], {
+    const args = [this.#dir, lower, this.#cgroup.path, this.name, machine, ...words(this.traits)];
+    const child = spawn('unshare', ['--mount', 'sh', BOOT, ...args], {
       detached: true,
       stdio: ['ignore', fd, fd],
       env: { PATH: INSIDE.PATH },
@@ -174,8 +180,20 @@ export class LabHost {
     writeFileSync(join(etc, 'hostname'), `${this.name}\n`);
     writeFileSync(join(etc, 'hosts'), `127.0.0.1 localhost\n${this.address} ${this.name}\n`);
     writeFileSync(join(etc, 'machine-id'), `${randomUUID().replaceAll('-', '')}\n`);
+    if (this.traits.server === 'tinyssh') this.#writeTinyKey(join(etc, 'ssh/tinyssh'));
+    writeFileSync(join(this.#dir, 'traits'), JSON.stringify(this.traits));
     // last: a root is complete when it knows what it stands on
-    writeFileSync(join(this.#dir, 'lower'), lowerOf(this.kind));
+    writeFileSync(join(this.#dir, 'lower'), lowerOf(this.kind, this.traits));
+  }
+
+  /** The same host key as tinyssh keeps it: the bare 32 and 64 bytes. */
+  #writeTinyKey(dir: string): void {
+    const point = Buffer.from(this.publicHostKey.split(' ')[1]!, 'base64').subarray(-32);
+    const secret = Buffer.from(readFileSync(this.#hostKey, 'utf8').replaceAll(/-----.*/g, ''), 'base64');
+    const length = secret.indexOf(Buffer.from([0, 0, 0, 64]), secret.lastIndexOf('ssh-ed25519'));
+    mkdirSync(dir);
+    writeFileSync(join(dir, 'ed25519.pk'), point);
+    writeFileSync(join(dir, '.ed25519.sk'), secret.subarray(length + 4, length + 68), { mode: 0o600 });
   }
 
   async #settled(deadline: number, log: string): Promise<void> {
@@ -183,8 +201,10 @@ export class LabHost {
       const leader = this.#cgroup.leader;
       // --wait before PID 1 listens there fails, so asking earlier is polling
       if (leader !== undefined && existsSync(`/proc/${leader}/root/run/systemd/private`)) {
-        const state = (await this.exec(['systemctl', 'is-system-running', '--wait'])).stdout.trim();
-        if (/^(running|degraded)$/.test(state) && (await this.#greets())) return;
+        const settled = settledAs(this.traits);
+        const wait = settled.waits ? ['--wait'] : [];
+        const state = (await this.exec(['systemctl', 'is-system-running', ...wait])).stdout.trim();
+        if (settled.states.includes(state) && (await this.#greets())) return;
       }
       if (Date.now() > deadline) throw new Error(`${this.name} did not settle: ${tail(log)}`);
       await sleep(100);
@@ -212,3 +232,5 @@ export class LabHost {
 }
 
 const tail = (log: string) => readFileSync(log, 'utf8').trim().split('\n').slice(-3).join(' / ');
+
+const readTraits = (path: string): Traits => (existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : {});

@@ -11,8 +11,9 @@ import { LabHost, type Place } from './host.ts';
 import { writeInventory } from './inventory.ts';
 import { KINDS, type Kind, kindsNamed } from './kinds.ts';
 import { Lock } from './lock.ts';
-import { BOOTS_AT_ONCE, buildRoots, cgroupRoot, prepareMachine, whyNot } from './machine.ts';
+import { BOOTS_AT_ONCE, buildRoots, buildTraits, cgroupRoot, prepareMachine, whyNot } from './machine.ts';
 import { must } from './process.ts';
+import type { Traits } from './traits.ts';
 
 export { LabHost } from './host.ts';
 export { KINDS, type Kind } from './kinds.ts';
@@ -101,6 +102,25 @@ export class Lab {
     return (await this.hosts(1, [kind]))[0]!;
   }
 
+  /** New hosts of these kinds with these traits; beside those of `hosts`, numbered from 101 on. */
+  shaped(wanted: readonly { readonly kind: string; readonly traits: Traits }[]): Promise<LabHost[]> {
+    return this.#lock.hold(async () => {
+      const kinds = wanted.map(({ kind }) => kindsNamed([kind])[0]!);
+      await this.#prepare(kinds);
+      await buildTraits(kinds, this.#say);
+      const taken = new Set(this.all().map(({ name }) => name));
+      const hosts = wanted.map(({ traits }, i) => {
+        let number = 101;
+        while (taken.has(`${kinds[i]!.name}-${number}`)) number += 1;
+        taken.add(`${kinds[i]!.name}-${number}`);
+        return this.#host(kinds[i]!, number, traits);
+      });
+      await eachOf(hosts, (host) => host.reset());
+      this.#publish();
+      return hosts;
+    });
+  }
+
   /** Every host that exists, running or not, in the order of kinds and numbers. */
   all(): LabHost[] {
     const names = new Set([...entries(join(this.dir, 'hosts')), ...entries(this.#place.cgroup)]);
@@ -113,6 +133,11 @@ export class Lab {
   reset(hosts: readonly LabHost[]): Promise<void> {
     return this.#lock.hold(async () => {
       await this.#prepare(hosts.map((host) => host.kind));
+      const shaped = hosts.filter((host) => Object.keys(host.traits).length > 0);
+      await buildTraits(
+        shaped.map((host) => host.kind),
+        this.#say,
+      );
       await eachOf(hosts, (host) => host.reset());
       this.#publish();
     });
@@ -140,10 +165,10 @@ export class Lab {
     writeInventory(this, this.all());
   }
 
-  #host(kind: Kind, number: number): LabHost {
+  #host(kind: Kind, number: number, traits?: Traits): LabHost {
     if (number > 250) throw new Error(`at most 250 hosts of a kind; ${kind.name} is asked for one more`);
     const third = KINDS.findIndex((other) => other.name === kind.name);
-    return new LabHost(this.#place, kind, `${kind.name}-${number}`, `127.${this.#net}.${third}.${number}`);
+    return new LabHost(this.#place, kind, `${kind.name}-${number}`, `127.${this.#net}.${third}.${number}`, traits);
   }
 
   #named(name: string): LabHost | undefined {

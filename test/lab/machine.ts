@@ -15,8 +15,10 @@ import { cpus } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { Kind } from './kinds.ts';
 import { must, run } from './process.ts';
+import type { Traits } from './traits.ts';
 
 const RECIPE = join(import.meta.dirname, 'base.sh');
+const TRAITS = join(import.meta.dirname, 'traits-base.sh');
 const CACHE = '/var/cache/fleetmask-lab';
 const OWN_CGROUP2 = '/run/fleetmask-lab/cgroup2';
 
@@ -98,12 +100,31 @@ export async function cgroupRoot(): Promise<string> {
 }
 
 /** The overlay's lowerdir for hosts of a kind, once its root is built. */
-export function lowerOf(kind: Kind): string {
+export function lowerOf(kind: Kind, traits: Traits = {}): string {
   const dir = join(CACHE, stamp(), kind.suite);
   if (!existsSync(dir)) throw new Error(`the root of ${kind.name} is not built yet`);
-  const root = join(dir, 'root');
-  return kind.layer === undefined ? root : `${join(dir, kind.layer)}:${root}`;
+  const layers = [join(dir, 'root')];
+  if (kind.layer !== undefined) layers.unshift(join(dir, kind.layer));
+  if (Object.keys(traits).length > 0) layers.unshift(join(traitsDir(kind), 'packages'));
+  if (traits.usr === 'split') layers.unshift(join(traitsDir(kind), 'split'));
+  return layers.join(':');
 }
+
+/** Builds what hosts of these kinds need to have traits, over their roots. */
+export async function buildTraits(kinds: readonly Kind[], say: (line: string) => void): Promise<void> {
+  const bySuite = new Map(kinds.map((kind) => [kind.suite, kind]));
+  await Promise.all(
+    [...bySuite.values()].map(async (kind) => {
+      const dir = traitsDir(kind);
+      if (existsSync(dir)) return;
+      say(`building what traits need on ${kind.suite} (once, about 20 s)`);
+      await must('sh', [TRAITS, join(CACHE, stamp(), kind.suite, 'root'), dir], { timeoutMs: 600_000 });
+    }),
+  );
+}
+
+/** Beside the suite's root, and gone with it. */
+const traitsDir = (kind: Kind) => join(CACHE, stamp(), `${kind.suite}-traits-${sum(TRAITS)}`);
 
 /** Builds the roots that the kinds need, unless they are cached from this very recipe. Returns what could not be had, and why. */
 export async function buildRoots(kinds: readonly Kind[], say: (line: string) => void): Promise<Map<string, string>> {
@@ -127,7 +148,8 @@ export async function buildRoots(kinds: readonly Kind[], say: (line: string) => 
   return missing;
 }
 
-const stamp = () => createHash('sha256').update(readFileSync(RECIPE)).digest('hex').slice(0, 12);
+const sum = (recipe: string) => createHash('sha256').update(readFileSync(recipe)).digest('hex').slice(0, 12);
+const stamp = () => sum(RECIPE);
 
 /** Hosts of any lab may still stand on an older root; then it stays. */
 async function dropOldRoots(): Promise<void> {
