@@ -85,13 +85,6 @@ const REFUSALS: readonly Refusal[] = [
     proves: 'accepted',
   },
   {
-    // sudo-rs 0.2.5 says no more where PAM asks for a code after the right password
-    says: has(/authentication failed, try again/i),
-    message: 'it did not accept the password',
-    hint: 'Give the right one, or exempt this account from a second factor if there is one (sudo-rs does not tell the two apart); it is not tried again, because repeated failures lock accounts.',
-    proves: 'refused',
-  },
-  {
     says: has(/try again|incorrect (?:password|authentication)|authentication (?:failure|failed)/i),
     message: 'the password is wrong',
     hint: 'Give the right one; it is not tried again, because repeated failures lock accounts (faillock looks like a wrong password too).',
@@ -103,10 +96,7 @@ const REFUSALS: readonly Refusal[] = [
     hint: 'Allow this account `nopass` in doas.conf: without a terminal doas takes no password. Or use --become-method sudo.',
   },
   {
-    // the last is what sudo-rs 0.2.5 says to -n
-    says: has(
-      /password is required|authentication (?:is )?required|authorization required|PAM error: Authentication token manipulation/i,
-    ),
+    says: has(/password is required|authentication (?:is )?required|authorization required/i),
     message: 'it asks for a password',
     hint: 'Give the password with -K, allow this account NOPASSWD, or log in as root.',
   },

@@ -37,12 +37,11 @@ export async function withPam(
 
 const SECRET = 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ';
 
-/** The rule for a second factor, and the code that it takes now (RFC 6238, 30 s, SHA-1). Each code is good for one login. */
-export function secondFactor(files: Scratch): { readonly rule: string; code(): string } {
-  const file = files.write(`totp-${Math.random()}`, `${SECRET}\n" DISALLOW_REUSE\n" WINDOW_SIZE 17\n" TOTP_AUTH\n`);
+/** What a host keeps of a device, and the code that the device shows now (RFC 6238, 30 s, SHA-1). Each code is good for one login. */
+export function oneTimeCodes(): { readonly secret: string; code(): string } {
   let step = Math.floor(Date.now() / 30_000) - 4;
   return {
-    rule: `auth required pam_google_authenticator.so secret=${file} user=root no_strict_owner\n`,
+    secret: `${SECRET}\n" DISALLOW_REUSE\n" WINDOW_SIZE 17\n" TOTP_AUTH\n`,
     code() {
       const counter = Buffer.alloc(8);
       counter.writeBigUInt64BE(BigInt(step++));
@@ -51,6 +50,13 @@ export function secondFactor(files: Scratch): { readonly rule: string; code(): s
       return String((mac.readUInt32BE(at) & 0x7fffffff) % 1_000_000).padStart(6, '0');
     },
   };
+}
+
+/** The rule for a second factor, and its codes. */
+export function secondFactor(files: Scratch): { readonly rule: string; code(): string } {
+  const { secret, code } = oneTimeCodes();
+  const file = files.write(`totp-${Math.random()}`, secret);
+  return { rule: `auth required pam_google_authenticator.so secret=${file} user=root no_strict_owner\n`, code };
 }
 
 /** Lets everybody in whom the rules before have authenticated. */
