@@ -1,5 +1,6 @@
 /** How hosts are reached and root is become, as flags. */
 import type { Options } from 'yargs';
+import { DEFAULTS } from '../operations/defaults.ts';
 import { CONNECTION } from './option-groups.ts';
 
 export const connection = {
@@ -66,7 +67,14 @@ export const connection = {
     group: CONNECTION,
     describe: 'how SSH is spoken [ssh2; openssh, by the program ssh, for hosts that need certificates and the like]',
   },
-  forks: { alias: 'f', type: 'number', requiresArg: true, default: 50, group: CONNECTION, describe: 'hosts at once' },
+  forks: {
+    alias: 'f',
+    type: 'number',
+    requiresArg: true,
+    default: DEFAULTS.forks,
+    group: CONNECTION,
+    describe: 'hosts at once',
+  },
   timeout: {
     alias: 'T',
     type: 'string',
@@ -77,14 +85,14 @@ export const connection = {
   'host-timeout': {
     type: 'string',
     requiresArg: true,
-    default: '3m',
+    default: DEFAULTS['host-timeout'],
     group: CONNECTION,
     describe: 'time limit per host, up to its verdict; a rollback has --rollback-timeout besides',
   },
   'rollback-timeout': {
     type: 'string',
     requiresArg: true,
-    default: '150s',
+    default: DEFAULTS['rollback-timeout'],
     group: CONNECTION,
     describe:
       'time limit for rolling back one host, which is called again while it does not answer; a unit that stops longer has its TimeoutStopSec, up to 10m',

@@ -1,5 +1,6 @@
 /** The flags, in groups that commands take together, each with its type; see cli.md's table for their meaning. */
 import type { Options } from 'yargs';
+import { DEFAULTS } from '../operations/defaults.ts';
 import { FORMATS } from '../operations/output.ts';
 import { connection } from './connection-options.ts';
 import { CHANGE, OUTPUT, SELECTION } from './option-groups.ts';
@@ -62,7 +63,7 @@ export const change = {
   },
   rollback: {
     choices: ['host', 'fleet', 'none'] as const,
-    default: 'host' as const,
+    default: DEFAULTS.rollback,
     group: CHANGE,
     describe:
       'when a host fails: put that host back; or every host of the run, newest wave first (with --max-fail: when that is exceeded); or leave it for a person',
@@ -140,7 +141,7 @@ export const masking = {
   },
   'local-units': {
     choices: ['refuse', 'displace'] as const,
-    default: 'refuse' as const,
+    default: DEFAULTS['local-units'],
     group: CHANGE,
     describe: 'a unit file in /etc/systemd/system: refuse the host, or move the file aside until the rollback',
   },

@@ -1,3 +1,4 @@
+import { DEFAULTS } from '../../operations/defaults.ts';
 import { readStatus } from '../../operations/status.ts';
 import { command, units } from '../command.ts';
 import { SELECTION } from '../option-groups.ts';
@@ -18,7 +19,7 @@ export const status = command({
     'skip-absent': { ...absence['skip-absent'], group: SELECTION },
     expect: {
       choices: ['masked', 'unmasked'] as const,
-      default: 'masked' as const,
+      default: DEFAULTS.expect,
       describe: 'the state that exits 0',
     },
     ...connection,

@@ -1,7 +1,7 @@
 /** `catalogue:` of the settings: a site's own logical names, which win over those that fleetmask knows. */
 import { isMap, isScalar, isSeq, type LineCounter, type Node, type Pair } from 'yaml';
-import { at, hasUnitSuffix, isTemplate, isUnitName, UsageError } from '../model/index.ts';
-import { type Entry, entryOf } from '../plan/catalog.ts';
+import { at, hasUnitSuffix, isTemplate, isUnitName, UsageError } from '../../model/index.ts';
+import { type Entry, entryOf } from '../../plan/catalog.ts';
 
 const FORMS = 'Write NAME: [a, b] for parts that are all meant, or NAME: { one-of: [a, b] } for alternatives.';
 

@@ -1,7 +1,7 @@
 /** `guardrails:` of /etc/fleetmask/config.yaml, as a table of what is forbidden. */
 import { isMap, isScalar, isSeq, type LineCounter, type Node, type Pair } from 'yaml';
-import { at, UsageError } from '../model/index.ts';
-import type { Guardrails, NamePattern } from '../plan/guardrails.ts';
+import { at, UsageError } from '../../model/index.ts';
+import type { Guardrails, NamePattern } from '../../plan/guardrails.ts';
 
 const KEYS = ['never-mask', 'only-mask', 'require', 'max-hosts-without-waves'] as const;
 const REQUIRED = ['reason', 'ticket'] as const;
