@@ -30,7 +30,8 @@ async function build() {
   const { build } = await import('esbuild');
   await build({
     absWorkingDir: root,
-    entryPoints: ['src/main.ts'],
+    // the command line, and what a program imports
+    entryPoints: { main: 'src/main.ts', library: 'src/operations/index.ts' },
     outdir: fresh,
     bundle: true,
     splitting: true,

@@ -5,7 +5,7 @@ import { isatty } from 'node:tty';
 import { fleetmask } from './cli/index.ts';
 import { outputOf } from './cli/output-stream.ts';
 import { UsageError } from './model/index.ts';
-import { controllerOf, lifeOf } from './operations/context/process-identity.ts';
+import { thisProcess } from './operations/context/process-identity.ts';
 import { EXIT } from './operations/exit.ts';
 import type { Io } from './operations/io.ts';
 import { NO_GUARDRAILS } from './plan/guardrails.ts';
@@ -55,7 +55,6 @@ function account(): { readonly user: string; readonly uid: number; readonly home
 
 function realIo(stdout: Io['stdout'], stderr: Io['stderr']): Io {
   const { user, uid, home } = account();
-  const controller = controllerOf(process.pid, hostname());
   return {
     args: process.argv.slice(2),
     env: process.env,
@@ -69,8 +68,7 @@ function realIo(stdout: Io['stdout'], stderr: Io['stderr']): Io {
     user,
     uid,
     machine: hostname(),
-    controller,
-    lifeOf: (other) => lifeOf(other, controller, answersSignals),
+    ...thisProcess(hostname()),
     actor: `${process.env.SUDO_USER || user}@${hostname()}`,
     stdout,
     stderr,
@@ -95,14 +93,6 @@ function realIo(stdout: Io['stdout'], stderr: Io['stderr']): Io {
     },
     abort: (code) => process.exit(code),
   };
-}
-
-function answersSignals(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }
 
 /** Asks on stderr, so that stdout stays the results alone, and reads one line from the terminal. */

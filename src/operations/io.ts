@@ -1,6 +1,6 @@
 import type { Controller } from '../journal/records.ts';
 import type { Life } from '../journal/run-lock.ts';
-import { UsageError } from '../model/index.ts';
+import { type Event, UsageError } from '../model/index.ts';
 import type { SiteCatalogue } from '../plan/catalog.ts';
 import type { Guardrails } from '../plan/guardrails.ts';
 
@@ -32,6 +32,8 @@ export interface Io {
   lifeOf(other: Controller): Life;
   readonly stdout: Output;
   readonly stderr: Output;
+  /** A program that takes events instead of a screen; absent: there is a screen. */
+  readonly events?: (event: Event) => void;
   /** Called when a run is on disk: its results can be had again from there. */
   recorded(run: string): void;
   /** All of stdin, for `-i -`. */

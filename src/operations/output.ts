@@ -43,7 +43,8 @@ export function screens(io: Io, flags: OutputFlags): Screens {
   const err = colored(io.stderr, io, flags);
   const verbose = flags.verbose ?? false;
   const progress = progressSink(err, { verbose });
-  const sinks: Sink[] = [progress, resultSink(out, flags.output, verbose)];
+  const { events } = io;
+  const sinks: Sink[] = events ? [{ event: events, end() {} }] : [progress, resultSink(out, flags.output, verbose)];
   const show = (event: Event): void => {
     for (const sink of sinks) sink.event(event);
   };

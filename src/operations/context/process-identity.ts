@@ -1,8 +1,23 @@
 /** This process, and whether another one is still there; from /proc where there is one. */
 
 import { readFileSync, readlinkSync } from 'node:fs';
+import { kill, pid } from 'node:process';
 import type { Controller } from '../../journal/records.ts';
 import type { Life } from '../../journal/run-lock.ts';
+import type { Io } from '../io.ts';
+
+export function thisProcess(machine: string): Pick<Io, 'controller' | 'lifeOf'> {
+  const controller = controllerOf(pid, machine);
+  return { controller, lifeOf: (other) => lifeOf(other, controller, answersSignals) };
+}
+
+function answersSignals(other: number): boolean {
+  try {
+    return kill(other, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
 
 export function controllerOf(pid: number, machine: string): Controller {
   return {
