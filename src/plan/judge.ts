@@ -7,10 +7,12 @@ import {
   type Fault,
   fault,
   isRunning,
+  type PathFact,
   type StartProbe,
   type StepResult,
   shownName,
   stateOf,
+  templateOf,
   type UnitFacts,
   type UnitPlan,
   type UnitReport,
@@ -147,8 +149,9 @@ function stateFault(
   if (missing) return fault('read-back', `${missing.unit} was not read back`);
   if (ask.verb === 'unmask') {
     const still = evidence.units.find((unit) => unit.load === 'masked');
-    const by = evidence.paths.find((path) => path.kind === 'null' || path.kind === 'empty');
-    return still ? fault('masked-elsewhere', `${still.id} is still masked${by ? ` by ${by.path}` : ''}`) : null;
+    if (still === undefined) return null;
+    const by = maskOf(still, evidence);
+    return fault('masked-elsewhere', `${still.id} is still masked${by ? ` by ${by.path}` : ''}`);
   }
   const covered = evidence.units.filter((unit) => named(units, unit) || baseOf(unit.fragment) !== unit.id);
   const loose = covered.find((unit) => unit.canStart || (named(units, unit) && unit.load !== 'masked'));
@@ -169,6 +172,12 @@ function stateFault(
   }
   const started = change.attempts.find((name) => startProbeOf(evidence, name) !== 'blocked');
   return started === undefined ? null : startFault(started, evidence);
+}
+
+/** What lies under its own name, or under that of its template: another unit may be masked elsewhere, too. */
+function maskOf({ names }: UnitFacts, { paths }: Evidence): PathFact | undefined {
+  const own = new Set(names.flatMap((name) => [name, templateOf(name) ?? name]));
+  return paths.find(({ kind, path }) => (kind === 'null' || kind === 'empty') && own.has(baseOf(path)));
 }
 
 function named(units: readonly UnitPlan[], unit: UnitFacts): boolean {
