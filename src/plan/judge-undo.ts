@@ -46,12 +46,14 @@ export function judgeUndo(change: Change, prior: Prior, evidence: Evidence): Fau
   const unmaskedSince = new Set(masksGone(change, prior, evidence).map(baseOf));
   for (const state of prior.states) {
     const units = evidence.units;
-    const now = byId(units).get(state.id) ?? (state.load === 'not-found' ? byName(units).get(state.id) : undefined);
+    const isNamed = state.load === 'not-found' || state.load === '';
+    const now = byId(units).get(state.id) ?? (isNamed ? byName(units).get(state.id) : undefined);
     const difference = differenceTo(state, now, prior, unmaskedSince, evidence) ?? stillToQueue(state, now, evidence);
     const mask = state.load === 'masked' ? undefined : maskOf.get(state.id)?.[0];
     const by = mask === undefined ? '' : ` (${mask})`;
     if (difference) return fault('not-restored', `${difference}${by}`, hintOn(now));
   }
+  if (evidence.unread) return fault('not-restored', 'systemd did not show all units after the rollback');
   const [lacking] = evidence.lacking;
   if (lacking) return fault('not-restored', `the host could not verify ${lacking}`, UNPROVED);
   // what systemd has read is not what lies there: that holds until anybody reloads
@@ -87,7 +89,7 @@ function differenceTo(
   unmaskedSince: ReadonlySet<string>,
   { logged }: Evidence,
 ): string | null {
-  if (!now) return state.load === '' ? null : `${state.id} was not read back`;
+  if (!now) return `${state.id} was not read back`;
   if (state.load === 'masked' && now.load !== 'masked' && isAmong(unmaskedSince, state.id)) {
     // a socket under a mask is closed, and active in name: without that mask nobody opens it
     if (state.id.endsWith('.socket')) return null;
