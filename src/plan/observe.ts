@@ -18,6 +18,7 @@ import { asksForService, notCovered, withMembers, withSiblings } from './members
 import { absentFault, type Meant, type Missing, type Query, resolve } from './resolve.ts';
 import { notesOnTriggers, triggersOf } from './triggers.ts';
 import { notesOnUsers } from './user-units.ts';
+import { unreadOf } from './unread.ts';
 
 export interface Observation {
   readonly outcome: Extract<Outcome, 'masked' | 'not-masked' | 'mixed' | 'refused' | 'absent'>;
@@ -70,6 +71,9 @@ export function observe(
         ...(shown.load === 'masked' && isRunning(shown.active) ? ['masked, and still running'] : []),
         ...(shown.load !== 'masked' && shown.file.startsWith('masked')
           ? ['masked on disk only: systemd has not read it']
+          : []),
+        ...(shown.load === 'masked' && unreadOf(shown, facts) === 'mask-gone'
+          ? ['masked until systemd reloads: its mask is gone from the disk']
           : []),
         ...(running.length > 0 ? [`instances running: ${listed(running)}`] : []),
         ...(shown.load === 'masked' ? notesOnTriggers(meant, facts) : []),
