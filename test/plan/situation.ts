@@ -6,6 +6,7 @@ import type {
   Need,
   PathFact,
   Queued,
+  Receipt,
   RelatedFacts,
   ServedFacts,
   SessionFacts,
@@ -36,6 +37,8 @@ export interface UnitWords {
   readonly gone?: boolean;
   readonly busName?: string;
   readonly programs?: readonly string[];
+  readonly canStart?: boolean;
+  readonly result?: string;
   readonly group?: string;
   readonly partOf?: readonly string[];
   readonly needs?: readonly string[];
@@ -73,6 +76,8 @@ export interface Situation {
   readonly served?: readonly string[];
   /** What users run by managers of their own: `1000 cron.service`. */
   readonly users?: readonly string[];
+  /** Of runs whose masks are there: what is known of each. */
+  readonly receipts?: readonly (Pick<Receipt, 'run' | 'holds'> & Partial<Receipt>)[];
 }
 
 /** Of a unit, which runs unless it is said that it does not. */
@@ -84,6 +89,15 @@ export interface DependenceWords extends Partial<Record<Need, readonly string[]>
   readonly triggeredBy?: readonly string[];
   readonly triggers?: readonly string[];
 }
+
+const RECEIPT: Omit<Receipt, 'run' | 'holds'> = {
+  ...{ seq: 1, order: 1, as: null, meta: {}, result: null },
+  prior: { bootId: null, machineId: null, states: [], masks: [] },
+  change: {
+    ...{ where: 'etc', links: [], removes: [], displaces: [], stops: [], attempts: [], groups: [] },
+    ...{ killLeftovers: false, reads: [], looks: [] },
+  },
+};
 
 export function factsOf(situation: Situation): Facts {
   const {
@@ -106,6 +120,7 @@ export function factsOf(situation: Situation): Facts {
     served,
     users,
     uses,
+    receipts = [],
   } = situation;
   return {
     os: { id: os, idLike: like, version: null, name: os },
@@ -131,8 +146,8 @@ export function factsOf(situation: Situation): Facts {
     aliases: Object.entries(aliases).map(([name, unit]) => ({ name, unit })),
     scripts,
     hits: hits.map(hitOf),
-    receipts: [],
     ...(limit && { limit }),
+    receipts: receipts.map((receipt) => ({ ...RECEIPT, ...receipt })),
     ...(served && { served: servedOf(served) }),
     ...(users && { userUnits: users.map(userUnitOf) }),
   };
@@ -149,7 +164,7 @@ export function unitOf(id: string, words: UnitWords): UnitFacts {
     file: words.file ?? (load === 'masked' ? 'masked' : load === 'not-found' ? '' : 'disabled'),
     fragment: words.fragment ?? (load === 'not-found' ? '' : `/usr/lib/systemd/system/${id}`),
     source: words.source ?? '',
-    canStart: load === 'loaded',
+    canStart: words.canStart ?? load === 'loaded',
     refuseManualStop: words.refuseManualStop ?? false,
     mainPid: active === 'active' ? 100 : 0,
     controlGroup: words.group ?? (active === 'active' && id.endsWith('.service') ? `/system.slice/${id}` : ''),
@@ -166,6 +181,7 @@ export function unitOf(id: string, words: UnitWords): UnitFacts {
     busName: words.busName ?? '',
     programs: words.programs ?? [],
     takesDown: [],
+    ...(words.result && { result: words.result }),
     ...(words.partOf && { ties: { partOf: words.partOf, needs: words.needs ?? [], wantedBy: words.wantedBy ?? [] } }),
   };
 }
@@ -230,7 +246,7 @@ function hitOf(text: string): Hit {
   return { path, key: key as Hit['key'], value };
 }
 
-function pathOf(path: string, kind: string): PathFact {
+export function pathOf(path: string, kind: string): PathFact {
   if (kind.startsWith('-> ')) return { path, kind: 'link', target: kind.slice(3) };
   const displaced = /^null, displaced (\S+)$/.exec(kind)?.[1];
   if (displaced !== undefined) return { path, kind: 'null', displaced };
