@@ -1,6 +1,6 @@
 /** How records get into a file, and out of it again, whatever the disk does. */
 
-import { at, type Fault, fault, printable, UsageError } from '../model/index.ts';
+import { at, type Fault, fault, isChange, printable, UsageError } from '../model/index.ts';
 import { foreignIn, journalRecord } from './record-schema.ts';
 import type { JournalRecord } from './records.ts';
 
@@ -97,9 +97,10 @@ export function recordsOf(text: string, file: string): JournalRecord[] {
   return [...linesOf(text, file)].map(({ record }) => record);
 }
 
-/** The same of a whole journal: it begins with its run, and tells of that run's hosts alone. */
+/** The same of a whole journal: it begins with its run, tells of that run's hosts alone, and of no change without its intent. */
 export function journalFrom(text: string, file: string, run: string): JournalRecord[] {
   const hosts = new Set<string>();
+  const begun = new Set<string>();
   const records: JournalRecord[] = [];
   for (const { record, line } of linesOf(text, file)) {
     const wrong = (message: string) => new DamagedJournal(at(file, line, message));
@@ -112,6 +113,11 @@ export function journalFrom(text: string, file: string, run: string): JournalRec
     } else if (record.type === 'joined') hosts.add(record.host.host);
     const stranger = hostsOf(record).find((host) => !hosts.has(host));
     if (stranger !== undefined) throw wrong(`the run has no host ${printable(stranger)}`);
+    if (record.type === 'intent') begun.add(record.host);
+    // it would look like a host that was never touched, and no rollback would come to it
+    if (record.type === 'settled' && isChange(record.report.outcome) && !begun.has(record.report.host)) {
+      throw wrong(`${printable(record.report.host)} is ${record.report.outcome}, and its intent is missing`);
+    }
     records.push(record);
   }
   if (records.length === 0) throw new DamagedJournal(at(file, undefined, 'the journal does not begin with a run'));

@@ -1,6 +1,6 @@
 /** What the records of a run say of each of its hosts now. */
 
-import type { Ask, HostReport, Outcome } from '../model/index.ts';
+import { type Ask, type HostReport, isChange, type Outcome } from '../model/index.ts';
 import { budget } from '../plan/failure-budget.ts';
 import { DamagedJournal } from './append-log.ts';
 import type { Intent, JournalRecord, RunStart } from './records.ts';
@@ -152,10 +152,6 @@ export function nameOn(host: string, { told }: Intent): string {
 /** Something of the run is in effect there, or may be. */
 function isDone(kind: HostState['kind']): boolean {
   return kind === 'changed' || kind === 'in-doubt';
-}
-
-function isChange(outcome: Outcome): boolean {
-  return outcome === 'masked' || outcome === 'unmasked';
 }
 
 function isUntouched(outcome: Outcome): boolean {

@@ -23,6 +23,11 @@ export type Outcome =
   | 'not-masked'
   | 'mixed';
 
+/** The host was changed as asked, and can be rolled back. Of a run: for `status` the same words say what is true. */
+export function isChange(outcome: Outcome): boolean {
+  return outcome === 'masked' || outcome === 'unmasked';
+}
+
 /** `blocked`: tried, and refused because it is masked. `skipped`: not tried. */
 export type StartProbe = 'blocked' | 'not-blocked' | 'skipped';
 
