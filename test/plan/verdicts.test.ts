@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import type { Ask, Fault, Outcome, Plan, Refusal, UnitReport, UnitState } from '../../src/model/index.ts';
+import { type Aftermath, aftermath } from '../../src/plan/aftermath.ts';
 import { assemble } from '../../src/plan/assemble.ts';
 import { refusalOf } from '../../src/plan/host-refusal.ts';
 import { judge, readAgain, unread } from '../../src/plan/judge.ts';
@@ -31,7 +32,7 @@ interface Story {
   readonly plan?: Readonly<Record<string, unknown>>;
   /** What the host answered: of `recall/` what its receipt keeps of that answer, if there is one. */
   readonly after?: EvidenceWords | 'no receipt' | 'no answer';
-  /** Of `recall/`: how the host is now, and whether that is another boot; what its receipt says it was to do, where that is something else. */
+  /** Of `recall/` and `aftermath/`: how the host is now, and whether that is another boot; what its receipt says it was to do, where that is something else. */
   readonly now?: Situation;
   readonly rebooted?: true;
   readonly receiptOf?: readonly string[];
@@ -54,6 +55,9 @@ function sayUnits(units: readonly UnitReport[]) {
     triggers: units.flatMap(({ triggers }) => triggers),
     notCovered: units.flatMap(({ notCovered }) => notCovered ?? []),
     covers: units.flatMap(({ covers }) => covers ?? []),
+    ways: units.flatMap(({ ways }) => ways ?? []),
+    stopsToo: units.flatMap(({ stopsToo }) => stopsToo ?? []),
+    steps: units.flatMap(({ steps }) => steps),
     notes: units.flatMap(({ notes }) => notes),
     holders: units.flatMap(({ receipt }) => (receipt ? [receipt.run] : [])),
   };
@@ -121,6 +125,12 @@ function afterRecall(story: Story): Verdict {
   };
 }
 
+function afterLoss(story: Story): Verdict {
+  const { units, paths } = factsOf(story.now ?? {});
+  const found = aftermath(planOf(story), { units, paths });
+  return { verdict: found.kind, message: found.kind === 'rolled-back' ? null : found.lacking, notes: [] };
+}
+
 function ofStatus(story: Story): Verdict {
   const ask = askOf(story);
   const facts = factsOf(story.before);
@@ -132,6 +142,7 @@ const BENCHES: Readonly<Record<string, (story: Story) => Verdict>> = {
   apply: afterApply,
   undo: afterUndo,
   recall: afterRecall,
+  aftermath: afterLoss,
   status: ofStatus,
 };
 
@@ -172,6 +183,8 @@ describe('there is a story', () => {
     const refusals: Record<Refusal['kind'], true> = {
       ...{ twin: true, fenced: true, moved: true, write: true, unarmed: true, malformed: true, locked: true },
     };
+    const aftermaths: Record<Aftermath['kind'], true> = { 'rolled-back': true, differs: true, 'in-effect': true };
+    expect(verdictsOf('aftermath')).toEqual(new Set(Object.keys(aftermaths)));
     expect(verdictsOf('status')).toEqual(new Set(Object.keys(status)));
     expect(verdictsOf('recall')).toEqual(new Set(Object.keys(findings)));
     expect(verdictsOf('apply')).toEqual(new Set(['masked', 'unmasked', 'refused', 'roll back']));

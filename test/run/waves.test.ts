@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import type { HostReport, Outcome } from '../../src/model/index.ts';
-import { budget, UNLIMITED } from '../../src/plan/failure-budget.ts';
+import { budget, UNLIMITED, waveProof } from '../../src/plan/failure-budget.ts';
 import { hostsIn, parseShare, type Share, shown } from '../../src/plan/host-count.ts';
 import { inWaves, parseWaves, waveSizes } from '../../src/plan/waves.ts';
 
@@ -169,5 +169,31 @@ describe('a budget', () => {
         expect(spent !== null).toBe(failed > Math.floor((percent * total) / 100));
       }),
     );
+  });
+});
+
+describe('a wave', () => {
+  const proof = waveProof({})!;
+
+  it.each(['masked', 'unmasked', 'unchanged'] as const)('with one host that is %s proves the change', (outcome) => {
+    expect(proof([report('unreachable', 0), report(outcome, 1)], 1)).toBeNull();
+  });
+
+  it.each(['unreachable', 'not-started', 'absent'] as const)(
+    'with hosts that are %s alone proves nothing',
+    (outcome) => {
+      expect(proof([report(outcome, 0)], 2)).toBe(
+        `the change was proved on no host of wave 2: h0 (${outcome}); --max-unreachable is not set`,
+      );
+    },
+  );
+
+  it('of which hosts failed is for --max-fail to judge, unless others told nothing', () => {
+    expect(proof([report('refused', 0), report('rolled-back', 1), report('stranded', 2)], 1)).toBeNull();
+    expect(proof([report('refused', 0), report('unreachable', 1)], 1)).toMatch(/on no host of wave 1: h1 \(unreach/);
+  });
+
+  it('need prove nothing where it was said how many hosts may be out of reach', () => {
+    expect(waveProof({ maxUnreachable: parseShare('', '100%') })).toBeUndefined();
   });
 });
