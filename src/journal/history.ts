@@ -1,6 +1,6 @@
 /** From a journal: what the run itself did to each host, and what later visits did there, each for itself. */
 
-import type { HostReport, UnitReport, Visited } from '../model/index.ts';
+import type { Command, HostReport, UnitReport, Visited } from '../model/index.ts';
 import { unread } from '../plan/judge.ts';
 import type { Intent, JournalRecord } from './records.ts';
 
@@ -11,19 +11,28 @@ export interface History {
   readonly visits: readonly Visited[];
 }
 
+type Visitor = Pick<Visited, 'actor' | 'command'>;
+
+/** They come beside a run that goes on, and their own record names their hosts. */
+const DECISIONS: ReadonlySet<Command> = new Set(['confirm', 'extend', 'release']);
+
 /** Hosts that nobody has settled yet are not in it. */
 export function historiesOf(records: readonly JournalRecord[]): ReadonlyMap<string, History> {
   const histories = new Map<string, { own: readonly UnitReport[]; visits: Visited[] }>();
   const applied = new Map<string, Intent>();
   /** Null while the run itself is at work. */
-  let visitor: Pick<Visited, 'actor' | 'command'> | null = null;
+  let visitor: Visitor | null = null;
+  /** Hosts that somebody decided about and has not settled yet: the run itself may be at work on others meanwhile. */
+  const decided = new Map<string, Visitor>();
   for (const record of records) {
     switch (record.type) {
       case 'opened':
+        if (DECISIONS.has(record.command)) break;
         visitor = record.command === 'mask' || record.command === 'unmask' ? null : record;
+        decided.clear();
         break;
       case 'keep':
-        visitor = record;
+        for (const host of record.hosts) decided.set(host, record);
         break;
       case 'recovery':
       case 'forget':
@@ -39,12 +48,14 @@ export function historiesOf(records: readonly JournalRecord[]): ReadonlyMap<stri
       case 'settled': {
         const { report } = record;
         const known = histories.get(report.host);
-        if (visitor === null) {
+        const by: Visitor | null = decided.get(report.host) ?? visitor;
+        decided.delete(report.host);
+        if (by === null) {
           histories.set(report.host, { own: report.units, visits: known?.visits ?? [] });
           break;
         }
-        const own = known?.own ?? ownUnits(report, visitor, applied.get(report.host));
-        const visits = [...(known?.visits ?? []), ...visitsFrom(record.at, visitor, report)];
+        const own = known?.own ?? ownUnits(report, by, applied.get(report.host));
+        const visits = [...(known?.visits ?? []), ...visitsFrom(record.at, by, report)];
         histories.set(report.host, { own, visits });
       }
     }
@@ -53,11 +64,11 @@ export function historiesOf(records: readonly JournalRecord[]): ReadonlyMap<stri
 }
 
 /** Who recovers a host that the run did not settle does it in the run's stead. */
-function ownUnits(report: HostReport, { command }: Pick<Visited, 'command'>, intent: Intent | undefined) {
+function ownUnits(report: HostReport, { command }: Visitor, intent: Intent | undefined) {
   return command === 'recover' ? report.units : unread(intent?.units ?? []);
 }
 
-function visitsFrom(at: string, { actor, command }: Pick<Visited, 'actor' | 'command'>, report: HostReport): Visited[] {
+function visitsFrom(at: string, { actor, command }: Visitor, report: HostReport): Visited[] {
   const { host, outcome, units, fault, rolledBackAt } = report;
   if (outcome === 'not-started') return [];
   const entry = { at, actor, command, outcome, fault: fault && { kind: fault.kind, message: fault.message } };
