@@ -48,7 +48,8 @@ export function stateOfRun(records: readonly JournalRecord[]): RunState {
   const known = [...start.hosts];
   const hosts = new Map<string, HostState>(known.map(({ host }) => [host, { kind: 'untouched', report: null }]));
   const applied = new Map<string, Intent>();
-  const last = new Map<string, Intent['request']>();
+  /** What may have been done to each host, and what it was sent last. */
+  const begun = new Map<string, { readonly intent: Intent; readonly last: Intent['request'] }>();
   const lastSeq = new Map<string, number>();
   const toPutBack = new Set<string>();
   const forward = new Map<string, HostReport>();
@@ -66,10 +67,10 @@ export function stateOfRun(records: readonly JournalRecord[]): RunState {
         break;
       case 'intent': {
         if (record.request === 'apply') applied.set(record.host, record);
-        last.set(record.host, record.request);
         lastSeq.set(record.host, Math.max(record.seq, lastSeq.get(record.host) ?? 0));
-        const intent = applied.get(record.host) ?? record;
-        hosts.set(record.host, { kind: 'in-doubt', report: null, intent, last: record.request });
+        const doubt = { intent: applied.get(record.host) ?? record, last: record.request };
+        begun.set(record.host, doubt);
+        hosts.set(record.host, { kind: 'in-doubt', report: null, ...doubt });
         break;
       }
       case 'rollback':
@@ -106,7 +107,7 @@ export function stateOfRun(records: readonly JournalRecord[]): RunState {
         if (!isLater) forward.set(report.host, report);
         // a host that nobody got at later is as the run left it, and can be put back yet
         if (isLater && isUntouched(report.outcome) && before?.kind !== 'untouched') break;
-        hosts.set(report.host, settledState(report, applied.get(report.host), last.get(report.host)));
+        hosts.set(report.host, settledState(report, begun.get(report.host)));
         break;
       }
       case 'finished':
@@ -158,14 +159,17 @@ function isUntouched(outcome: Outcome): boolean {
   return outcome === 'refused' || outcome === 'unreachable' || outcome === 'not-started' || outcome === 'absent';
 }
 
-function settledState(report: HostReport, intent: Intent | undefined, last: Intent['request'] | undefined): HostState {
-  if (intent === undefined || last === undefined) return { kind: 'untouched', report };
+function settledState(
+  report: HostReport,
+  begun: { readonly intent: Intent; readonly last: Intent['request'] } | undefined,
+): HostState {
+  if (begun === undefined) return { kind: 'untouched', report };
   switch (report.outcome) {
     case 'masked':
     case 'unmasked':
-      return { kind: 'changed', report, intent };
+      return { kind: 'changed', report, intent: begun.intent };
     case 'stranded':
-      return { kind: 'in-doubt', report, intent, last };
+      return { kind: 'in-doubt', report, ...begun };
     case 'rolled-back':
     case 'restored':
       return { kind: 'restored', report };
