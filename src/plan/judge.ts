@@ -125,7 +125,7 @@ function stepFault(evidence: Evidence, plan: { units: readonly UnitPlan[]; chang
   const stops = new Set(change.stops);
   const running = units.filter((unit) => stops.has(unit.id) && isRunning(unit.active));
   const stop = steps.findLast(({ name, status }) => name.startsWith('stop') && status !== 0);
-  if (running.length > 0 && change.stops.length > 0) {
+  if (running.length > 0) {
     const names = listed(running.map(({ id, active, sub }) => `${id} is ${active} (${sub})`));
     if (stop?.refusal === 'refuses-manual') return fault('stop-refused', said(stop));
     return fault(

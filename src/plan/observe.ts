@@ -17,8 +17,8 @@ import { holderOf, sayHolder } from './holders.ts';
 import { asksForService, notCovered, withMembers, withSiblings } from './members.ts';
 import { absentFault, type Meant, type Missing, type Query, resolve } from './resolve.ts';
 import { notesOnTriggers, triggersOf } from './triggers.ts';
-import { notesOnUsers } from './user-units.ts';
 import { unreadOf } from './unread.ts';
+import { notesOnUsers } from './user-units.ts';
 
 export interface Observation {
   readonly outcome: Extract<Outcome, 'masked' | 'not-masked' | 'mixed' | 'refused' | 'absent'>;

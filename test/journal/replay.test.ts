@@ -5,15 +5,15 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { journalFrom } from '../../src/journal/append-log.ts';
+import { historiesOf, withHistory } from '../../src/journal/history.ts';
+import { RECORD_TYPES } from '../../src/journal/record-schema.ts';
+import type { JournalRecord } from '../../src/journal/records.ts';
+import { askOf, type HostState, hostsInDoubt, nameOn, type RunState, stateOfRun } from '../../src/journal/replay.ts';
+import { openClaims } from '../../src/journal/run-lock.ts';
 import type { HostReport, Outcome, UnitReport } from '../../src/model/index.ts';
-import { openClaims } from '../../src/run/claim.ts';
-import { doubtOn, hostsInDoubt } from '../../src/run/doubt.ts';
-import { historiesOf, withHistory } from '../../src/run/history.ts';
-import type { JournalRecord } from '../../src/run/journal.ts';
-import { journalFrom } from '../../src/run/journal-file.ts';
-import { RECORD_TYPES } from '../../src/run/journal-schema.ts';
-import { undoableOn } from '../../src/run/rollback.ts';
-import { askOf, type HostState, nameOn, type RunState, stateOfRun } from '../../src/run/run-state.ts';
+import { undoableOn } from '../../src/run/host/rollback.ts';
+import { doubtOn } from '../../src/run/in-doubt.ts';
 
 const DIR = new URL('./cases/', import.meta.url);
 const RUN = '20261201-100000000-aaaaaa';
@@ -114,6 +114,7 @@ function summary(text: string): Record<string, unknown> {
     hosts: of(names.map((host) => [host, sayState(state.hosts.get(host)!)])),
     inDoubt: doubts.map(({ host }) => host),
     aim: of(doubts.map(({ host, aim }) => [host, aim])),
+    why: of(doubts.flatMap(({ host, why }) => (why ? [[host, why.message] as const] : []))),
     wanting: doubts.filter(({ wanting }) => wanting).map(({ host }) => host),
     units: of(doubts.map(({ host, units }) => [host, units.map(({ unit }) => unit)])),
     undoable: names.filter((host) => undoableOn(host, state) !== null),
@@ -127,9 +128,14 @@ function summary(text: string): Record<string, unknown> {
     ended: state.ended,
     exit: state.finished?.exitCode ?? null,
     atWork: openClaims(records).map(({ command, actor }) => `${command} by ${actor}`),
-    history: of(told.map(({ host, history = [] }) => [host, history.map(sayVisit)])),
+    history: of(told.map(({ host, history }) => [host, sayHistory(history)])),
     ownUnits: of(told.map(({ host, units }) => [host, units.map(sayUnit).join(', ')])),
   };
+}
+
+/** A host without later visits has no history at all. */
+function sayHistory(history: HostReport['history']): string[] | 'empty' {
+  return history === undefined ? [] : history.length === 0 ? 'empty' : history.map(sayVisit);
 }
 
 function sayVisit(visit: NonNullable<HostReport['history']>[number]): string {
@@ -147,6 +153,10 @@ describe('a journal tells of', () => {
       expect(Object.fromEntries(Object.keys(wanted).map((key) => [key, found[key]]))).toEqual(wanted);
     });
   }
+});
+
+it('what does not begin with its run says nothing of any host', () => {
+  expect(() => stateOfRun([])).toThrow('the journal does not begin with a run');
 });
 
 const readable = cases.filter(({ wanted }) => !('refused' in wanted));

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Ask, Change, Evidence, Prior, UnitFacts, UnitPlan, UnitReport } from '../../src/model/index.ts';
 import { judge, readLater } from '../../src/plan/judge.ts';
 import { judgeUndo } from '../../src/plan/judge-undo.ts';
+import { withUndoNotes } from '../../src/plan/leftovers.ts';
 
 const CHANGE: Change = {
   where: 'etc',
@@ -329,4 +330,9 @@ describe('a unit that does not run again', () => {
       'slow.service was active and is failed (Result=exit-code)',
     );
   });
+});
+
+it('a host that never answered its undo has nothing told of it', () => {
+  const units = [{ unit: 'slow.service', notes: ['masked'] }] as unknown as UnitReport[];
+  expect(withUndoNotes(units, null, { change: CHANGE, prior: prior('active') })).toEqual(units);
 });

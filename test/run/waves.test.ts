@@ -78,6 +78,10 @@ describe('waves', () => {
   });
 });
 
+it.each(['1,,2', ',1', '1,', ''])('a size that is missing in %j is told as missing', (spec) => {
+  expect(() => parseWaves(spec)).toThrow(`--waves: a size is missing in ${JSON.stringify(spec)}`);
+});
+
 describe('a share', () => {
   test('of hosts is never rounded up, and is read as it is shown', () => {
     fc.assert(
