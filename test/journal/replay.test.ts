@@ -105,7 +105,11 @@ function summary(text: string): Record<string, unknown> {
   const state: RunState = stateOfRun(records);
   const histories = historiesOf(records);
   const names = [...state.hosts.keys()];
-  const doubts = hostsInDoubt(state).map((host) => ({ host, ...doubtOn(host, state, 'settle')! }));
+  const doubts = names.flatMap((host) => {
+    const doubt = doubtOn(host, state, 'settle');
+    return doubt === null ? [] : [{ host, ...doubt }];
+  });
+  expect(doubts.map(({ host }) => host)).toEqual(hostsInDoubt(state));
   const settled = names.flatMap((host) => state.hosts.get(host)?.report ?? []);
   const told = settled.map((report) => withHistory(report, histories.get(report.host)));
   const of = <T>(pairs: Iterable<readonly [string, T]>) => Object.fromEntries(pairs);
