@@ -16,8 +16,10 @@ const SECONDS: Readonly<Record<string, number>> = {
   midway: 80,
   watch: 80,
   services: 62,
+  packages: 60,
   stops: 57,
   'cut-line': 50,
+  'second-factor': 50,
   // everything else
   bastion: 150,
   displacement: 150,
