@@ -26,6 +26,13 @@ export function judgeUndo(change: Change, prior: Prior, evidence: Evidence): Fau
   }
   const masks = new Set(evidence.paths.filter((path) => path.kind === 'null').map((path) => path.path));
   const stays = change.links.find((path) => masks.has(path));
+  if (stays && evidence.receipt && evidence.lacking.includes(stays)) {
+    return fault(
+      'not-restored',
+      `${stays} is still there, and the receipt on the host does not name it any more`,
+      UNKNOWN,
+    );
+  }
   if (stays) {
     return evidence.receipt
       ? fault('not-restored', `${stays} is still there`, KEPT)

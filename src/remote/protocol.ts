@@ -111,9 +111,7 @@ export function applyWords(change: Change, prior: Prior, context: RequestContext
   return [
     ...contextWords(change, context),
     `kill=${change.killLeftovers ? 'yes' : 'no'}`,
-    ...change.links.map((path) => `link=${path}`),
-    ...change.removes.map((path) => `remove=${path}`),
-    ...change.displaces.map((path) => `displace=${path}`),
+    ...entryWords(change),
     ...change.stops.map((unit) => `stop=${unit}`),
     ...(change.downs ?? []).map((unit) => `down=${unit}`),
     ...change.groups.map((group) => `group=${group}`),
@@ -159,6 +157,7 @@ function wayBackWords(prior: Prior): string[] {
 export function undoWords(change: Change, prior: Prior, halts: readonly string[], context: RequestContext): string[] {
   return [
     ...contextWords(change, context),
+    ...entryWords(change),
     ...wayBackWords(prior),
     ...halts.map((unit) => `halt=${unit}`),
     ...change.looks.map((unit) => `look=${unit}`),
@@ -172,6 +171,15 @@ export function readWords(change: Change, context: RequestContext): string[] {
     ...contextWords(change, context),
     ...change.looks.map((unit) => `look=${unit}`),
     ...change.reads.map((unit) => `read=${unit}`),
+  ];
+}
+
+/** What is made, removed and moved; an undo does that by the receipt, and proves by this that the receipt knew of all. */
+function entryWords({ links, removes, displaces }: Change): string[] {
+  return [
+    ...links.map((path) => `link=${path}`),
+    ...removes.map((path) => `remove=${path}`),
+    ...displaces.map((path) => `displace=${path}`),
   ];
 }
 

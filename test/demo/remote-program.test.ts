@@ -452,6 +452,26 @@ echo "$$ r1 actor=switch" >"$FLEETMASK_ROOT/run/fleetmask/lock"; sleep 1; echo o
   });
 
   it.each([
+    ['emptied', (log: string) => writeFile(log, '')],
+    ['cut off', async (log: string) => writeFile(log, `${(await readFile(log, 'utf8')).split('\n')[0]}\n`)],
+    ['removed', (log: string) => rm(log)],
+  ])('a receipt whose log was %s stays while its link is there, and goes with it', async (_, damage) => {
+    const words = [`run=r1`, 'where=etc', 'stop-timeout=1', 'meta=-', `read=${UNIT}`];
+    const undoAll: Turn = ['undo', ...words, `link=${LINK}`];
+    await run(host, `systemctl stop ${UNIT}`);
+    before = await dump(host.dir);
+    await converse(host, [UNIT], ['apply', ...words, `link=${LINK}`]);
+    await damage(onHost(`${receipts}/r1/log`));
+    const [, , told] = await converse(host, [UNIT], later, undoAll);
+    expect(told?.rest).toContain(`lacking ${LINK}`);
+    expect(await readdir(onHost(receipts))).toEqual(['r1']);
+    await rm(onHost(LINK));
+    const [, , , again] = await converse(host, [UNIT], later, later, undoAll);
+    expect(again?.rest.filter((text) => text.startsWith('lacking'))).toEqual([]);
+    expect(await dump(host.dir)).toEqual(before);
+  });
+
+  it.each([
     ['a FIFO', 'receipt none', async (dir: string) => run(host, `rm ${dir}/log; mkfifo ${dir}/log`)],
     ['a link', 'refused write', async (dir: string) => run(host, `mv ${dir} ${dir}.1; ln -s ${dir}.1 ${dir}`)],
   ])('a receipt that is %s is read by nobody, and holds up nobody', async (_, says, damage) => {

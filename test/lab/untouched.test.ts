@@ -40,6 +40,22 @@ describeLab('a host is left alone', (lab) => {
     );
   });
 
+  it('when a unit runs under a mask and has no file beneath, so that it could not be started again', async () => {
+    const file = '/usr/lib/systemd/system/groundless.service';
+    const run = await leavesAlone(
+      operator,
+      hosts,
+      {
+        given: `${unit('groundless.service', daemon())} ${reload} systemctl start groundless
+          ln -s /dev/null /etc/systemd/system/groundless.service; rm ${file}; ${reload}`,
+        ask: 'mask groundless --now',
+        compared: ['groundless.service'],
+      },
+      'not-reloaded',
+    );
+    expect(run.on(hosts[0]!).fault?.message).toContain('runs under a mask, and no unit file of it lies beneath');
+  });
+
   it('when --runtime would be outranked by a file of the same rank or higher', async () => {
     for (const [name, dir] of [
       ['rank-etc.service', '/etc/systemd/system'],

@@ -86,6 +86,11 @@ describe('a host is not put back', () => {
       hint: expect.stringMatching(/read-only.*fleetmask recover/),
     });
     expect(judgeUndo(CHANGE, prior('active'), { ...kept, receipt: false })?.hint).toMatch(/by hand/);
+    // somebody has emptied the log of the receipt
+    expect(judgeUndo(CHANGE, prior('active'), { ...kept, lacking: [path] })).toMatchObject({
+      message: `${path} is still there, and the receipt on the host does not name it any more`,
+      hint: expect.stringMatching(/by hand/),
+    });
   });
 });
 

@@ -487,6 +487,7 @@ export class RemoteProgram {
     }
     this.#out.push(...this.#seen);
     this.#prove(touched);
+    if (receipt !== undefined) this.#proveLog(receipt);
     if (!this.#failed) machine.receipts.delete(this.#receiptDir);
     this.#release();
   }
@@ -501,6 +502,19 @@ export class RemoteProgram {
     ];
     for (const name of lacking) this.#rec(`lacking ${name}`);
     if (lacking.length > 0) this.#failed = true;
+  }
+
+  /** What the request names and is in effect, the log knows of. */
+  #proveLog({ log }: Receipt): void {
+    const { links, removes } = this.#request;
+    const knows = (what: string, path: string) => log.some((line) => line.startsWith(`${what} ${path}`));
+    const { systemd } = this.#machine;
+    const unknown = [
+      ...links.filter((path) => systemd.isMask(path) && !knows('linking', path)),
+      ...removes.filter((path) => !systemd.files.has(path) && !knows('removing', path)),
+    ];
+    for (const path of unknown) this.#rec(`lacking ${path}`);
+    if (unknown.length > 0) this.#failed = true;
   }
 
   #isMaskedOnDisk(name: string): boolean {

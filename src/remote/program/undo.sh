@@ -39,6 +39,7 @@ put_back() {
   fi
   tell_look
   prove
+  [ "$verb" != undo ] || prove_log
   tell_beside
   if [ "$verb" = fire ]; then
     check_log
@@ -151,6 +152,30 @@ prove() {
       *) lack "$name" ;;
     esac
   done
+}
+
+# What the request says that this run did, and the log does not know of, while it is in effect: somebody has emptied or cut off the
+# log, so the receipt cannot undo it, and must not go as if it had.
+prove_log() {
+  [ -d "$receipt" ] || return 0
+  for path in $links; do
+    { [ -L "$root$path" ] && [ "$root$path" -ef /dev/null ] && ! is_logged linking; } && lack "$path"
+  done
+  for path in $removes; do
+    [ -L "$root$path" ] || is_logged removing || lack "$path"
+  done
+  for path in $displaces; do
+    [ ! -e "$root${path%/*}/.${path##*/}.fleetmask-$run.orig" ] || is_logged displacing || lack "$path"
+  done
+}
+
+# is_logged WHAT: whether the log knows that of $path.
+is_logged() {
+  has_log "$receipt" || return 1
+  while read -r key named _; do
+    [ "$key $named" != "$1 $path" ] || return 0
+  done <"$receipt/log"
+  return 1
 }
 
 lack() {
