@@ -1,4 +1,4 @@
-import { type HostReport, printable, type Report, type UnitReport, type UnitState } from '../model/index.ts';
+import { type HostReport, type Report, UNSAFE, type UnitReport, type UnitState } from '../model/index.ts';
 import type { Output, Sink } from './output.ts';
 
 /** Exactly one `fleetmask.report/1` document and a newline, when the run has finished. */
@@ -28,9 +28,7 @@ export function ndjsonSink(out: Pick<Output, 'write'>): Sink {
  * JSON.stringify escapes C0 alone. The data is the same.
  */
 export function visibleJson(value: unknown, indent = 0): string {
-  return JSON.stringify(value, null, indent).replace(/[^\n\x20-\x7e]/gu, (char) =>
-    printable(char) === char ? char : escapeUnits(char),
-  );
+  return JSON.stringify(value, null, indent).replace(UNSAFE, (char) => (char === '\n' ? char : escapeUnits(char)));
 }
 
 function escapeUnits(char: string): string {

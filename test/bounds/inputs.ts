@@ -72,7 +72,7 @@ interface UnitWords {
   readonly more?: readonly string[];
 }
 
-function unit({ id, kind = 'unit', more = [] }: UnitWords): HostRecord[] {
+export function unit({ id, kind = 'unit', more = [] }: UnitWords): HostRecord[] {
   const about = [`Id=${id}`, `Names=${id}`, 'LoadState=loaded', 'ActiveState=active', 'CanStart=yes', ...more, ''];
   return about.map((text) => record(kind, text));
 }
