@@ -39,7 +39,7 @@ put_back() {
   fi
   tell_look
   prove
-  [ "$verb" != undo ] || prove_log
+  prove_log
   tell_beside
   if [ "$verb" = fire ]; then
     check_log
@@ -63,19 +63,18 @@ put_back() {
 spare_deaf() {
   for socket in $deaf; do
     is_masked_on_disk "$socket" && continue
-    leave_out "$socket" $starts
+    omit $starts
     starts=$kept
-    leave_out "$socket" $closed
+    omit $closed
     closed=$kept
   done
 }
 
-# leave_out NAME NAME…: into $kept, the others.
-leave_out() {
-  kept='' out_of_it=$1
-  shift
+# omit NAME…: into $kept, those that are not $socket.
+omit() {
+  kept=
   for name in "$@"; do
-    [ "$name" = "$out_of_it" ] || kept="$kept $name"
+    [ "$name" = "$socket" ] || kept="$kept $name"
   done
 }
 
@@ -158,22 +157,19 @@ prove() {
 # log, so the receipt cannot undo it, and must not go as if it had.
 prove_log() {
   [ -d "$receipt" ] || return 0
-  for path in $links; do
-    { [ -L "$root$path" ] && [ "$root$path" -ef /dev/null ] && ! is_logged linking; } && lack "$path"
+  for path in $links $displaces; do
+    ! [ "$root$path" -ef /dev/null ] || logged || lack "$path"
   done
   for path in $removes; do
-    [ -L "$root$path" ] || is_logged removing || lack "$path"
-  done
-  for path in $displaces; do
-    [ ! -e "$root${path%/*}/.${path##*/}.fleetmask-$run.orig" ] || is_logged displacing || lack "$path"
+    [ -L "$root$path" ] || logged || lack "$path"
   done
 }
 
-# is_logged WHAT: whether the log knows that of $path.
-is_logged() {
+# Whether the log knows of $path.
+logged() {
   has_log "$receipt" || return 1
-  while read -r key named _; do
-    [ "$key $named" != "$1 $path" ] || return 0
+  while read -r _ named _; do
+    [ "$named" != "$path" ] || return 0
   done <"$receipt/log"
   return 1
 }
