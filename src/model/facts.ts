@@ -29,6 +29,8 @@ export interface Facts {
   readonly paths: readonly PathFact[];
   /** Other names on disk under which a unit file can be loaded, whatever systemd knows of them. */
   readonly aliases: readonly AliasFact[];
+  /** Instances of the templates asked that are enabled by a link; absent where there are none. */
+  readonly wanted?: readonly string[];
   /** Executable scripts in /etc/init.d of the units' names; empty where that was not asked. */
   readonly scripts: readonly string[];
   /** Lines that speak of the units, in unit files, D-Bus services and those scripts; empty where that was not asked. */

@@ -1,8 +1,9 @@
 /**
  * The other names of a unit, on disk as well as in Names. Before systemd 243 an alias of a masked unit that nothing references loads the
- * vendor's file again, so that there each alias is masked with its unit.
+ * vendor's file again, and before 240 an enabled instance is loaded past the mask of its template, so that there each of them is masked
+ * with its unit.
  */
-import { type Ask, baseOf, dirOf, type Facts, hasTrait } from '../model/index.ts';
+import { type Ask, baseOf, dirOf, type Facts, hasTrait, type SystemdTrait, templateOf } from '../model/index.ts';
 import { groups, once } from './by-name.ts';
 import { ABOVE_ETC, ETC, isMask, pathsOf, RUN } from './lying.ts';
 import type { Meant } from './resolve.ts';
@@ -44,7 +45,7 @@ function isDisplaced(name: string, facts: Facts): boolean {
   return pathsOf(name, facts).some((path) => path.kind === 'null' && path.displaced !== undefined);
 }
 
-/** What a mask of the unit needs for its aliases on this host. */
+/** What a mask of the unit needs on this host for its aliases and enabled instances. */
 export interface AliasSteps {
   readonly links: readonly string[];
   /** Links in the place of the mask. */
@@ -58,14 +59,20 @@ export interface AliasSteps {
 const NOTHING: AliasSteps = { links: [], displaces: [], masked: [], open: [] };
 
 export function aliasSteps(ask: Ask, meant: Meant, facts: Facts): AliasSteps {
-  if (!loadsPastMasks(facts)) return NOTHING;
+  const names = namesPastMask(meant, facts);
+  if (names.length === 0) return NOTHING;
   const dir = ask.runtime ? RUN : ETC;
   const links: string[] = [];
   const displaces: string[] = [];
   const masked: string[] = [];
   const open: string[] = [];
-  for (const alias of aliasesOf(meant, facts)) {
+  for (const alias of names) {
     const [top] = pathsOf(alias, facts);
+    if (top === undefined && templateOf(alias) !== null) {
+      links.push(`${dir}/${alias}`);
+      masked.push(alias);
+      continue;
+    }
     if (top === undefined || (isMask(top) && (ask.runtime || dirOf(top.path) !== RUN))) {
       if (top !== undefined) masked.push(alias);
       continue;
@@ -81,17 +88,36 @@ export function aliasSteps(ask: Ask, meant: Meant, facts: Facts): AliasSteps {
   return { links, displaces, masked, open };
 }
 
-/** Aliases by which a masked unit can still be started here; none where systemd resolves them to the masked name. */
-export function openAliases(meant: Meant, facts: Facts): string[] {
-  if (!loadsPastMasks(facts)) return [];
-  return aliasesOf(meant, facts).filter((alias) => !pathsOf(alias, facts).slice(0, 1).some(isMask));
+/** What can still be started of a masked unit here, as an operator calls it; none where systemd resolves aliases to the masked name. */
+export function openNames(meant: Meant, facts: Facts): string[] {
+  return namesPastMask(meant, facts)
+    .filter((name) => !pathsOf(name, facts).slice(0, 1).some(isMask))
+    .map(calledPastMask);
 }
 
-/** Masks of aliases that an unmask of the unit takes along. */
+export function calledPastMask(name: string): string {
+  return templateOf(name) === null ? `its alias ${name}` : `its enabled instance ${name}`;
+}
+
+/** Masks of those names that an unmask of the unit takes along. */
 export function aliasMasks(meant: Meant, facts: Facts) {
-  return loadsPastMasks(facts) ? aliasesOf(meant, facts).flatMap((alias) => pathsOf(alias, facts).filter(isMask)) : [];
+  return namesPastMask(meant, facts).flatMap((name) => pathsOf(name, facts).filter(isMask));
 }
 
-function loadsPastMasks({ systemd }: Facts): boolean {
-  return systemd.kind === 'running' && hasTrait(systemd.version, 'aliases-load-past-a-mask');
+/** The names that the unit's mask does not hold with this version of systemd. */
+function namesPastMask(meant: Meant, facts: Facts): string[] {
+  const { systemd } = facts;
+  const has = (trait: SystemdTrait) => systemd.kind === 'running' && hasTrait(systemd.version, trait);
+  return [
+    ...(has('aliases-load-past-a-mask') ? aliasesOf(meant, facts) : []),
+    ...(has('enabled-instances-outlive-their-template') ? enabledInstances(meant, facts) : []),
+  ];
 }
+
+/** One with a unit file of its own is a unit of its own. */
+function enabledInstances({ unit }: Meant, facts: Facts): string[] {
+  const wanted = facts.wanted === undefined ? [] : (wantedByTemplate(facts.wanted).get(unit) ?? []);
+  return wanted.filter((name) => pathsOf(name, facts).every(isMask));
+}
+
+const wantedByTemplate = once((wanted: readonly string[]) => groups(wanted, (name) => templateOf(name) ?? ''));

@@ -281,8 +281,9 @@ function changeOf(ask: Ask, steps: readonly UnitSteps[], facts: Facts): Change {
         : [],
     killLeftovers: ask.killLeftovers,
     // a template's instances may come and go: all of them are read again
-    reads: all(({ meant: each }) => [
+    reads: all(({ meant: each, aliases }) => [
       ...each.facts.names,
+      ...aliases.filter((name) => !isTemplate(name)),
       ...aliasesOf(each, facts).filter((name) => !isTemplate(name)),
       ...(isTemplate(each.unit) ? [instancesOf(each.unit)] : []),
     ]),

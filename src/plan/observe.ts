@@ -9,7 +9,7 @@ import {
   stateOf,
   type UnitReport,
 } from '../model/index.ts';
-import { openAliases } from './aliases.ts';
+import { openNames } from './aliases.ts';
 import { systemdFault } from './assemble.ts';
 import { listed, some } from './by-name.ts';
 import { unitsFault } from './excess.ts';
@@ -43,7 +43,7 @@ export function observe(
   const units: UnitReport[] = [];
   const missing: Missing[] = [];
   const asked = new Map<string, Meant>();
-  /** Of those that are masked: what an alias can still start. */
+  /** Of those that are masked: what can still be started by another name. */
   let reachable = 0;
   let problem: Fault | null = null;
   for (const query of queries) {
@@ -79,9 +79,9 @@ export function observe(
         ...(shown.load === 'masked' ? notesOnTriggers(meant, facts) : []),
         ...notesOnUsers(meant, facts),
       ];
-      const open = shown.load === 'masked' ? openAliases(meant, facts) : [];
+      const open = shown.load === 'masked' ? openNames(meant, facts) : [];
       if (open.length > 0) {
-        notes.push(`its alias ${listed(open)} may start it all the same: mask the unit again with fleetmask`);
+        notes.push(`${listed(open)} may start it all the same: mask the unit again with fleetmask`);
         reachable++;
       }
       const triggers = some(triggersOf(meant, facts));

@@ -10,7 +10,7 @@ import {
   printable,
   templateOf,
 } from '../model/index.ts';
-import { aliasesOf, aliasSteps, sameFile } from './aliases.ts';
+import { aliasesOf, aliasSteps, calledPastMask, sameFile } from './aliases.ts';
 import { groups, once, some } from './by-name.ts';
 import type { Meant } from './resolve.ts';
 
@@ -55,7 +55,7 @@ function withTemplate(name: string): string[] {
 
 /** Aliases in whose place no mask of ours would hold, and links to the same file that are units of their own. */
 function otherNames(ask: Ask, meant: Meant, own: ReadonlySet<string>, facts: Facts): string[] {
-  const open = aliasSteps(ask, meant, facts).open.map((name) => `its alias ${name} still loads the unit file`);
+  const open = aliasSteps(ask, meant, facts).open.map((name) => `${calledPastMask(name)} still loads the unit file`);
   const same = sameFile(meant, facts).filter((name) => !own.has(name));
   return [...open, ...same.map((name) => `${name} is a link to the same unit file`)];
 }

@@ -11,6 +11,7 @@ const MOST: Readonly<Record<string, number>> = {
   path: 5_000,
   displaced: 1_000,
   alias: 1_000,
+  wanted: 1_000,
   found: 5_000,
   script: 500,
   wrapper: 1_000,

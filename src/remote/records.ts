@@ -1,5 +1,6 @@
 /** Records → facts and evidence. Strict: what has not the expected form is dropped or makes the answer bad. */
 import {
+  baseOf,
   type Claim,
   type Evidence,
   type Facts,
@@ -8,6 +9,7 @@ import {
   type Leftovers,
   type LockHolder,
   type Os,
+  type PathFact,
   type Privilege,
   printable,
   type Queued,
@@ -16,6 +18,7 @@ import {
   type Started,
   type Systemd,
   type Ties,
+  templateOf,
   type UnitFacts,
   unprovable,
 } from '../model/index.ts';
@@ -46,6 +49,7 @@ export function factsFrom(records: readonly HostRecord[]): Omit<Facts, 'receipts
     dependence: dependenceFrom(records),
     paths: pathsFrom(records),
     aliases: texts(records, 'alias').flatMap(aliasFrom),
+    ...wantedFrom(texts(records, 'wanted')),
     scripts: texts(records, 'script').filter((path) => /^\/etc\/init\.d\/[\x21-\x7e]+$/.test(path)),
     hits: texts(records, 'found').flatMap(hitFrom),
     ...(records.some(({ kind }) => kind === 'served') && { served: servedFrom(records) }),
@@ -78,6 +82,10 @@ function userUnitsFrom(lines: readonly string[]): Pick<Facts, 'userUnits'> {
     return /^\d{1,10}$/.test(uid) && isUnitName(name) ? [{ uid: Number(uid), name }] : [];
   });
   return userUnits.length === 0 ? {} : { userUnits };
+}
+
+function wantedFrom(names: readonly string[]): Pick<Facts, 'wanted'> {
+  return names.length === 0 ? {} : { wanted: names.filter(isUnitName) };
 }
 
 function escapedFrom(names: readonly string[]): Pick<Evidence, 'escaped'> {
@@ -157,6 +165,7 @@ function failedToShow(records: readonly HostRecord[]): boolean {
 
 function unitsFrom(records: readonly HostRecord[]): UnitFacts[] {
   const jobs = jobsFrom(records);
+  const lying = strongest(pathsFrom(records));
   return blocks(records, 'unit').map((fields) => {
     const text = (key: string) => printable(fields.get(key) ?? '', 4096);
     const word = (key: string) => printable(fields.get(key) ?? '', 40);
@@ -169,11 +178,11 @@ function unitsFrom(records: readonly HostRecord[]): UnitFacts[] {
       load: word('LoadState'),
       active: word('ActiveState'),
       sub: word('SubState'),
-      // before 235 that is all that is said of a mask
-      file: word('LoadState') === 'masked' && word('UnitFileState') === 'bad' ? 'masked' : word('UnitFileState'),
+      file: fileStateOf(id, word('LoadState'), word('UnitFileState'), lying),
       fragment: text('FragmentPath'),
       source: text('SourcePath'),
-      canStart: text('CanStart') === 'yes',
+      // before 226 that stays so under a mask
+      canStart: text('CanStart') === 'yes' && word('LoadState') !== 'masked',
       refuseManualStop: text('RefuseManualStop') === 'yes',
       mainPid: Number(/^\d+$/.exec(text('MainPID'))?.[0] ?? 0),
       controlGroup: /^(\/[\x21-\x26\x28-\x7e]+)$/.exec(fields.get('ControlGroup') ?? '')?.[1] ?? '',
@@ -195,6 +204,20 @@ function unitsFrom(records: readonly HostRecord[]): UnitFacts[] {
       fromBoot: /\bOn(?:Boot|Startup)USec=/.test(fields.get('TimersMonotonic') ?? ''),
     };
   });
+}
+
+/** What counts on disk under each name. */
+function strongest(paths: readonly PathFact[]): Map<string, PathFact> {
+  return new Map(paths.toReversed().map((path) => [baseOf(path.path), path]));
+}
+
+/** Before 238 systemd says nothing of the file under a mask (before 228), or that it is `bad`: there the disk tells. */
+function fileStateOf(id: string, load: string, said: string, lying: ReadonlyMap<string, PathFact>): string {
+  if (said !== '' && said !== 'bad') return said;
+  const top = lying.get(id) ?? lying.get(templateOf(id) ?? '');
+  if (top?.kind === 'null' || top?.kind === 'empty')
+    return top.path.startsWith('/run/') ? 'masked-runtime' : 'masked';
+  return load === 'masked' && said === 'bad' ? 'masked' : said;
 }
 
 /** `job UNIT TYPE`; see systemd's job.c. `verify-active` and `nop` change nothing. */

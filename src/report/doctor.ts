@@ -1,4 +1,4 @@
-import { type Fault, type HostReport, limitsOf, type Privilege } from '../model/index.ts';
+import { cannotExpire, type Fault, type HostReport, type Privilege } from '../model/index.ts';
 import { explain, styleOf } from './explain.ts';
 import type { Failure } from './failure.ts';
 import { countHosts, group, labelHosts, nameHosts } from './hosts.ts';
@@ -50,9 +50,8 @@ export function troublesOf({ systemd, systemdState, clockSkew, strictKex, rollba
       hint: systemdState === 'degraded' ? 'Look at `systemctl --failed` there.' : 'Wait until it has settled.',
     });
   }
-  for (const message of systemd === null ? [] : limitsOf(systemd)) {
-    troubles.push({ message, hint: 'Use --runtime or a plain mask there, and roll it back yourself.' });
-  }
+  const unable = systemd === null ? null : cannotExpire(systemd);
+  if (unable !== null) troubles.push({ message: unable, hint: 'Omit --expires there, and roll the run back yourself.' });
   if (clockSkew !== null && Math.abs(clockSkew) > SKEW_TOLERATED_S) {
     troubles.push({
       message: `its clock is ${Math.abs(clockSkew)} s ${clockSkew > 0 ? 'ahead' : 'behind'}`,

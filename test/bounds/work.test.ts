@@ -345,7 +345,7 @@ const HEARD: Readonly<Record<string, readonly string[]>> = {
   'remote/timespan.ts': ['millisecondsFrom'],
   'plan/accounts.ts': [],
   'plan/aftermath.ts': ['inEffect'],
-  'plan/aliases.ts': ['aliasesOf', 'sameFile', 'aliasSteps', 'openAliases', 'aliasMasks'],
+  'plan/aliases.ts': ['aliasesOf', 'sameFile', 'aliasSteps', 'openNames', 'calledPastMask', 'aliasMasks'],
   'plan/assemble.ts': ['systemdFault', 'versionFault'],
   'plan/by-name.ts': ['groups', 'once', 'listed', 'some'],
   'plan/chain.ts': ['chainToBoot', 'chainToSession', 'servesLogins', 'inWords', 'unitsOf'],

@@ -64,6 +64,8 @@ export interface Situation {
   readonly takesDown?: Readonly<Record<string, readonly string[]>>;
   /** Name on disk → the unit whose file it leads to. */
   readonly aliases?: Readonly<Record<string, string>>;
+  /** Instances that a link enables. */
+  readonly wanted?: readonly string[];
   readonly scripts?: readonly string[];
   /** `PATH KEY=VALUE`, `PATH functions` */
   readonly hits?: readonly string[];
@@ -115,6 +117,7 @@ export function factsOf(situation: Situation): Facts {
     claims = {},
     takesDown = {},
     aliases = {},
+    wanted,
     scripts = [],
     hits = [],
     served,
@@ -148,6 +151,7 @@ export function factsOf(situation: Situation): Facts {
     hits: hits.map(hitOf),
     ...(limit && { limit }),
     receipts: receipts.map((receipt) => ({ ...RECEIPT, ...receipt })),
+    ...(wanted && { wanted }),
     ...(served && { served: servedOf(served) }),
     ...(users && { userUnits: users.map(userUnitOf) }),
   };

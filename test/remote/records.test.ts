@@ -105,6 +105,28 @@ describe('facts', () => {
     }
   });
 
+  it('tell of a mask whose state systemd does not know what the disk has', () => {
+    const lines = (file: string) => `manager Version=232
+      unit Id=a.service
+      unit LoadState=masked
+      unit UnitFileState=${file}
+      unit CanStart=yes
+      unit
+      unit Id=b@1.service
+      unit LoadState=masked
+      unit UnitFileState=${file}
+      unit
+      path null /etc/systemd/system/a.service
+      path file /usr/lib/systemd/system/a.service
+      path null /run/systemd/system/b@.service`;
+    for (const file of ['bad', '']) {
+      expect(factsFrom(records(lines(file))).units).toMatchObject([
+        { file: 'masked', canStart: false },
+        { file: 'masked-runtime' },
+      ]);
+    }
+  });
+
   it('know a host without systemd, one that does not answer, and one without privilege', () => {
     expect(factsFrom(records('host systemd=none')).systemd).toEqual({ kind: 'absent' });
     expect(factsFrom(records('trouble manager 124')).systemd.kind).toBe('silent');

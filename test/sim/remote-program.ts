@@ -53,7 +53,7 @@ const UNIT = [
   ],
 ];
 const RELATED = ['Id', 'LoadState', 'ActiveState', 'SubState', ...RELATIONS];
-const SOCKET = ['Id', 'LoadState', 'ActiveState', 'CanStart', 'Triggers', 'Accept'];
+const SOCKET = ['Id', 'LoadState', 'ActiveState', 'Triggers', 'Accept'];
 
 export class RemoteProgram {
   readonly #machine: Machine;
@@ -79,7 +79,6 @@ export class RemoteProgram {
   #said = '';
   #failed = false;
   #masked: readonly string[] = [];
-  #held: readonly string[] = [];
   #running: readonly string[] = [];
   #names: readonly string[] = [];
   /** What a plan relies on: the changes that were counted, and what lay on the disk. */
@@ -479,7 +478,7 @@ export class RemoteProgram {
     }.bind(this);
     const failedBefore = this.#failed;
     yield* restoreActivity();
-    if (this.#held.some((name) => !this.#isMaskedOnDisk(name))) {
+    if (this.#masked.some((name) => !this.#isMaskedOnDisk(name))) {
       this.#patience = 90;
       this.#failed = failedBefore;
       if ((yield* this.#reload()) !== 0) this.#failed = true;
@@ -497,7 +496,7 @@ export class RemoteProgram {
     const lacking = [
       ...this.#starts.filter((name) => !this.#running.includes(name)),
       ...touched.filter(
-        (name) => !this.#names.includes(name) || (this.#held.includes(name) && !this.#isMaskedOnDisk(name)),
+        (name) => !this.#names.includes(name) || (this.#masked.includes(name) && !this.#isMaskedOnDisk(name)),
       ),
     ];
     for (const name of lacking) this.#rec(`lacking ${name}`);
@@ -696,7 +695,6 @@ export class RemoteProgram {
     const wakers: string[] = [];
     const woken: string[] = [];
     const masked: string[] = [];
-    const held: string[] = [];
     const running: string[] = [];
     for (const all of shown) {
       const of = new Map(all);
@@ -714,15 +712,13 @@ export class RemoteProgram {
         relations.push(...starts);
       }
       names.push(of.get('Id') ?? '');
-      if (of.get('LoadState') === 'masked') held.push(of.get('Id') ?? '');
-      if (of.get('LoadState') === 'masked' && of.get('CanStart') !== 'yes') masked.push(of.get('Id') ?? '');
+      if (of.get('LoadState') === 'masked') masked.push(of.get('Id') ?? '');
       const active = of.get('ActiveState');
       if (active !== 'inactive' && active !== 'failed') running.push(of.get('Id') ?? '');
     }
     if (kind === 'unit') {
       this.#names = names;
       this.#masked = masked;
-      this.#held = held;
       this.#running = running;
     }
     return { names: [...new Set(names)], relations, wakers, woken, masked, running };

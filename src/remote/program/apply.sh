@@ -134,6 +134,7 @@ tell_escaped() {
   [ -n "$transients" ] || return 0
   patience=30
   find_idle $transients
+  [ "$status" = 0 ] || rec "trouble unit $status"
   for name in $transients; do
     case "$idle " in *" $name "*) ;; *) rec "escaped $name" ;; esac
   done
@@ -167,7 +168,7 @@ is_running() {
   again=''
   for name in $running; do
     case " $stops " in *" $name "*) again="$again $name" && continue ;; esac
-    case $held in *" $name "*) ;; *) continue ;; esac
+    case $masked in *" $name "*) ;; *) continue ;; esac
     case " $downs " in *" $name "* | *" ${name%%@*}@*.${name##*.} "*) again="$again $name" ;; esac
   done
   [ -n "$again" ]
@@ -183,8 +184,8 @@ stop_again() {
   done
 }
 
-# Only a unit that reads masked, and that systemd says it cannot start, is tried: anything else a start could start. A
-# refusal changes nothing, so what was read before it still holds; after anything else it is read again.
+# Only a unit that reads masked is tried: anything else a start could start. (Its CanStart says no more, and before 226 it stays
+# `yes`.) A refusal changes nothing, so what was read before it still holds; after anything else it is read again.
 try_starts() {
   patience=30
   seen=$masked

@@ -41,7 +41,7 @@ find_sibling() {
 
 # A mask leaves nothing of the file that systemd would tell.
 find_masked_wrappers() {
-  for name in $held; do
+  for name in $masked; do
     case $name in
       *.target) wrappers="$wrappers $name" ;;
       *.service) ! is_wrapper_below "$name" || wrappers="$wrappers $name" ;;

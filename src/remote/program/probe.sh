@@ -57,7 +57,8 @@ probe() {
   unique $shown $looks
   probed=$uniq
   find_aliases
-  probed="$probed$aliases "
+  find_wanted
+  probed="$probed$aliases$enabled "
   [ "$ways" != yes ] || tell_ways
   see_lying
   seen_lying=$lying
@@ -180,6 +181,23 @@ find_aliases() {
         break
       fi
     done
+  done
+}
+
+# Into $enabled, as records `wanted NAME`: instances of the templates among the units that a link in a .wants or .requires
+# directory names. Before systemd 240 such an instance is loaded from that link, past the mask of its template. Costs no process.
+find_wanted() {
+  enabled=
+  for template in $looks; do
+    set +f
+    for dir in $unit_dirs; do
+      for path in "$root$dir"/*.wants/"${template%%@*}@"?*".${template##*@.}" "$root$dir"/*.requires/"${template%%@*}@"?*".${template##*@.}"; do
+        name=${path##*/}
+        [ -L "$path" ] && is_unit_name "$name" || continue
+        case "$enabled " in *" $name "*) ;; *) rec "wanted $name" && enabled="$enabled $name" ;; esac
+      done
+    done
+    set -f
   done
 }
 

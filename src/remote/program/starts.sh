@@ -11,12 +11,13 @@ watch_starts() {
   [ -n "$handlers" ] || return 0
   watch=
   for name in $handlers; do watch="$watch ${name##*/}"; done
-  see_acts $watch
+  see_acts $watch || rec "trouble unit $status"
   read_boot
   note "handlers ${value:--}$acts"
 }
 
-# Into $acts: `ID=SINCE=running` or `ID=SINCE=ended`, where SINCE says when it was last started; 0 where systemd does not know.
+# Into $acts: `ID=SINCE=running` or `ID=SINCE=ended`, where SINCE says when it was last started; 0 where systemd does not know. Fails
+# where it does not answer.
 see_acts() {
   patience=30 acts='' id='' load='' began=0 now=ended
   query ctl show -pId -pLoadState -pActiveState -pInactiveExitTimestampMonotonic -- "$@"
@@ -36,6 +37,7 @@ see_acts() {
         ;;
     esac
   done
+  [ "$status" = 0 ]
 }
 
 # Into $services: those that have a control group, which costs no process. Those of a user's own manager, and those that a socket
@@ -57,7 +59,7 @@ tell_starts() {
   acted=' '
   if [ -n "$handlers" ]; then
     was=$acts
-    see_acts $watch
+    see_acts $watch || rec "trouble unit $status"
     each_started note_started
     tell_lost
     note handled
@@ -130,7 +132,8 @@ end_started() {
     for act in $was; do maybe="$maybe ${act%%=*}"; done
   fi
   [ -n "$maybe" ] || return 0
-  see_acts $maybe
+  # nobody knows whether they run
+  see_acts $maybe || for act in $maybe; do lack "$act"; done
   [ "$handled" = no ] || was=
   each_started suspect
   [ -n "$ends" ] || return 0

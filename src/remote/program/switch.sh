@@ -176,8 +176,9 @@ on_disk() {
 # $gave_up whether the service has failed.
 see_timer() {
   timer_state='' counts=no dated=no entered=0 gave_up=no
-  query ctl show -pSubState -pNextElapseUSecMonotonic -pNextElapseUSecRealtime -pActiveEnterTimestampMonotonic \
-    -- "$switch.timer" "$switch.service"
+  # systemd shows a timer that is not there, too
+  query_units -pSubState -pNextElapseUSecMonotonic -pNextElapseUSecRealtime -pActiveEnterTimestampMonotonic \
+    -- "$switch.timer" "$switch.service" || rec "trouble unit $status"
   case $said in *"$nl$nl"*SubState=failed*) gave_up=yes ;; esac
   for word in ${said%%"$nl$nl"*}; do
     case $word in

@@ -113,7 +113,7 @@ find_touched() {
 
 # Whether systemd still holds units masked of which the disk has no mask any more. Without an answer nobody knows.
 is_unread() {
-  for name in $held; do
+  for name in $masked; do
     is_masked_on_disk "$name" || return 0
   done
   return 1
@@ -146,7 +146,7 @@ prove() {
   for name in $touched; do
     case "$names " in
       *" $name "*)
-        case $held in *" $name "*) is_masked_on_disk "$name" || lack "$name" ;; esac
+        case $masked in *" $name "*) is_masked_on_disk "$name" || lack "$name" ;; esac
         ;;
       *) lack "$name" ;;
     esac
@@ -276,7 +276,7 @@ stop_closed() {
 
 show_sockets() {
   told=$out told_records=$records
-  show socket -pId -pLoadState -pActiveState -pCanStart -pTriggers -pAccept -- "$@"
+  show socket -pId -pLoadState -pActiveState -pTriggers -pAccept -- "$@"
   out=$told records=$told_records
 }
 
@@ -340,7 +340,7 @@ may_start_now() {
   fi
   [ "$cancelled" = no ] || return 0
   [ -n "$broken" ] || return 1
-  ask ctl show -pResult -- $broken
+  query_units -pResult -- $broken || return 1
   case $said in *-limit-hit*) return 0 ;; *) return 1 ;; esac
 }
 

@@ -10,17 +10,79 @@ unit_properties='-pId -pNames -pLoadState -pActiveState -pSubState -pResult -pUn
 -pTimeoutStopUSec -pTimeoutUSec -pBusName -pTriggeredBy -pTriggers -pAccept -pTimersMonotonic -pRequiredBy -pRequisiteOf -pBoundBy -pConsistsOf -pPropagatesStopTo
 -pOnSuccess -pOnFailure'
 
+# query_units PROPERTIES… -- NAMES…: into $said what systemd shows of units. Systemd 231 and 232 end their answer behind the first unit
+# that lacks one of the properties, and fail: there each type of unit is asked for what it has. A short answer is no answer.
+query_units() {
+  if [ -z "$by_type" ]; then
+    query ctl show "$@" && return 0
+    case $status in 124 | 137 | 143) return "$status" ;; esac
+  fi
+  complaint=$said failure=$status
+  query_by_type "$@" && by_type=yes && return 0
+  # who has asked in the usual way is told of that
+  [ -n "$by_type" ] || said=$complaint status=$failure
+  return "$status"
+}
+
+query_by_type() {
+  asked='' types=' ' shown_so_far=''
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --) break ;;
+      -p*) asked="$asked $1" ;;
+    esac
+    shift
+  done
+  [ $# -gt 1 ] || return 1
+  shift
+  for name in "$@"; do
+    case $types in *" ${name##*.} "*) ;; *) types="$types${name##*.} " ;; esac
+  done
+  units=$*
+  for type in $types; do
+    set --
+    for property in $asked; do
+      if type_has "${property#-p}"; then set -- "$@" "$property"; fi
+    done
+    set -- "$@" --
+    for name in $units; do
+      [ "${name##*.}" != "$type" ] || set -- "$@" "$name"
+    done
+    query ctl show "$@" || return "$status"
+    # of a pattern that nothing matches there is no block
+    [ -z "$said" ] || shown_so_far="$shown_so_far${shown_so_far:+$nl$nl}$said"
+  done
+  said=$shown_so_far
+}
+
+# Whether units of $type have a property in systemd 231 and 232. What came later no unit has.
+type_has() {
+  case $1 in
+    PropagatesStopTo | StopPropagatedFrom | OnSuccess | Perpetual) return 1 ;;
+    MainPID | BusName | Type | RemainAfterExit | ExecStart) possible=service ;;
+    Accept | Listen) possible=socket ;;
+    TimersMonotonic | NextElapse*) possible=timer ;;
+    TimeoutStopUSec) possible='service scope' ;;
+    TimeoutUSec) possible='socket mount swap' ;;
+    KillMode) possible='service socket mount swap scope' ;;
+    ControlGroup) possible='service socket mount swap scope slice' ;;
+    Result) possible='service socket mount swap scope timer path automount' ;;
+    *) return 0 ;;
+  esac
+  case " $possible " in *" $type "*) ;; *) return 1 ;; esac
+}
+
 # show KIND PROPERTIES… -- NAMES…: records `KIND key=value`, empty values left out, a bare `KIND` after each unit.
-# For the caller: all $names, all $relations, all $wakers, what is $masked beyond doubt, what systemd has read as masked
-# ($held), what is $running or has failed ($fallen), and what sockets ($woken) would start. With $shape_properties: the names of all that runs nothing
+# For the caller: all $names, all $relations, all $wakers, what systemd has read as $masked, what is $running or has failed ($fallen),
+# and what sockets ($woken) would start. With $shape_properties: the names of all that runs nothing
 # itself ($wrappers), and what stops with that, or with what is masked ($parts); see members.sh. Of jobs a record `job UNIT TYPE`. From all calls together: what listening sockets have $triggered, the $main_pids, and the
 # $handlers that the end of a unit starts: `well/ID/HANDLER` (OnSuccess=), `badly/ID/HANDLER` (OnFailure=).
 show() {
   show_kind=$1
   shift
-  query ctl show "$@" || rec "trouble $show_kind $status"
-  names='' relations='' wakers='' woken='' masked=' ' held=' ' running=' ' fallen=' '
-  id='' load='' can='' active='' accept='' wakes='' changed=no called='' drop_ins='' job='' waiting='' sub='' kind='' stays='' with='' well='' badly=''
+  query_units "$@" || rec "trouble $show_kind $status"
+  names='' relations='' wakers='' woken='' masked=' ' running=' ' fallen=' '
+  id='' load='' active='' accept='' wakes='' changed=no called='' drop_ins='' job='' waiting='' sub='' kind='' stays='' with='' well='' badly=''
   rest=$said$nl$nl
   while [ -n "$rest" ]; do
     line=${rest%%"$nl"*}
@@ -34,8 +96,7 @@ show() {
         for name in $well; do handlers="$handlers well/$id/$name"; done
         for name in $badly; do handlers="$handlers badly/$id/$name"; done
         [ -z "$job" ] || waiting="$waiting $id"
-        [ "$load" != masked ] || held="$held$id "
-        [ "$load $can" != 'masked no' ] || masked="$masked$id "
+        [ "$load" != masked ] || masked="$masked$id "
         case $active in
           failed) fallen="$fallen$id " ;;
           inactive | '') ;;
@@ -49,7 +110,7 @@ show() {
           *.service:loaded) [ -z "$kind" ] || ! is_shape_of_wrapper "$kind" "$stays" "$sub" || wrappers="$wrappers $called" parts="$parts $with" ;;
           *:masked) parts="$parts $with" ;;
         esac
-        id='' load='' can='' active='' accept='' wakes='' changed=no called='' drop_ins='' job='' sub='' kind='' stays='' with='' well='' badly=''
+        id='' load='' active='' accept='' wakes='' changed=no called='' drop_ins='' job='' sub='' kind='' stays='' with='' well='' badly=''
         ;;
       DropInPaths=*) drop_ins=" ${line#*=} " ;;
       *= | NeedDaemonReload=no | StopWhenUnneeded=no | Job=0) ;;
@@ -84,7 +145,6 @@ show() {
           LoadState=*) load=${line#*=} ;;
           ActiveState=*) active=${line#*=} ;;
           SubState=*) sub=${line#*=} ;;
-          CanStart=*) can=${line#*=} ;;
           Names=*) called=${line#*=} names="$names ${line#*=}" ;;
           NeedDaemonReload=yes) changed=yes ;;
           TriggeredBy=*) relations="$relations ${line#*=}" wakers="$wakers ${line#*=}" ;;
@@ -130,7 +190,7 @@ unquote() {
 
 # Which jobs those are that show merely numbers. Asked on a host alone where one of the units has a job.
 tell_jobs() {
-  query ctl list-jobs --no-legend --full -- $waiting
+  query ctl list-jobs --no-legend --full -- $waiting || rec "trouble $show_kind $status"
   rest=$said$nl
   while [ -n "$rest" ]; do
     line=${rest%%"$nl"*}

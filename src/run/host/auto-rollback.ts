@@ -2,6 +2,7 @@
 import {
   type Ask,
   baseOf,
+  cannotExpire,
   type Facts,
   type Fault,
   fault,
@@ -36,6 +37,13 @@ export function orderOf(ask: SwitchAsk | undefined, facts: Facts, clock: Clock):
   if (ask === undefined) return null;
   const { confirmWithin, expiresAt } = ask;
   return { confirmWithin, expires: expiresAt === null ? null : hostTime(expiresAt, facts, clock) };
+}
+
+/** Why a host's systemd cannot do what is ordered: nothing may be changed there for it. */
+export function unableTo(order: Pick<SwitchAsk, 'expiresAt'> | undefined, { systemd }: Facts): Fault | null {
+  if (order?.expiresAt == null || systemd.kind !== 'running') return null;
+  const why = cannotExpire(systemd.version);
+  return why === null ? null : fault('not-armed', why, 'Omit --expires on this host, and roll the run back yourself.');
 }
 
 /** One of our times, in ms, as seconds of the host's clock. */

@@ -24,7 +24,7 @@ import { judge, readLater, unread } from '../../plan/judge.ts';
 import { isSameBoot, namesOf } from '../../plan/recall.ts';
 import { namesToProbe, parseQuery } from '../../plan/resolve.ts';
 import type { Kept, Reply, Session } from '../../remote/session.ts';
-import { endOf, hostTime, ourTime, sayBroken, sayRollback, standingOf, timesLeft } from './auto-rollback.ts';
+import { endOf, hostTime, ourTime, sayBroken, sayRollback, standingOf, timesLeft, unableTo } from './auto-rollback.ts';
 import { contextOf, otherMachine, type UndoJob } from './undo.ts';
 import { CALL_MS, type Crew, callUntil, type Ending, visit } from './visit.ts';
 
@@ -72,6 +72,8 @@ export async function keepHost(host: JournalHost, changed: Changed, job: KeepJob
       const { why, hint } = facts.privilege;
       return { outcome: 'refused', units, fault: fault('no-privilege', `no root privilege: ${why}`, hint) };
     }
+    const unable = unableTo(job.keep, facts);
+    if (unable) return { outcome: 'refused', units, fault: unable };
     const standing = standingOf(session, job.run)?.timer;
     const unread = standing === 'unreadable' || standing === 'failed';
     if (!facts.receipts.some(({ run }) => run === job.run) && !unread)
