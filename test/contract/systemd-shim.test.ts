@@ -5,11 +5,12 @@ import { systemdContract } from './systemd.contract.ts';
 import { systemdProgramContract } from './systemd-program.contract.ts';
 import { systemdTriggersContract } from './systemd-triggers.contract.ts';
 
-const VERSIONS = ['247.3-7+deb11u7', '252-46.el9_5.2', '257.7-1-arch'];
+/** Those of the lab, and one for each set of old traits. */
+const VERSIONS = ['247.3-7+deb11u7', '252-46.el9_5.2', '257.7-1-arch', '239', '219', '232'];
 
-// Each shell once and each version once: they do not depend on each other.
-for (const [index, shell] of SHELLS.entries()) {
-  const systemd = VERSIONS[index] ?? '252';
+// Each shell and each version: they do not depend on each other.
+for (const [index, systemd] of VERSIONS.entries()) {
+  const shell = SHELLS[index % SHELLS.length]!;
   describe(`a simulated systemd ${Number.parseInt(systemd, 10)} under ${shell.name}`, () => {
     const hosts: SimulatedHost[] = [];
     const open = async () => {

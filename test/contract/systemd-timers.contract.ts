@@ -31,7 +31,9 @@ export function systemdTimersContract(open: () => Promise<SystemdUnderTest>): vo
     it('a running one takes new times from a reload', async () => {
       await arrange(host, {});
       await run(host, `${both(COUNTED, DATED)}systemctl start fm-t.timer`);
-      expect((await run(host, next)).output).toBe(waiting('set', 'set'));
+      const old = host.version < 228;
+      expect((await run(host, next)).output).toBe(waiting('set', old ? '' : 'set'));
+      if (old) return;
       await run(host, `${write('fm-t.timer', timer(DATED))}systemctl daemon-reload`);
       expect((await run(host, next)).output).toBe(waiting('', 'set'));
     });

@@ -74,6 +74,11 @@ export async function read(host: SystemdUnderTest, unit: string, ...properties: 
   return properties.map((property) => values.get(property)?.split(' ').sort().join(' ') ?? '?').join(' ');
 }
 
+/** UnitFileState of a mask, which systemd tells since 238. */
+export function fileOfMask(version: number, file: string): string {
+  return version < 228 ? '' : version < 238 ? 'bad' : file;
+}
+
 /** What an answer of the remote program told. */
 export interface Told {
   /** Exit status by step; `untried` for what was not tried. */

@@ -78,7 +78,7 @@ show() {
     print_properties
     return
   fi
-  first=yes
+  first=yes short=no
   for name in "$@"; do
     case $name in
       *@.*) fail 1 "Failed to get properties: Unit name $name is neither a valid invocation ID nor unit name." ;;
@@ -86,11 +86,14 @@ show() {
         where=loaded
         if [ "$systemd" -ge 250 ] && [ "$all" = no ]; then where=active; fi
         set +f
-        for path in sim/$where/$name; do [ ! -e "$path" ] || show_unit "${path##*/}"; done
+        for path in sim/$where/$name; do
+          if [ -e "$path" ] && [ "$short" = no ]; then show_unit "${path##*/}"; fi
+        done
         set -f
         ;;
       *) show_unit "$name" ;;
     esac
+    [ "$short" = no ] || return
   done
 }
 
@@ -99,12 +102,17 @@ show_unit() {
   first=no
   recall "$1"
   file_state "${FragmentPath##*/}"
-  if [ "$LoadState" = masked ] && [ "$systemd" -lt 248 ]; then FragmentPath=/dev/null; fi
+  if [ "$LoadState" = masked ]; then
+    [ "$systemd" -ge 248 ] || FragmentPath=/dev/null
+    # the state of a unit called null
+    [ "$systemd" -ge 238 ] || UnitFileState=bad
+    [ "$systemd" -ge 228 ] || UnitFileState=
+  fi
   CanStart=no Perpetual=no SourcePath=
   needs_reload
   Job=
   [ ! -e "sim/jobs/$Id" ] || Job=7
-  if [ "$LoadState" = loaded ] && [ "$RefuseManualStart" = no ]; then CanStart=yes; fi
+  if [ "$LoadState" = loaded ] || [ "$systemd" -lt 226 ]; then [ "$RefuseManualStart" = yes ] || CanStart=yes; fi
   case $Id in
     *.service)
       control_group
@@ -117,6 +125,30 @@ show_unit() {
   [ -z "$Program" ] || ExecStart="{ path=$Program ; argv[]=$Program ; ignore_errors=no }"
   case $Id in *.timer) next_elapse ;; esac
   print_properties
+  if [ "$systemd" -lt 233 ] && [ "$systemd" -ge 231 ]; then end_short; fi
+}
+
+# Systemd 231 and 232 end the answer behind a unit that lacks one of the properties, and fail without a word.
+end_short() {
+  for property in $properties; do
+    has_property "${Id##*.}" "$property" || short=yes status=1
+  done
+}
+
+# has_property TYPE PROPERTY: of units in systemd 231 and 232, by the tables in src/core/dbus-*.c.
+has_property() {
+  case $2 in
+    PropagatesStopTo | StopPropagatedFrom | OnSuccess) return 1 ;;
+    Perpetual) [ "$systemd" -ge 232 ] ;;
+    MainPID | BusName | Type | RemainAfterExit | ExecStart) [ "$1" = service ] ;;
+    Accept | Listen) [ "$1" = socket ] ;;
+    TimersMonotonic | NextElapseUSec*) [ "$1" = timer ] ;;
+    TimeoutStopUSec) case $1 in service | scope) ;; *) return 1 ;; esac ;;
+    TimeoutUSec) case $1 in socket | mount | swap) ;; *) return 1 ;; esac ;;
+    KillMode) case $1 in service | socket | mount | swap | scope) ;; *) return 1 ;; esac ;;
+    ControlGroup) case $1 in service | socket | mount | swap | scope | slice) ;; *) return 1 ;; esac ;;
+    Result) case $1 in target | device | slice) return 1 ;; esac ;;
+  esac
 }
 
 # No timer elapses here by itself, so that one time is as good as another.
@@ -124,6 +156,7 @@ next_elapse() {
   NextElapseUSecRealtime='' NextElapseUSecMonotonic=infinity
   [ "$ActiveState" = active ] || return 0
   NextElapseUSecMonotonic=${OnActiveSec:+1h} NextElapseUSecRealtime=${OnCalendar:+Tue 2030-01-01 00:00:00 UTC}
+  [ "$systemd" -ge 237 ] || NextElapseUSecRealtime=${OnCalendar:+60y 5d 6h}
 }
 
 print_properties() {

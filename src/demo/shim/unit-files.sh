@@ -67,10 +67,29 @@ is_mask() {
   if [ -L "$root$1" ]; then [ "$root$1" -ef /dev/null ]; else [ ! -s "$root$1" ]; fi
 }
 
+# Before systemd 240 an instance that a .wants or .requires directory names is loaded from the link there, into $found, whatever its
+# template has.
+find_enabled() {
+  case $systemd:$1 in 2[4-9][0-9]:*) return 1 ;; *:*@?*.*) ;; *) return 1 ;; esac
+  for dir in $unit_dirs; do
+    if [ -L "$root$dir/$1" ] || [ -e "$root$dir/$1" ]; then return 1; fi
+  done
+  for link in $links; do
+    [ "${link##*/}" = "$1" ] || continue
+    found=$(readlink "$root$link")
+    [ ! -f "$root$found" ] || return 0
+  done
+  return 1
+}
+
 # Into $Id, $Names, $LoadState and $FragmentPath: what a name on disk stands for. An alias of a masked unit stands for
 # itself only, and is masked before systemd 250 or so and broken since.
 locate() {
   Id=$1 Names=$1 LoadState=loaded FragmentPath=
+  if find_enabled "$1"; then
+    FragmentPath=$found
+    return
+  fi
   while :; do
     if ! find_file "$Id"; then
       Id=$1 LoadState=not-found
@@ -116,7 +135,9 @@ read_unit() {
     find_drop_ins
     file=$root$FragmentPath
     if [ -L "$file" ]; then file=$root$(readlink "$file"); fi
+    unparsed=no
     parse "$file"
+    [ "$unparsed$OnActiveSec$OnCalendar" != yes ] || LoadState=error
     case $Id$Accept in *.socketno | *.timer* | *.path*) Triggers=${Triggers:-${Id%.*}.service} ;; esac
     relate TriggeredBy $Triggers
   fi
@@ -175,6 +196,8 @@ parse() {
       BusName=*) BusName=$value ;;
       ExecStart=*) Program=${value%% *} ;;
       OnActiveSec=*) OnActiveSec=$value ;;
+      # before systemd 228 that does not parse
+      OnCalendar=*\ UTC) if [ "$systemd" -ge 228 ]; then OnCalendar=$value; else unparsed=yes; fi ;;
       OnCalendar=*) OnCalendar=$value ;;
       KillMode=*) KillMode=$value ;;
       RefuseManualStart=*) RefuseManualStart=$value ;;
