@@ -49,5 +49,7 @@ export function unprovable(version: number): string | null {
 
 /** Why a version cannot roll a mask back at a set time; null where it can. */
 export function cannotExpire(version: number): string | null {
-  return hasTrait(version, 'no-utc-in-calendar') ? `systemd ${version} takes no UTC times, so --expires does not work` : null;
+  return hasTrait(version, 'no-utc-in-calendar')
+    ? `systemd ${version} takes no UTC times, so --expires does not work`
+    : null;
 }

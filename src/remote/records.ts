@@ -215,8 +215,7 @@ function strongest(paths: readonly PathFact[]): Map<string, PathFact> {
 function fileStateOf(id: string, load: string, said: string, lying: ReadonlyMap<string, PathFact>): string {
   if (said !== '' && said !== 'bad') return said;
   const top = lying.get(id) ?? lying.get(templateOf(id) ?? '');
-  if (top?.kind === 'null' || top?.kind === 'empty')
-    return top.path.startsWith('/run/') ? 'masked-runtime' : 'masked';
+  if (top?.kind === 'null' || top?.kind === 'empty') return top.path.startsWith('/run/') ? 'masked-runtime' : 'masked';
   return load === 'masked' && said === 'bad' ? 'masked' : said;
 }
 

@@ -51,7 +51,8 @@ export function troublesOf({ systemd, systemdState, clockSkew, strictKex, rollba
     });
   }
   const unable = systemd === null ? null : cannotExpire(systemd);
-  if (unable !== null) troubles.push({ message: unable, hint: 'Omit --expires there, and roll the run back yourself.' });
+  if (unable !== null)
+    troubles.push({ message: unable, hint: 'Omit --expires there, and roll the run back yourself.' });
   if (clockSkew !== null && Math.abs(clockSkew) > SKEW_TOLERATED_S) {
     troubles.push({
       message: `its clock is ${Math.abs(clockSkew)} s ${clockSkew > 0 ? 'ahead' : 'behind'}`,

@@ -185,7 +185,10 @@ export function systemdLoadingContract(open: () => Promise<SystemdUnderTest>): v
 
     it('in 231 and 232 an answer ends behind the first unit that lacks a property', async () => {
       await given({
-        files: { [`${VENDOR}/fm-a.service`]: sleeper(), [`${VENDOR}/fm-a.socket`]: '[Socket]\nListenStream=/run/fm-a\n' },
+        files: {
+          [`${VENDOR}/fm-a.service`]: sleeper(),
+          [`${VENDOR}/fm-a.socket`]: '[Socket]\nListenStream=/run/fm-a\n',
+        },
       });
       const { code, output } = await sh('systemctl show -pId -pAccept -- fm-a.service fm-a.socket');
       const short = host.version === 231 || host.version === 232;

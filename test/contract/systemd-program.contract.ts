@@ -1,6 +1,15 @@
 /** What the remote program does to a host, and tells of it: run unchanged on the simulated systemd and on real ones. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { arrange, converse, fileOfMask, type Given, read, run, type SystemdUnderTest, type Told } from './systemd-under-test.ts';
+import {
+  arrange,
+  converse,
+  fileOfMask,
+  type Given,
+  read,
+  run,
+  type SystemdUnderTest,
+  type Told,
+} from './systemd-under-test.ts';
 import {
   ADMIN,
   connectTo,

@@ -205,7 +205,10 @@ export function systemdTriggersContract(open: () => Promise<SystemdUnderTest>): 
         ['undo', ...words, 'start=fm-a.service'],
       );
       expect(masked?.steps).toEqual({ [`displace:${file}`]: '0', stop: '0', reload: '0', 'try:fm-a.service': '1' });
-      expect(masked?.units.get('fm-a.service')).toMatchObject({ LoadState: 'masked', CanStart: host.version < 226 ? 'yes' : 'no' });
+      expect(masked?.units.get('fm-a.service')).toMatchObject({
+        LoadState: 'masked',
+        CanStart: host.version < 226 ? 'yes' : 'no',
+      });
       expect(undone?.steps).toEqual({ [`replace:${file}`]: '0', reload: '0', start: '0' });
       expect([await whole('fm-a.service'), await inodes(file)]).toEqual(before);
     });

@@ -90,7 +90,8 @@ function toldBy(session: Session, plan: Plan, clock: Crew['clock'], ask: Ask, or
       return { ...told, units: noteUncovered(told.units, ask, order, []) };
     case 'change': {
       const unable = unableTo(order, session.facts);
-      if (unable) return { kind: 'refusal', units: told.units, fault: unable, ...(told.absent && { absent: told.absent }) };
+      if (unable)
+        return { kind: 'refusal', units: told.units, fault: unable, ...(told.absent && { absent: told.absent }) };
       const { links, removes, displaces, stops } = told.change;
       return { ...told, units: noteUncovered(told.units, ask, order, [...links, ...removes, ...displaces, ...stops]) };
     }
