@@ -12,6 +12,8 @@ const ENDED = {
    * f1669917f5, src/systemctl/systemctl.c)
    */
   'show-stops-at-a-missing-property': 233,
+  /** `show` writes the backslash of a value out, as `\\x5c`. (3dfbc968e8, src/shared/bus-util.c) */
+  'backslash-is-written-out': 234,
   /** NextElapseUSecRealtime is printed as a span. (68a4b89ca3, src/shared/bus-util.c) */
   'next-elapse-is-a-span': 237,
   /**

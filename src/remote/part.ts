@@ -15,7 +15,8 @@ export function part(file: `${string}.sh`): string {
       .map((line) =>
         line
           .trimStart()
-          .replace(/ ;;$/, ';;')
+          .replaceAll(/ ?;; ?/g, ';;')
+          .replaceAll('*) ', '*)')
           .replaceAll(/; (?=(?:then|do|else|fi|done|esac)\b)/g, ';')
           .replaceAll(' || ', '||')
           .replaceAll(' && ', '&&')

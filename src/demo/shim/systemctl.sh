@@ -162,7 +162,13 @@ next_elapse() {
 print_properties() {
   for property in $properties; do
     eval "value=\${$property-unknown}"
-    [ "$value" = unknown ] || printf '%s=%s\n' "$property" "$value"
+    [ "$value" != unknown ] || continue
+    # a backslash is written out
+    case $systemd:$value in
+      2[4-9][0-9]:* | 23[4-9]:*) ;;
+      *:*"\\"*) value=$(printf '%s\n' "$value" | sed 's/\\/\\x5c/g') ;;
+    esac
+    printf '%s=%s\n' "$property" "$value"
   done
 }
 

@@ -271,7 +271,7 @@ prepare() {
   set -f
   cd / || exit 1
   umask 022
-  ancestors='' by_type=''
+  ancestors=
   [ -n "$clean" ] || clean_environment
   LC_ALL=C SYSTEMD_COLORS=0 SYSTEMD_PAGER=
   PATH=${root:+$root/shim:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH

@@ -191,9 +191,9 @@ find_wanted() {
   for template in $looks; do
     set +f
     for dir in $unit_dirs; do
-      for path in "$root$dir"/*.wants/"${template%%@*}@"?*".${template##*@.}" "$root$dir"/*.requires/"${template%%@*}@"?*".${template##*@.}"; do
+      for path in "$root$dir"/*.[wr]*s/"${template%%@*}@"?*".${template##*@.}"; do
         name=${path##*/}
-        [ -L "$path" ] && is_unit_name "$name" || continue
+        { [ -L "$path" ] && is_unit_name "$name"; } || continue
         case "$enabled " in *" $name "*) ;; *) rec "wanted $name" && enabled="$enabled $name" ;; esac
       done
     done

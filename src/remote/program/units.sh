@@ -11,65 +11,42 @@ unit_properties='-pId -pNames -pLoadState -pActiveState -pSubState -pResult -pUn
 -pOnSuccess -pOnFailure'
 
 # query_units PROPERTIES… -- NAMES…: into $said what systemd shows of units. Systemd 231 and 232 end their answer behind the first unit
-# that lacks one of the properties, and fail: there each type of unit is asked for what it has. A short answer is no answer.
+# that lacks one of the properties, and fail without a word: there each type of unit is asked for what it has.
 query_units() {
-  if [ -z "$by_type" ]; then
-    query ctl show "$@" && return 0
-    case $status in 124 | 137 | 143) return "$status" ;; esac
-  fi
-  complaint=$said failure=$status
-  query_by_type "$@" && by_type=yes && return 0
-  # who has asked in the usual way is told of that
-  [ -n "$by_type" ] || said=$complaint status=$failure
-  return "$status"
-}
-
-query_by_type() {
-  asked='' types=' ' shown_so_far=''
-  while [ $# -gt 0 ]; do
-    case $1 in
-      --) break ;;
-      -p*) asked="$asked $1" ;;
-    esac
-    shift
-  done
-  [ $# -gt 1 ] || return 1
+  query ctl show "$@" && return
+  [ "$status$said" = 1 ] || return
+  asked='' types='' whole=''
+  while [ "$1" != -- ]; do asked="$asked $1" && shift; done
   shift
-  for name in "$@"; do
-    case $types in *" ${name##*.} "*) ;; *) types="$types${name##*.} " ;; esac
-  done
-  units=$*
-  for type in $types; do
-    set --
+  for name in "$@"; do types="$types ${name##*.}"; done
+  unique $types
+  for type in $uniq; do
+    words=
     for property in $asked; do
-      if type_has "${property#-p}"; then set -- "$@" "$property"; fi
+      if type_has "${property#-p}"; then words="$words $property"; fi
     done
-    set -- "$@" --
-    for name in $units; do
-      [ "${name##*.}" != "$type" ] || set -- "$@" "$name"
-    done
-    query ctl show "$@" || return "$status"
-    # of a pattern that nothing matches there is no block
-    [ -z "$said" ] || shown_so_far="$shown_so_far${shown_so_far:+$nl$nl}$said"
+    words="$words --"
+    for name in "$@"; do [ "${name##*.}" != "$type" ] || words="$words $name"; done
+    query ctl show $words || return
+    whole=$whole${said:+$said$nl$nl}
   done
-  said=$shown_so_far
+  said=$whole
 }
 
-# Whether units of $type have a property in systemd 231 and 232. What came later no unit has.
+# Whether units of $type have a property there. What came later no unit has.
 type_has() {
   case $1 in
-    PropagatesStopTo | StopPropagatedFrom | OnSuccess | Perpetual) return 1 ;;
-    MainPID | BusName | Type | RemainAfterExit | ExecStart) possible=service ;;
-    Accept | Listen) possible=socket ;;
-    TimersMonotonic | NextElapse*) possible=timer ;;
-    TimeoutStopUSec) possible='service scope' ;;
-    TimeoutUSec) possible='socket mount swap' ;;
-    KillMode) possible='service socket mount swap scope' ;;
-    ControlGroup) possible='service socket mount swap scope slice' ;;
-    Result) possible='service socket mount swap scope timer path automount' ;;
+    Propa* | StopP* | OnSuccess | Perp*) has='' ;;
+    MainPID | BusName | Type | Remain* | ExecStart) has=service ;;
+    Accept | Listen) has=socket ;;
+    Timers* | NextE*) has=timer ;;
+    TimeoutS*) has='service scope' ;;
+    TimeoutU*) has='socket mount swap' ;;
+    KillMode | ControlGroup) has='service socket mount swap scope' ;;
+    Result) has='service socket mount swap scope timer path automount' ;;
     *) return 0 ;;
   esac
-  case " $possible " in *" $type "*) ;; *) return 1 ;; esac
+  case " $has " in *" $type "*) ;; *) return 1 ;; esac
 }
 
 # show KIND PROPERTIES… -- NAMES…: records `KIND key=value`, empty values left out, a bare `KIND` after each unit.
@@ -89,6 +66,8 @@ show() {
     rest=${rest#*"$nl"}
     # in a list, names with a backslash are quoted
     case $line in *'"'*) unquote ;; esac
+    # before 234 systemd writes out the backslash of a name
+    case $line:$* in *"${bs}x5cx"*:*x5c*) ;; *"${bs}x5cx"*) unescape ;; esac
     case $line in
       '')
         [ "$show_kind $load $changed" != 'unit loaded no' ] || ! has_new_drop_in || rec 'unit NeedDaemonReload=yes'
@@ -183,6 +162,15 @@ unquote() {
     case $line in
       *'"'*) line=${line%%'"'*}${line#*'"'} ;;
       *"$bs$bs"*) line=${line%%"$bs$bs"*}$bs${line#*"$bs$bs"} ;;
+      *) break ;;
+    esac
+  done
+}
+
+unescape() {
+  while :; do
+    case $line in
+      *"${bs}x5cx"*) line=${line%%"${bs}x5cx"*}${bs}x${line#*"${bs}x5cx"} ;;
       *) break ;;
     esac
   done
