@@ -141,14 +141,16 @@ function lettersOf(text: string): string {
  * masks from before the run are off while it does.
  */
 function wayBackWords(prior: Prior): string[] {
+  const running = prior.states.filter(wasRunning);
   return [
-    ...triggersFirst(prior.states.filter(wasRunning)).map((state) => `start=${state.id}`),
+    ...triggersFirst(running).map((state) => `start=${state.id}`),
     ...prior.states.filter(({ active }) => active === 'activating').map(({ id }) => `pending=${id}`),
     ...triggersFirst(prior.states.filter((state) => state.queued === 'start' && !wasRunning(state))).map(
       ({ id }) => `queue=${id}`,
     ),
     ...prior.states.filter(({ queued }) => queued === 'reload').map(({ id }) => `reload=${id}`),
-    ...prior.states.filter(wasDeaf).map(({ id }) => `deaf=${id}`),
+    // systemd closes a socket when it reads a mask of it, and goes on calling it active
+    ...running.filter(({ id, load }) => load === 'masked' && id.endsWith('.socket')).map(({ id }) => `deaf=${id}`),
     ...masksOverRunning(prior).map((path) => `lift=${path}`),
   ];
 }
@@ -176,11 +178,8 @@ export function readWords(change: Change, context: RequestContext): string[] {
 
 /** What is made, removed and moved; an undo does that by the receipt, and proves by this that the receipt knew of all. */
 function entryWords({ links, removes, displaces }: Change): string[] {
-  return [
-    ...links.map((path) => `link=${path}`),
-    ...removes.map((path) => `remove=${path}`),
-    ...displaces.map((path) => `displace=${path}`),
-  ];
+  const words = (key: string, paths: readonly string[]) => paths.map((path) => `${key}=${path}`);
+  return [...words('link', links), ...words('remove', removes), ...words('displace', displaces)];
 }
 
 function contextWords(change: Change, { run, as, meta, stopTimeout }: RequestContext): string[] {
@@ -202,11 +201,6 @@ function triggersFirst(states: readonly PriorState[]): PriorState[] {
 function wasRunning({ active, queued }: PriorState): boolean {
   if (queued === 'stop') return false;
   return active === 'active' || active === 'reloading' || active === 'activating' || active === 'refreshing';
-}
-
-/** A socket is closed when systemd reads a mask of it, and stays active in name. */
-function wasDeaf(state: PriorState): boolean {
-  return state.load === 'masked' && state.id.endsWith('.socket') && wasRunning(state);
 }
 
 /** A unit that ran under a mask, or waited to start what is under one, can start again only while that mask is off. */
