@@ -7,7 +7,7 @@
 import { isUnitName, type Secret } from '../model/index.ts';
 import type { Ended } from '../transport/transport.ts';
 import type { HostRecord } from './blocks.ts';
-import { program } from './protocol.ts';
+import { wholeProgram } from './program-source.ts';
 
 /** Takes the secrets that a host may know out of a text. */
 export type Conceal = (text: string) => string;
@@ -29,7 +29,7 @@ const WORDS = new Set(
  */
 export function concealing(secrets: readonly Secret[], names: readonly string[]): Conceal {
   if (secrets.length === 0) return nothingToConceal;
-  const ordinary = [program(['guard=yes', 'members=yes']), ...WORDS, ...names].join('\n');
+  const ordinary = [wholeProgram(), ...WORDS, ...names].join('\n');
   const sought = secrets.filter((secret) => secret.hideIn(ordinary) === ordinary);
   return (text) => sought.reduce((rest, secret) => secret.hideIn(rest), text);
 }

@@ -3,21 +3,9 @@
  * Everything that arrives is hostile until it has passed through here.
  */
 import { randomBytes } from 'node:crypto';
-import {
-  baseOf,
-  type Change,
-  isTemplate,
-  isTrigger,
-  type Prior,
-  type PriorState,
-  printable,
-  superServerOf,
-  templateOf,
-  topicOf,
-} from '../model/index.ts';
+import { baseOf, type Change, isTrigger, type Prior, type PriorState, printable, templateOf } from '../model/index.ts';
 import { firstWord, type HostRecord } from './blocks.ts';
 import { encoded, metaText } from './meta.ts';
-import { part } from './part.ts';
 
 /** Of a record, with its frame. What the program says is short: a list of unit names is the longest. */
 const MAX_LINE = 64 * 1024;
@@ -25,75 +13,9 @@ const MAX_LINE = 64 * 1024;
 const MAX_RECORDS = 20_000;
 const MAX_ANSWER = 1024 * 1024;
 
-const PARTS = [
-  'fleetmask.sh',
-  'units.sh',
-  'probe.sh',
-  'receipt.sh',
-  'switches.sh',
-  'apply.sh',
-  'starts.sh',
-  'undo.sh',
-  'audit.sh',
-] as const;
-
-/** Parts that only those need who ask for what they find. */
-const ASKED_FOR = {
-  'superservers=yes': 'superservers.sh',
-  'guard=yes': 'guard.sh',
-  'uses=yes': 'uses.sh',
-  'members=yes': 'members.sh',
-} as const;
-
-/** The remote program as it is sent, without the parts that are not wished for. */
-export function program(wishes: readonly Wish[] = []): string {
-  const more = Object.entries(ASKED_FOR).flatMap(([wish, file]) => (wishes.includes(wish as Wish) ? [file] : []));
-  return [...PARTS, ...more].map(part).join('\n');
-}
-
 /** 96 random bits: nothing that a host prints by itself looks like a record. */
 export function newNonce(): string {
   return randomBytes(12).toString('hex');
-}
-
-/** What a probe tells only when asked, so that nobody else pays for it. */
-export type Wish =
-  /** Its time. */
-  | 'clock=yes'
-  /** All about what can start the units, as of the units themselves. */
-  | 'triggers=yes'
-  /** What could run the same past a mask. */
-  | 'ways=yes'
-  /** What a mask must not cut. */
-  | 'guard=yes'
-  /** With it: what the host makes use of; asked where one of the names may be idle. */
-  | 'uses=yes'
-  /** What inetd and its like serve; asked where one of them is among the names. */
-  | 'superservers=yes'
-  /** What runs beside units that run nothing themselves, and instances beside their template. */
-  | 'members=yes'
-  /** The receipts of all runs, or of one. */
-  | 'receipts=all'
-  | `receipts=${string}`
-  /** What the host answered this run, where its receipt is told. */
-  | `result=${string}`;
-
-/** The wishes, and those that follow from the names. */
-export function wishesFor(names: readonly string[], wishes: readonly Wish[]): Wish[] {
-  const uses = wishes.includes('guard=yes') && names.some((name) => topicOf(name) !== null);
-  const served = names.some((name) => superServerOf(name) !== null);
-  return [...wishes, ...(uses ? ['uses=yes' as const] : []), ...(served ? ['superservers=yes' as const] : [])];
-}
-
-/** The first line after the program: it defines the nonce and carries the probe. */
-export function firstRequest(
-  nonce: string,
-  seq: number,
-  names: readonly string[],
-  wishes: readonly Wish[] = [],
-): string {
-  const words = names.map((name) => `'${isTemplate(name) ? 'look' : 'name'}=${assertWord(name)}'`);
-  return ['main', nonce, String(seq), 'probe', ...wishes, ...words, 'end'].join(' ').concat('\n');
 }
 
 export interface RequestContext {
@@ -213,19 +135,6 @@ function masksOverRunning({ masks, states }: Prior): readonly string[] {
 
 function unique(words: readonly string[]): string[] {
   return [...new Set(words)];
-}
-
-export type Verb = 'apply' | 'undo' | 'keep';
-
-/** A later request, on the stdin of the running program. */
-export function requestLine(nonce: string, seq: number, verb: Verb, words: readonly string[]): string {
-  return [nonce, String(seq), verb, ...words.map(assertWord), 'end'].join(' ').concat('\n');
-}
-
-/** Words end at blanks; quotes would end a shell word. Whoever builds them has validated them: this is the last gate. */
-function assertWord(word: string): string {
-  if (!/^[\x21-\x7e]+$/.test(word) || word.includes("'")) throw new Error(`not a word for a request: ${word}`);
-  return word;
 }
 
 /**

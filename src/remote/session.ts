@@ -18,23 +18,12 @@ import type { HostRecord } from './blocks.ts';
 import { type Conceal, concealed, concealedEnd, concealing } from './conceal.ts';
 import { type Escalation, firstLine, startShell } from './escalate.ts';
 import { excessOf } from './limits.ts';
-import {
-  Answer,
-  applyWords,
-  firstRequest,
-  newNonce,
-  program,
-  type RequestContext,
-  readWords,
-  requestLine,
-  undoWords,
-  type Verb,
-  type Wish,
-  wishesFor,
-} from './protocol.ts';
+import type { Verb } from './program-source.ts';
+import { Answer, applyWords, newNonce, type RequestContext, readWords, undoWords } from './protocol.ts';
 import { ofOurRuns, receiptsFrom } from './receipts.ts';
 import { evidenceFrom, factsFrom } from './records.ts';
 import { barredFrom, endedEarly } from './refusals.ts';
+import { Requests, type Stored, type Wish, wishesFor } from './requests.ts';
 import { arming, endsFrom, keepWords, switchesFrom } from './switch.ts';
 
 /** Sequence numbers of a run on one host: the host refuses what is not newer than what it has seen. */
@@ -108,8 +97,8 @@ export async function openSession(
   const shell = await startShell(connection, escalation, (chunk) => channel.hear(chunk), deadline);
   if (shell.kind === 'fault') return shell;
   channel.attach(shell.value);
-  const wished = wishesFor(names, wishes);
-  const opening = `${firstLine(escalation)}${program(wished)}\n${firstRequest(nonce, SEQ.probe, names, wished)}`;
+  const requests = new Requests(nonce);
+  const opening = `${firstLine(escalation)}${requests.probe(SEQ.probe, names, wishesFor(names, wishes))}`;
   const probed = await channel.ask(opening, new Answer(nonce, SEQ.probe), deadline);
   if (probed.kind === 'fault') return probed;
   const records = ofOurRuns(probed.value);
@@ -120,8 +109,13 @@ export async function openSession(
     return { kind: 'fault', fault: barred };
   }
 
-  const ask = (verb: Verb, seq: number, words: readonly string[], deadline: AbortSignal, text = '') =>
-    channel.ask(`${requestLine(nonce, seq, verb, words)}${text}`, new Answer(nonce, seq), deadline);
+  const ask = (
+    verb: Verb,
+    seq: number,
+    words: readonly string[],
+    deadline: AbortSignal,
+    stored: Stored | null = null,
+  ) => channel.ask(requests.later(verb, seq, words, stored), new Answer(nonce, seq), deadline);
   return {
     kind: 'answer',
     value: {
@@ -129,9 +123,9 @@ export async function openSession(
       switches: switchesFrom(records),
       ends: endsFrom(records),
       async apply({ seq, change, prior, order }, context, deadline) {
-        const armed = order && arming(order, context.run, change.where, program());
+        const armed = order && arming(order, context.run, change.where);
         const words = [...applyWords(change, prior, context), 'unmoved=yes', ...(armed?.words ?? [])];
-        return read(await ask('apply', seq, words, deadline, armed?.text), evidenceFrom);
+        return read(await ask('apply', seq, words, deadline, armed?.stored), evidenceFrom);
       },
       async undo({ seq, change, prior, halts, unmoved }, context, deadline) {
         const words = [...undoWords(change, prior, halts, context), ...(unmoved ? ['unmoved=yes'] : [])];

@@ -2,25 +2,25 @@
 
 import type { KeepOrder, SwitchEnd, SwitchOrder, SwitchState } from '../model/index.ts';
 import type { HostRecord } from './blocks.ts';
-import { part } from './part.ts';
+import { part, rollbackProgram } from './program-source.ts';
+import type { Stored } from './requests.ts';
 
-/** The words that arm a switch, and the two texts that must follow the request: the whole program, and switch.sh. */
+/** The words that arm a switch, and what is stored for it. */
 export function arming(
   order: SwitchOrder,
   run: string,
   where: 'etc' | 'run',
-  program: string,
-): { words: readonly string[]; text: string } {
+): { words: readonly string[]; stored: Stored } {
   // what is started at a boot says `resume`
-  const whole = `${program}\n. "\${0%/*}/switch" && "\${2-fire}" ${run} ${where}\n`;
-  const parts = [whole, `${part('switch.sh')}\n`];
+  const program = `${rollbackProgram()}\n. "\${0%/*}/switch" && "\${2-fire}" ${run} ${where}`;
+  const stored = { program, switch: part('switch.sh') };
   const words = [
     ...(order.confirmWithin === null ? [] : [`confirm-within=${order.confirmWithin}`]),
     ...(order.expires === null ? [] : [`expires=${expiryWord(order.expires)}`]),
-    `program=${summary(parts[0]!)}`,
-    `switch=${summary(parts[1]!)}`,
+    `program=${summary(stored.program)}`,
+    `switch=${summary(stored.switch)}`,
   ];
-  return { words, text: parts.join('') };
+  return { words, stored };
 }
 
 export function keepWords({ confirm, expires }: KeepOrder): string[] {
@@ -36,10 +36,10 @@ function expiryWord(seconds: number): string {
   return `${seconds}/${date}/${time}`;
 }
 
-/** LINES,CRC,SIZE of a text that ends in a newline. */
+/** LINES,CRC,SIZE of the file that a text becomes. */
 function summary(text: string): string {
-  const bytes = Buffer.from(text);
-  return `${text.split('\n').length - 1},${cksum(bytes)},${bytes.length}`;
+  const bytes = Buffer.from(`${text}\n`);
+  return `${text.split('\n').length},${cksum(bytes)},${bytes.length}`;
 }
 
 /** The checksum of POSIX cksum(1): a CRC-32 over the bytes, then over their number, lowest byte first. */

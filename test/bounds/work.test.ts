@@ -388,9 +388,10 @@ const UNHEARD = [
   'plan/waves.ts',
   'remote/clean-shell.ts',
   'remote/escalate.ts',
-  'remote/part.ts',
+  'remote/program-source.ts',
   'remote/password-dialogue.ts',
   'remote/protocol.ts',
+  'remote/requests.ts',
   'remote/session.ts',
 ];
 

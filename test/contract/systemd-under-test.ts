@@ -2,7 +2,9 @@
 
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import type { HostRecord } from '../../src/remote/blocks.ts';
-import { Answer, firstRequest, newNonce, program, requestLine, type Wish } from '../../src/remote/protocol.ts';
+import { partsOfProbe, source } from '../../src/remote/program-source.ts';
+import { Answer, newNonce } from '../../src/remote/protocol.ts';
+import { Requests, type Stored, type Wish } from '../../src/remote/requests.ts';
 
 export interface SystemdUnderTest {
   /** systemd's version. */
@@ -92,15 +94,15 @@ export interface Told {
 }
 
 /** Words of a request to the remote program, or something that happens meanwhile. */
-export type Turn = Request | { readonly request: Request; readonly text: string } | ((talk: Talk) => unknown);
+export type Turn = Request | { readonly request: Request; readonly stored: Stored } | ((talk: Talk) => unknown);
 
-/** `text` follows it. */
 type Request = readonly [verb: string, ...words: string[]];
 
 /** The conversation as it stands. */
 export interface Talk {
   readonly child: ChildProcessWithoutNullStreams;
   readonly nonce: string;
+  readonly requests: Requests;
 }
 
 /** What is probed: names, or names with what is to be told besides. */
@@ -110,6 +112,7 @@ type Probed = readonly string[] | { readonly names: readonly string[]; readonly 
 export async function converse(host: SystemdUnderTest, probed: Probed, ...turns: Turn[]): Promise<Told[]> {
   const { names, wishes } = 'names' in probed ? probed : { names: probed, wishes: [] };
   const nonce = newNonce();
+  const requests = new Requests(nonce);
   const child = host.shell('exec sh -s -- root');
   const told: Told[] = [];
   let complaints = '';
@@ -125,7 +128,7 @@ export async function converse(host: SystemdUnderTest, probed: Probed, ...turns:
   });
   for (const turn of ['probe', ...turns] as const) {
     if (typeof turn === 'function') {
-      await turn({ child, nonce });
+      await turn({ child, nonce, requests });
       continue;
     }
     const seq = told.length;
@@ -138,13 +141,18 @@ export async function converse(host: SystemdUnderTest, probed: Probed, ...turns:
       });
       void ended.then(() => reject(new Error(`the program ended: ${complaints}`)));
     });
-    if (turn === 'probe')
-      child.stdin.write(
-        `${program(['guard=yes', 'superservers=yes', 'uses=yes', 'members=yes'])}\n${firstRequest(nonce, seq, names, wishes)}`,
-      );
+    if (turn === 'probe') child.stdin.write(requests.probe(seq, names, wishes));
     else {
-      const { request, text } = 'text' in turn ? turn : { request: turn, text: '' };
-      child.stdin.write(requestLine(nonce, seq, request[0] as 'apply', request.slice(1)) + text);
+      const { request, stored } = 'stored' in turn ? turn : { request: turn, stored: null };
+      const [verb, ...words] = request;
+      if (verb === 'apply' || verb === 'undo' || verb === 'keep')
+        child.stdin.write(requests.later(verb, seq, words, stored));
+      else {
+        // no session asks so
+        const parts = verb === 'probe' ? `${source(partsOfProbe(words))}\n` : '';
+        const quoted = words.map((word) => `'${word}'`).join(' ');
+        child.stdin.write(`{\n${parts}next ${nonce} ${seq} ${verb} ${quoted} end\n}\n`);
+      }
     }
     await answered;
     child.stdout.removeAllListeners('data');

@@ -3,7 +3,6 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { metaText } from '../../src/remote/meta.ts';
-import { program } from '../../src/remote/protocol.ts';
 import { arming } from '../../src/remote/switch.ts';
 import { converse, run, type Turn } from '../contract/systemd-under-test.ts';
 import { enabled, sleeper, VENDOR, WANTED } from '../contract/units.ts';
@@ -78,8 +77,8 @@ describe.each(SHELLS.filter(({ name }) => name !== 'busybox'))('under $name', (s
     expect(only).toMatch(/reason="(?:%C3%BC)+[%C3B]*\.\.\."\]$/);
   });
 
-  const armed = arming({ confirmWithin: 300, expires: null }, 'r1', 'etc', program());
-  const change: Turn = { request: [...(masked() as [string, ...string[]]), ...armed.words], text: armed.text };
+  const armed = arming({ confirmWithin: 300, expires: null }, 'r1', 'etc');
+  const change: Turn = { request: [...(masked() as [string, ...string[]]), ...armed.words], stored: armed.stored };
 
   it('the automatic rollback leaves one', async () => {
     await converse(host, [UNIT], change);

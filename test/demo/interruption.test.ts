@@ -5,7 +5,6 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { requestLine } from '../../src/remote/protocol.ts';
 import { converse, type Talk } from '../contract/systemd-under-test.ts';
 import { enabled, STUBBORN, sleeper, VENDOR, WANTED } from '../contract/units.ts';
 import { dump } from './dump.ts';
@@ -48,7 +47,7 @@ describe.each(SHELLS)('under $name', (shell) => {
     const result = () => resultOn(host);
     const begun = () => expect.poll(() => existsSync(join(host.dir, LINK))).toBe(true);
     await converse(host, [UNIT], async (talk) => {
-      talk.child.stdin.write(requestLine(talk.nonce, 1, 'apply', SLOW));
+      talk.child.stdin.write(talk.requests.later('apply', 1, SLOW));
       await begun();
       breakOff(talk);
       expect(await result()).toBe('');
@@ -61,11 +60,11 @@ describe.each(SHELLS)('under $name', (shell) => {
   it('an input that ends right after a request does not keep it from being answered', async () => {
     const host = await boot();
     let heard = '';
-    await converse(host, [UNIT], async ({ child, nonce }) => {
+    await converse(host, [UNIT], async ({ child, requests }) => {
       child.stdout.on('data', (chunk) => {
         heard += chunk;
       });
-      child.stdin.end(requestLine(nonce, 1, 'apply', QUICK));
+      child.stdin.end(requests.later('apply', 1, QUICK));
       await once(child, 'close');
     });
     expect(heard).toMatch(/ step try:fm-a\.service 1\n[\s\S]* done \d+\n$/);

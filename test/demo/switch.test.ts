@@ -2,7 +2,6 @@
 import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { program } from '../../src/remote/protocol.ts';
 import { arming } from '../../src/remote/switch.ts';
 import { converse, run, type Turn } from '../contract/systemd-under-test.ts';
 import { enabled, sleeper, VENDOR, WANTED } from '../contract/units.ts';
@@ -15,10 +14,10 @@ const LINK = `/etc/systemd/system/${UNIT}`;
 const TIMER = '/etc/systemd/system/fleetmask-undo-r1.timer';
 const LATER = 4_000_000_000;
 const WORDS = ['run=r1', 'where=etc', 'stop-timeout=1', 'meta=-'] as const;
-const { words, text } = arming({ confirmWithin: 300, expires: null }, 'r1', 'etc', program());
-const dated = arming({ confirmWithin: null, expires: LATER }, 'r1', 'etc', program());
+const { words, stored } = arming({ confirmWithin: 300, expires: null }, 'r1', 'etc');
+const dated = arming({ confirmWithin: null, expires: LATER }, 'r1', 'etc');
 const MASK = ['apply', ...WORDS, `link=${LINK}`, `stop=${UNIT}`, `start=${UNIT}`, `read=${UNIT}`] as const;
-const masked: Turn = { request: [...MASK, ...words], text };
+const masked: Turn = { request: [...MASK, ...words], stored };
 const keep = (...more: string[]): Turn => ['keep', ...WORDS, ...more, `read=${UNIT}`];
 
 describe.each(SHELLS)('under $name', (shell) => {
@@ -60,7 +59,7 @@ describe.each(SHELLS)('under $name', (shell) => {
     const socket = `printf '[Socket]\\nListenStream=/run/fm-a.socket\\n' >${file}; systemctl daemon-reload`;
     await run(host, `${socket}; systemctl stop ${UNIT}; systemctl start fm-a.socket && systemctl start ${UNIT}`);
     const request = ['apply', ...WORDS, `link=${LINK}`, `stop=${UNIT}`, 'start=fm-a.socket', `start=${UNIT}`] as const;
-    await converse(host, [UNIT], { request: [...request, ...words], text });
+    await converse(host, [UNIT], { request: [...request, ...words], stored });
     const { code, output } = await fire();
     expect(code).toBe(0);
     expect(output).toContain('step start 0');
@@ -182,7 +181,7 @@ describe.each(SHELLS)('under $name', (shell) => {
 
   describe('at each boot', () => {
     const boot = () => run(host, 'exec sh "$FLEETMASK_ROOT"/var/lib/fleetmask/r1/program root resume');
-    const expiring: Turn = { request: [...MASK, ...dated.words], text: dated.text };
+    const expiring: Turn = { request: [...MASK, ...dated.words], stored: dated.stored };
     const log = '"$FLEETMASK_ROOT"/var/lib/fleetmask/r1/log';
 
     it.each([
@@ -224,13 +223,13 @@ describe.each(SHELLS)('under $name', (shell) => {
 
   it('under a later mask of the same unit it ends, and hands on what it was to start', async () => {
     const link = `/run/systemd/system/${UNIT}`;
-    const short = arming({ confirmWithin: 300, expires: null }, 'r1', 'run', program());
+    const short = arming({ confirmWithin: 300, expires: null }, 'r1', 'run');
     const request = ['apply', 'run=r1', 'where=run', 'stop-timeout=1', 'meta=-', `link=${link}`] as const;
     await converse(host, [UNIT], {
       request: [...request, `stop=${UNIT}`, `start=${UNIT}`, `read=${UNIT}`, ...short.words],
-      text: short.text,
+      stored: short.stored,
     });
-    const long = arming({ confirmWithin: 300, expires: null }, 'r2', 'etc', program());
+    const long = arming({ confirmWithin: 300, expires: null }, 'r2', 'etc');
     const second = [
       'apply',
       'run=r2',
@@ -240,7 +239,7 @@ describe.each(SHELLS)('under $name', (shell) => {
       `link=${LINK}`,
       `read=${UNIT}`,
     ] as const;
-    await converse(host, [UNIT], { request: [...second, ...long.words], text: long.text });
+    await converse(host, [UNIT], { request: [...second, ...long.words], stored: long.stored });
     expect(await fire('/run/fleetmask/runs/r1')).toMatchObject({ code: 0 });
     expect(await dump(host.dir)).toMatchObject({ [LINK]: 'link /dev/null' });
     expect(Object.keys(await dump(host.dir))).not.toContain(link);
@@ -269,7 +268,7 @@ describe.each(SHELLS)('under $name', (shell) => {
   });
 
   it('an expiry that has not come, or was moved, puts nothing back', async () => {
-    const expiring: Turn = { request: [...MASK, ...dated.words], text: dated.text };
+    const expiring: Turn = { request: [...MASK, ...dated.words], stored: dated.stored };
     const [, , moved] = await converse(host, [UNIT], expiring, keep(`expires=${LATER + 60}/2096-10-02/07:07:40`));
     expect(moved?.rest).toContain(`switch r1 waiting - ${LATER + 60}`);
     const there = await dump(host.dir);
@@ -282,14 +281,11 @@ describe.each(SHELLS)('under $name', (shell) => {
   });
 
   it.each([
-    ['damaged', text.replace('restore', 'destroy')],
-    ['cut short', text.slice(0, text.length / 2)],
-  ])('a text that arrives %s arms nothing, and nothing is changed', async (_, arrived) => {
-    const request = converse(host, [UNIT], ({ child }) => setTimeout(() => child.stdin.end(), 1_000), {
-      request: [...MASK, ...words],
-      text: arrived,
-    });
-    const [, told] = await request;
+    ['damaged program', { ...stored, program: stored.program.replace('restore', 'destroy') }],
+    ['damaged switch.sh', { ...stored, switch: stored.switch.replace('confirm', 'destroy') }],
+    ['program cut short', { ...stored, program: stored.program.slice(0, stored.program.length / 2) }],
+  ])('a %s arms nothing, and nothing is changed', async (_, arrived) => {
+    const [, told] = await converse(host, [UNIT], { request: [...MASK, ...words], stored: arrived });
     expect(told?.rest).toContainEqual(expect.stringMatching(/^refused unarmed cannot write /));
     expect(await dump(host.dir)).toEqual(before);
   });

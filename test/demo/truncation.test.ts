@@ -2,8 +2,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { firstRequest, program, requestLine } from '../../src/remote/protocol.ts';
-import { converse, run } from '../contract/systemd-under-test.ts';
+import { Requests } from '../../src/remote/requests.ts';
+import { arming } from '../../src/remote/switch.ts';
+import { run } from '../contract/systemd-under-test.ts';
 import { enabled, sleeper, VENDOR, WANTED } from '../contract/units.ts';
 import { dump } from './dump.ts';
 import { SHELLS } from './shells.ts';
@@ -12,13 +13,24 @@ import { SimulatedHost } from './simulated-host.ts';
 const UNIT = 'fm-a.service';
 const LINK = `/etc/systemd/system/${UNIT}`;
 const APPLY = ['run=r1', 'where=etc', 'stop-timeout=5', 'meta=-', `link=${LINK}`, `stop=${UNIT}`, `read=${UNIT}`];
-/** One that would change the host, were it not cut off. */
-const SENT = `${program()}\n${firstRequest('nonce', 1, []).replace(' probe ', ` apply ${APPLY.join(' ')} `)}`;
+const ALL = ['guard=yes', 'uses=yes', 'superservers=yes', 'members=yes', 'ways=yes', 'receipts=all'] as const;
 
-/** After every line and at every byte of the last few; elsewhere at one byte of a few. Not before the last newline: that is all there is to say. */
-function cuts(text: string): number[] {
+/** The groups of a conversation that changes the host, were it not cut off; the second is the one that does. */
+function groups(more: ReturnType<typeof arming> | null): [string, string] {
+  const requests = new Requests('nonce');
+  const words = [...APPLY, ...(more?.words ?? [])];
+  return [requests.probe(0, [UNIT], ALL), requests.later('apply', 1, words, more?.stored)];
+}
+const [PROBE, CHANGE] = groups(null);
+const [, ARMED] = groups(arming({ confirmWithin: 300, expires: null }, 'r1', 'etc'));
+/** A verb that it does not know is answered in no time. */
+const QUICK = PROBE.replace(' probe ', ' nothi ');
+
+/** At every byte of the last few; elsewhere at one byte of a few, and after every line where `lines` says so. Not before the last newline: that is all there is to say. */
+function cuts(text: string, stride: number, lines: boolean): number[] {
+  const last = lines ? 250 : 120;
   return Array.from({ length: text.length - 1 }, (_, at) => at).filter(
-    (at) => at >= text.length - 250 || at % 61 === 0 || text[at - 1] === '\n',
+    (at) => at >= text.length - last || at % stride === 0 || (lines && text[at - 1] === '\n'),
   );
 }
 
@@ -35,46 +47,53 @@ describe.each(SHELLS)('under $name', (shell) => {
   });
   afterAll(() => host.dispose());
 
-  it('the program does nothing when it is cut off anywhere', async () => {
-    const file = join(host.dir, 'tmp/sent');
-    await writeFile(file, SENT);
+  const apply = (text: string, file = true) => {
+    const input = file ? '>"$HOME/whole"; sh -s -- root <"$HOME/whole"' : '| sh -s -- root';
+    return `cat "$HOME/sent-before" ${text} ${input}`;
+  };
+  const put = async (earlier: string, text: string) => {
+    await writeFile(join(host.dir, 'tmp/sent-before'), earlier);
+    await writeFile(join(host.dir, 'tmp/sent'), text);
+  };
+  const clean = () => run(host, 'rm -f "$HOME"/sent "$HOME"/sent-before "$HOME"/cut "$HOME"/whole');
+
+  // A shell reads ahead in a file; from a pipe it takes what is there, and bash each byte. What was cut off must answer nothing, too.
+  it.each([
+    ['the first request, with what it needs of the program', '', PROBE, 61, true, true],
+    ['a later one, with what it needs', QUICK, CHANGE, 211, false, true],
+    ['the same through a pipe', QUICK, CHANGE, 997, false, false],
+    ['one with a program that is to be stored', QUICK, ARMED, 1997, false, true],
+  ])('%s does nothing when it is cut off anywhere', async (_, earlier, text, stride, lines, file) => {
+    await put(earlier, text);
     // The first word after the sweep proves that it came to its end.
-    const sweep = `for at in ${cuts(SENT).join(' ')}; do
+    const sweep = `for at in ${cuts(text, stride, lines).join(' ')}; do
   head -c "$at" "$HOME/sent" >"$HOME/cut"
-  sh -s -- root <"$HOME/cut" >/dev/null 2>&1
+  { ${apply('"$HOME/cut"', file)}; } 2>/dev/null | grep -v '^@nonce 0 '
 done
-rm "$HOME/sent" "$HOME/cut"
 echo swept`;
     const { output } = await run(host, sweep, 600_000);
+    await clean();
     expect(output).toBe('swept');
     expect(await dump(host.dir)).toEqual(before);
   });
 
-  it('the whole of it would have changed the host', async () => {
-    const { output } = await run(host, 'exec sh -s -- root', 60_000, SENT);
+  it.each([
+    ['a file', true],
+    ['a pipe', false],
+  ])('the whole of it would have changed the host (%s)', async (_, file) => {
+    await put(QUICK, CHANGE);
+    const { output } = await run(host, apply('"$HOME/sent"', file));
+    await clean();
     expect(output).toContain(`@nonce 1 step link:${LINK} 0`);
     expect(await dump(host.dir)).not.toEqual(before);
     await host.reset();
   });
 
-  it('a request does nothing when it is cut off anywhere, be it by the end of the stream or of the line', async () => {
-    const whole = requestLine('nonce', 1, 'apply', APPLY).trimEnd();
-    const least = 'nonce 1'.length;
-    const lines = Array.from({ length: whole.length - least }, (_, at) => whole.slice(0, at + least));
-    let cut = '';
-    await converse(
-      host,
-      [UNIT],
-      ({ child, nonce }) => {
-        for (const line of lines) child.stdin.write(`${line.replace('nonce', nonce)}\n`);
-        cut = whole.replace('nonce', nonce);
-      },
-      // It is answered, so all those lines have been read.
-      ['probe', `name=${UNIT}`],
-      () => expect(dump(host.dir)).resolves.toEqual(before),
-      // Without the newline at its end.
-      ({ child }) => child.stdin.end(cut),
-    );
+  it('one that belongs to another conversation does nothing', async () => {
+    await put(QUICK, new Requests('other').later('apply', 1, APPLY));
+    const { output } = await run(host, apply('"$HOME/sent"'));
+    await clean();
+    expect(output).not.toContain('@nonce 1 ');
     expect(await dump(host.dir)).toEqual(before);
   });
 });

@@ -1,19 +1,8 @@
-import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bootstrap } from '../../src/remote/escalate.ts';
 import { metaFrom, metaText } from '../../src/remote/meta.ts';
-import { part } from '../../src/remote/part.ts';
-import { passwordCommand } from '../../src/remote/password-dialogue.ts';
-import {
-  Answer,
-  applyWords,
-  firstRequest,
-  newNonce,
-  program,
-  requestLine,
-  undoWords,
-} from '../../src/remote/protocol.ts';
+import { Answer, applyWords, newNonce, undoWords } from '../../src/remote/protocol.ts';
+import { Requests } from '../../src/remote/requests.ts';
 
 const NONCE = '0123456789abcdef01234567';
 
@@ -113,16 +102,17 @@ describe('a request', () => {
   } as const;
   const prior = { bootId: null, machineId: null, states: [], masks: [] };
 
-  it('is one line, ends in `end`, and keeps backslashes', () => {
+  it('is called by one line that ends in `end`, and keeps backslashes', () => {
     const words = applyWords(change, prior, {
       run: 'r-1',
       as: 'web 1',
       meta: { reason: "two words; it's $(id)\n" },
       stopTimeout: 9.7,
     });
-    const line = requestLine(NONCE, 1, 'apply', words);
-    expect(line.endsWith(' end\n')).toBe(true);
-    expect(line.split('\n')).toHaveLength(2);
+    const lines = new Requests(NONCE).later('apply', 1, words).split('\n');
+    expect(lines.slice(-2)).toEqual(['}', '']);
+    const line = lines.at(-3)!;
+    expect(line).toMatch(new RegExp(`^next ${NONCE} 1 apply .* end$`));
     expect(line).toContain('link=/etc/systemd/system/dev-disk-by\\x2did.mount');
     expect(line).toContain('stop-timeout=9');
     expect(line).not.toContain('$(id)');
@@ -160,49 +150,8 @@ describe('a request', () => {
     expect(words(state('a.service', 'inactive'), state('wake.timer', 'inactive'))).not.toContain(`lift=${mask}`);
   });
 
-  it('cannot be made of words that would end early or begin another', () => {
-    for (const word of ['a b', 'a\nb', "a'b", '', 'ü']) {
-      expect(() => requestLine(NONCE, 1, 'apply', [word])).toThrow(/not a word/);
-      expect(() => firstRequest(NONCE, 0, [word])).toThrow(/not a word/);
-    }
-  });
-
   it('carries a nonce of 96 bits that is never the same', () => {
     expect(newNonce()).toMatch(/^[0-9a-f]{24}$/);
     expect(newNonce()).not.toBe(newNonce());
-  });
-});
-
-/** With every part that is sent on a wish alone. */
-const WHOLE = ['guard=yes', 'superservers=yes', 'uses=yes', 'members=yes'] as const;
-
-describe('the program as it is sent', () => {
-  it('has neither comments nor indentation, and still parses', () => {
-    expect(program(WHOLE)).not.toMatch(/^\s*#/m);
-    expect(program(WHOLE)).not.toMatch(/^\s/m);
-    expect(spawnSync('sh', ['-n'], { input: program(WHOLE) }).status).toBe(0);
-  });
-
-  it('has each function once, for of two parts with the same one the later would win', () => {
-    const all = `${program(WHOLE)}\n${part('switch.sh')}`;
-    const functions = [...all.matchAll(/^(\w+)\(\)/gm)].map(([, name]) => name);
-    expect(functions.length).toBeGreaterThan(100);
-    expect(functions.filter((name, at) => functions.indexOf(name) !== at)).toEqual([]);
-  });
-
-  // a pipe of Linux holds 64 KiB; with the parts that few hosts get it is a little longer
-  it('is smaller than a pipe, so that it is never written in two halves that wait for each other', () => {
-    expect(program(['guard=yes', 'members=yes']).length).toBeLessThan(56 * 1024);
-    expect(program(WHOLE).length).toBeLessThan(64 * 1024);
-  });
-
-  it('is started by a command that any login shell passes on as it stands', () => {
-    const marks = { asks: newNonce(), runs: newNonce() };
-    const plain = (['auto', 'never', 'sudo', 'doas', 'su'] as const).map(bootstrap);
-    for (const command of [...plain, passwordCommand('sudo', marks), passwordCommand('su', marks)]) {
-      const inner = /^exec sh -c ('[^']+'(?: sh)?(?: '[^']+')*)$/.exec(command)?.[1] ?? '';
-      expect(inner, 'single-quoted words').not.toBe('');
-      expect(inner, 'nothing that csh or fish would expand in single quotes').not.toMatch(/[!\\\n]/);
-    }
   });
 });

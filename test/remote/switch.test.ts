@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { program } from '../../src/remote/protocol.ts';
+import { rollbackProgram, wholeProgram } from '../../src/remote/program-source.ts';
 import { arming, cksum, endsFrom, keepWords, switchesFrom } from '../../src/remote/switch.ts';
 
 const switchOf = (text: string) => switchesFrom([{ kind: 'switch', text }]);
@@ -10,7 +10,7 @@ const switchOf = (text: string) => switchesFrom([{ kind: 'switch', text }]);
 it('the checksum is that of cksum(1)', () => {
   const texts = [
     new Uint8Array(),
-    new TextEncoder().encode(program()),
+    new TextEncoder().encode(wholeProgram()),
     Uint8Array.from({ length: 70_000 }, (_, i) => i % 251),
   ];
   for (const text of texts) {
@@ -19,14 +19,19 @@ it('the checksum is that of cksum(1)', () => {
   }
 });
 
-it('the words of a switch tell how much follows, and that is the program and what starts it', () => {
-  const { words, text } = arming({ confirmWithin: 300, expires: 1796104800 }, 'r1', 'etc', program());
+it('the words of a switch tell what the stored files are, and these are a program and what starts it', () => {
+  const { words, stored } = arming({ confirmWithin: 300, expires: 1796104800 }, 'r1', 'etc');
   expect(words.slice(0, 2)).toEqual(['confirm-within=300', 'expires=1796104800/2026-12-01/06:00:00']);
-  const lines = words.slice(2).map((word) => Number(/=(\d+),/.exec(word)?.[1]));
-  expect(lines.reduce((a, b) => a + b)).toBe(text.split('\n').length - 1);
-  const whole = text.split('\n').slice(0, lines[0]);
-  expect(whole.at(-1)).toMatch(/^\. ".*\/switch" && "\$\{2-fire\}" r1 etc$/);
-  expect(whole.slice(0, -1).join('\n')).toBe(program());
+  const files = { program: stored.program, switch: stored.switch };
+  for (const [name, text] of Object.entries(files)) {
+    const [sum, size] = execFileSync('cksum', { input: `${text}\n`, encoding: 'utf8' })
+      .trim()
+      .split(' ');
+    expect(words).toContain(`${name}=${text.split('\n').length},${sum},${size}`);
+  }
+  const lines = stored.program.split('\n');
+  expect(lines.at(-1)).toMatch(/^\. ".*\/switch" && "\$\{2-fire\}" r1 etc$/);
+  expect(lines.slice(0, -1).join('\n')).toBe(rollbackProgram());
 });
 
 it.each([

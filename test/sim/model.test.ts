@@ -8,9 +8,10 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Evidence, UnitFacts } from '../../src/model/index.ts';
 import type { HostRecord } from '../../src/remote/blocks.ts';
-import { Answer, firstRequest, program, requestLine, type Wish } from '../../src/remote/protocol.ts';
+import { Answer } from '../../src/remote/protocol.ts';
 import { receiptsFrom } from '../../src/remote/receipts.ts';
 import { evidenceFrom, factsFrom } from '../../src/remote/records.ts';
+import { Requests, type Wish } from '../../src/remote/requests.ts';
 import { run } from '../contract/systemd-under-test.ts';
 import { sleeper, WANTED } from '../contract/units.ts';
 import { SHELLS } from '../demo/shells.ts';
@@ -232,20 +233,26 @@ function drawDoing(random: Random): Doing {
 async function told(host: Host, turns: readonly Turn[]): Promise<unknown[]> {
   const nonces = ['n0', 'n1'];
   const sessions = nonces.map(() => host.converse());
-  const probe = async (session: Conversation, nonce: string, names = NAMES, wishes: readonly Wish[] = []) =>
-    matterOfFacts(await session.ask(`${program()}\n${firstRequest(nonce, 0, names, wishes)}`, new Answer(nonce, 0)));
+  const requests = nonces.map((nonce) => new Requests(nonce));
+  const probe = async (
+    session: Conversation,
+    nonce: string,
+    by: Requests,
+    names = NAMES,
+    wishes: readonly Wish[] = [],
+  ) => matterOfFacts(await session.ask(by.probe(0, names, wishes), new Answer(nonce, 0)));
   const all: unknown[] = [];
-  for (const [index, session] of sessions.entries()) all.push(await probe(session, nonces[index]!));
+  for (const [index, session] of sessions.entries()) all.push(await probe(session, nonces[index]!, requests[index]!));
   for (const turn of turns) {
     if (turn.kind === 'does') await host.act(turn.doing);
     else if (turn.kind === 'probes') {
       const session = host.converse();
-      all.push(await probe(session, 'n2', turn.names, turn.wishes));
+      all.push(await probe(session, 'n2', new Requests('n2'), turn.names, turn.wishes));
       await session.end();
     } else {
       const { session, verb, seq, words } = turn;
-      const line = requestLine(nonces[session]!, seq, verb, words);
-      const records = await sessions[session]!.ask(line, new Answer(nonces[session]!, seq));
+      const asked = requests[session]!.later(verb, seq, words);
+      const records = await sessions[session]!.ask(asked, new Answer(nonces[session]!, seq));
       all.push({ turn, ...matterOfEvidence(evidenceFrom(records)) });
     }
     all.push(await host.state());

@@ -3,7 +3,7 @@ import { fault } from '../../src/model/index.ts';
 import type { Connected, Connection, Ended, Failed, Transport } from '../../src/transport/transport.ts';
 import type { Machine, Truth } from './machine.ts';
 import type { Random } from './random.ts';
-import type { RemoteProgram } from './remote-program.ts';
+import { END, type RemoteProgram } from './remote-program.ts';
 import type { Life, Time } from './time.ts';
 
 /** What becomes of one message to a host, and of the connection after it. Delays in ms. */
@@ -250,8 +250,8 @@ class SimConnection implements Connection {
   }
 
   #remember(data: string): void {
-    const words = data.slice(data.lastIndexOf('\n', data.length - 2) + 1).split(' ');
-    const [seq, verb] = words[0] === 'main' ? words.slice(2) : words.slice(1);
+    const end = data.lastIndexOf(END);
+    const [, , seq, verb] = data.slice(data.lastIndexOf('\n', end) + 1, end).split(' ');
     this.#lastSeq = Number(seq);
     this.#lastVerb = verb ?? '';
   }

@@ -36,6 +36,8 @@ interface Result {
   readonly said: readonly string[];
 }
 
+/** Of a group, after its call. */
+export const END = ' end\n}\n';
 /** Of timeout(1). */
 const TIMED_OUT: Result = { status: 124, said: [] };
 const UNIT = [
@@ -127,25 +129,18 @@ export class RemoteProgram {
   /** What arrived of the next request, if it is whole. */
   #next(): void {
     while (!this.#busy && this.#life.alive) {
-      const end = this.#nonce === '' ? this.#endOfProgram() : this.#input.indexOf('\n');
+      const end = this.#input.indexOf(END);
       if (end < 0) {
         if (this.#inputEnded) this.#die('exited');
         return;
       }
-      const line = this.#input.slice(this.#input.lastIndexOf('\n', end - 1) + 1, end);
-      this.#input = this.#input.slice(end + 1);
-      const words = line.split(' ');
-      if (this.#nonce === '') this.#nonce = words[1] ?? '';
-      else if (words[0] !== this.#nonce) continue;
-      const [seq, verb, ...rest] = words.slice(words[0] === 'main' ? 2 : 1).map(unquoted);
-      if (rest.at(-1) !== 'end') continue;
-      this.#go(this.#serve(Number(seq), verb ?? '', rest.slice(0, -1)));
+      const call = this.#input.slice(this.#input.lastIndexOf('\n', end) + 1, end);
+      this.#input = this.#input.slice(end + END.length);
+      const [by, nonce = '', seq, verb, ...words] = call.split(' ').map(unquoted);
+      if (by === 'main') this.#nonce = nonce;
+      else if (nonce !== this.#nonce) continue;
+      this.#go(this.#serve(Number(seq), verb ?? '', words));
     }
-  }
-
-  #endOfProgram(): number {
-    const main = this.#input.lastIndexOf('\nmain ');
-    return main < 0 ? -1 : this.#input.indexOf('\n', main + 1);
   }
 
   #go(steps: Steps): void {

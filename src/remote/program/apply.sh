@@ -157,11 +157,6 @@ stop_units() {
   ! is_running
 }
 
-# Whether the last step was told that somebody else's job took the place of its own.
-was_cancelled() {
-  [ "${said#* canceled.}" != "$said" ]
-}
-
 # Whether the last look saw one of those running that are to be down: into $again. What was not running when it was probed
 # counts where the mask holds it: instances under the mask of their template, by a pattern.
 is_running() {

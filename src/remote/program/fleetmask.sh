@@ -1,39 +1,35 @@
 #!/bin/sh
 # fleetmask.sh: the frame of the remote program. The other parts are functions that it calls:
 #
-#   units.sh     what is read of units, by a probe and after a change
+#   shells.sh    which shells take this program for something else; sent before all the rest
+#   units.sh     what is read of units
+#   read-back.sh   the same after a change
 #   probe.sh     what this host is and has
+#   past-runs.sh   what runs have left here to be undone by
+#   ways.sh      what could run the same past a mask
+#   guard.sh     what a mask must not cut
+#   uses.sh      what the host makes use of, where a mask is of units that are vital on some hosts
+#   superservers.sh  what inetd and its like serve; where one of them is among the names asked
+#   members.sh   what runs beside the units that were named
+#   traces.sh    who is at work here, and what of runs is here, as far as all must know it
 #   receipt.sh   lock, fence and receipt: who may change the host, and what of it is whose
 #   switches.sh  the switches that runs have stored here
 #   apply.sh     a change, and its proof
 #   starts.sh    what was started while units were stopped
 #   undo.sh      the way back
 #   audit.sh     a line in the host's own journal for each of those
-#   guard.sh     what a mask must not cut; sent for a mask alone
-#   uses.sh      what the host makes use of, where a mask is of units that are vital on some hosts
-#   superservers.sh  what inetd and its like serve; sent where one of them is among the names asked
-#   members.sh   what runs beside the units that were named; sent with a probe that asks for it
-#   switch.sh    how a host puts a run back by itself; sent and stored for a switch alone
+#   switch.sh    how a host puts a run back by itself; stored for a switch alone, with a program of its own
 #
-# All are joined and sent on the stdin of `sh -s -- PRIVILEGE [WHY]`, comments and indentation stripped, followed by one
-# line that calls `main NONCE` with the first request; later requests are single lines on the same stdin that begin with
-# the nonce. What arrives truncated does nothing: all is in functions, and a request must end in the word `end`.
+# They are sent on the stdin of `sh -s -- PRIVILEGE [WHY]`, comments and indentation stripped: with the first request what a
+# probe needs, with each later one what it needs besides (program-source.ts). A request is a group in braces: the parts, and
+# after them one line that calls `main NONCE` or `next NONCE`. No shell does anything of a group before it has read its end,
+# so what arrives truncated does nothing; and a request must end in the word `end`. The shell itself reads from one group to
+# the next; bash, which would read a pipe byte by byte, is told to take a long one by `head -c`.
 #
 # It reports; it does not decide. What is to be done is in the request; what was done and what was then read goes
 # back as records `@NONCE SEQ KIND TEXT`, one line each, collected and written at once.
 # dash, bash and busybox sh run it. FLEETMASK_ROOT is set by the embedded fleet and by tests only.
 
-# Shells that take this program for something else are refused by name, before they have read more of it.
-unfit=
-# mksh counts in 32 bits, and keeps open files from its children
-[ -z "${KSH_VERSION-}" ] || unfit=ksh
-case ${KSH_VERSION-} in *'MIRBSD KSH'*) unfit=mksh ;; esac
-[ -z "${YASH_VERSION-}" ] || unfit=yash
-[ -z "${ZSH_VERSION-}" ] || unfit=zsh
-if [ -n "$unfit" ]; then
-  echo "fleetmask does not run under $unfit, which is the sh of this host" >&2
-  exit 1
-fi
 privilege=${1-none}
 refusal=${2-}
 clean=${3-}
@@ -243,7 +239,7 @@ serve() {
   rec "done $((records + 1))" # counts itself: an answer that lost a line is no answer
   [ -z "$keep" ] || printf '%s' "$out" >"$keep"
   printf '%s' "$out" >&3
-  audit
+  [ -z "$deed" ] || audit
 }
 
 # Where sudo, doas or systemd started us, with what PAM and settings add: all goes that is not known to be harmless. A line of a
@@ -292,15 +288,19 @@ find_timeout() {
   within_time='timeout -k 5'
 }
 
+# main NONCE REQUEST…: the first one.
 main() {
   nonce=$1
   shift
   prepare
+  # whoever writes a line in the log meanwhile
+  trap wait EXIT
   serve "$@"
-  while IFS= read -r request; do
-    case $request in
-      "$nonce "*) serve ${request#"$nonce "} ;;
-    esac
-  done
-  wait
+}
+
+# next NONCE REQUEST…
+next() {
+  [ "$1" = "$nonce" ] || return 0
+  shift
+  serve "$@"
 }

@@ -2,10 +2,6 @@
 # receipt.sh: who may change this host, and what of it is whose. A run takes the lock, then its number, which fences off
 # whatever of it arrives late; in its receipt is what it was asked, and each link before and after it is touched.
 
-# Tells a link from one that somebody else makes in its place. An inode may be used again at once, so the time of its change
-# goes with it, to the nanosecond; busybox leaves all but the second out.
-link_identity=%i.%.9Z
-
 # One changing request at a time, and none that is not newer than the last of its run: then the answer is `refused …`.
 begin() {
   changes=
@@ -96,38 +92,11 @@ release() {
   exec 9>&-
 }
 
-# What a plan relies on, without asking systemd once more: that no other run changes the host, and what lies on the disk.
-note_seen() {
-  state=$root/run/fleetmask
-  first_line "$state/changes"
-  seen_seq=$seq seen_changes=${value:-0}
-  [ $((seen_changes % 2)) = 0 ] || ! { read_holder && is_at_work; } || seen_changes=busy
-}
-
 is_moved() {
   first_line "$state/changes"
   [ "${value:-0}" = "$seen_changes" ] || return 0
   see_lying
   [ "$lying" != "$seen_lying" ]
-}
-
-# Into $lying: what lies on disk under the names that were probed, as records of that probe.
-see_lying() {
-  told=$out told_records=$records told_seq=$seq
-  out='' records=0 seq=$seen_seq
-  paths $probed
-  lying=$out lying_records=$records
-  out=$told records=$told_records seq=$told_seq
-}
-
-# What root alone can have made: nothing else is believed or sourced.
-is_ours() {
-  [ -O "$1" ] && ! [ -L "$1" ]
-}
-
-# Whether a receipt has a log that can be read, and is a file.
-has_log() {
-  [ -f "$1/log" ] && [ -r "$1/log" ] && is_ours "$1"
 }
 
 # Whoever holds the lock is alive, since no child of the program keeps it. Who has taken it just now has not written its name
@@ -150,11 +119,6 @@ get_lock() {
       ;;
     *) return 1 ;;
   esac
-}
-
-read_holder() {
-  holder=0 holder_run='' holder_meta='' holder_as=''
-  read -r holder holder_run holder_meta holder_as <"$state/lock"
 }
 
 # is_twin RUN NAME: whether our run has come to this machine under another name than ours: only the session that has that
@@ -186,11 +150,6 @@ mark() {
   { printf '%s\n' "$((last + 1)) $as" >"$receipt/mark"; } 2>/dev/null && return 0
   said="cannot write $receipt/mark"
   return 1
-}
-
-# Whether the process that the lock names has it open. If it is ourselves, that name is from an earlier request.
-is_at_work() {
-  [ "$holder" != $$ ] && [ "/proc/$holder/fd/9" -ef "$state/lock" ]
 }
 
 # Ends a program that is at work, with what it has begun: a command that has not come to ask systemd yet would do so after
@@ -288,4 +247,25 @@ is_foreign() {
 leave_alone() {
   rec "foreign $path"
   failed=yes
+}
+
+# replace PATH ASIDE INODE: undoes as much of a displacement as was done. Wherever it was cut off, the file has its own
+# name, or the hidden one, or both.
+replace() {
+  path=$1
+  original=$root$2.orig
+  [ ! -L "$root$2.new" ] || step "remove:$2.new" rm -f "$root$2.new" || failed=yes
+  inode=$(stat -c %i "$original" 2>/dev/null) || return 0
+  if [ "$inode" != "${3-$inode}" ]; then
+    leave_alone
+  elif [ -L "$root$path" ] && [ "$root$path" -ef /dev/null ]; then
+    find_ours
+    if is_foreign; then leave_alone; else step "replace:$path" mv -f "$original" "$root$path" || failed=yes; fi
+  elif [ "$inode" = "$(stat -c %i "$root$path" 2>/dev/null)" ]; then
+    step "remove:$2.orig" rm -f "$original" || failed=yes
+  elif [ -e "$root$path" ] || [ -L "$root$path" ]; then
+    leave_alone
+  else
+    step "replace:$path" mv -f "$original" "$root$path" || failed=yes
+  fi
 }

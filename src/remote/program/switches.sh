@@ -2,10 +2,11 @@
 # switches.sh: the switches that runs have here, as far as any request may meet them: one is stored and armed, decided, put
 # to rest, taken away. How a switch works is in switch.sh, which lies beside the receipt of the run that has one.
 
-# The host is to put itself back unless …: all that it needs for that, see switch.sh, comes after the request.
+# The host is to put itself back unless …: all that it needs for that, see switch.sh, is in two variables, which came with the
+# request.
 arm_switch() {
   failed=no said=''
-  if receive "$receipt/program" "$program" && receive "$receipt/switch" "$switch_text"; then
+  if store "$receipt/program" "$program" "${stored_program-}" && store "$receipt/switch" "$switch_text" "${stored_switch-}"; then
     # shellcheck source=src/remote/program/switch.sh
     . "$receipt/switch"
     arm && return 0
@@ -14,13 +15,9 @@ arm_switch() {
   return 1
 }
 
-# receive FILE LINES,CRC,SIZE: so many lines of our input, whole or not at all.
-receive() {
-  lines=${2%%,*}
-  while [ "$lines" -gt 0 ] && IFS= read -r line; do
-    printf '%s\n' "$line"
-    lines=$((lines - 1))
-  done 2>/dev/null >"$1.new"
+# store FILE LINES,CRC,SIZE TEXT: whole or not at all.
+store() {
+  { printf '%s\n' "$3" >"$1.new"; } 2>/dev/null
   if ! said=$(exec cksum 2>&1 <"$1.new") && [ -e "$1.new" ]; then
     said="cannot verify $1: $said"
     return 1
@@ -31,19 +28,6 @@ receive() {
   [ "$2" = "${3-},${4-}" ] && mv -f "$1.new" "$1" && return 0
   said="cannot write $1"
   return 1
-}
-
-# The text of a switch, whole or not at all: what is damaged could end this shell.
-has_switch() {
-  [ -f "$receipt/switch" ] && (. "$receipt/switch" && command -v end_switch) >/dev/null 2>&1 </dev/null
-}
-
-name_switch() {
-  switch=fleetmask-undo-$run
-  stamp=$root/var/lib/systemd/timers/stamp-$switch.timer
-  switch_dir=/etc/systemd/system
-  [ "$where" = etc ] || switch_dir=/run/systemd/system
-  unit_file=$root$switch_dir/$switch
 }
 
 # disarm gone: all of a switch goes: timer and services, enablement, the stamp of the timer, and what systemd remembers of

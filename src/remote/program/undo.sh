@@ -217,27 +217,6 @@ restore_absence() {
   if is_foreign; then leave_alone; else step "unlink:$path" rm -f "$root$path" || failed=yes; fi
 }
 
-# replace PATH ASIDE INODE: undoes as much of a displacement as was done. Wherever it was cut off, the file has its own
-# name, or the hidden one, or both.
-replace() {
-  path=$1
-  original=$root$2.orig
-  [ ! -L "$root$2.new" ] || step "remove:$2.new" rm -f "$root$2.new" || failed=yes
-  inode=$(stat -c %i "$original" 2>/dev/null) || return 0
-  if [ "$inode" != "${3-$inode}" ]; then
-    leave_alone
-  elif [ -L "$root$path" ] && [ "$root$path" -ef /dev/null ]; then
-    find_ours
-    if is_foreign; then leave_alone; else step "replace:$path" mv -f "$original" "$root$path" || failed=yes; fi
-  elif [ "$inode" = "$(stat -c %i "$root$path" 2>/dev/null)" ]; then
-    step "remove:$2.orig" rm -f "$original" || failed=yes
-  elif [ -e "$root$path" ] || [ -L "$root$path" ]; then
-    leave_alone
-  else
-    step "replace:$path" mv -f "$original" "$root$path" || failed=yes
-  fi
-}
-
 # A socket that was active when systemd read a mask of it is closed, and active in name. It is to be started anew, like one
 # that was stopped.
 find_closed() {
@@ -342,21 +321,6 @@ may_start_now() {
   [ -n "$broken" ] || return 1
   query_units -pResult -- $broken || return 1
   case $said in *-limit-hit*) return 0 ;; *) return 1 ;; esac
-}
-
-# Into $idle: which of these neither run nor start, as far as systemd says; into $broken, those that failed.
-find_idle() {
-  idle='' broken=''
-  query ctl show -pActiveState -- "$@"
-  rest=$said$nl$nl
-  for name in "$@"; do
-    case ${rest%%"$nl"*} in
-      ActiveState=active | ActiveState=activating | ActiveState=reloading | ActiveState=refreshing) ;;
-      ActiveState=failed) broken="$broken $name" idle="$idle $name" ;;
-      *) idle="$idle $name" ;;
-    esac
-    rest=${rest#*"$nl$nl"}
-  done
 }
 
 # A unit that ran under a mask cannot start again under it: masks from before the run are off for as long as the start

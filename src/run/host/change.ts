@@ -21,7 +21,7 @@ import { asRead, judge, readAgain, unread } from '../../plan/judge.ts';
 import { withUndoNotes } from '../../plan/leftovers.ts';
 import { absentReport, observe } from '../../plan/observe.ts';
 import { namesToProbe, type Query } from '../../plan/resolve.ts';
-import type { Wish } from '../../remote/protocol.ts';
+import type { Wish } from '../../remote/requests.ts';
 import { type Reply, SEQ, type Session } from '../../remote/session.ts';
 import { bind, type Planned, staleness } from '../saved-plan.ts';
 import {

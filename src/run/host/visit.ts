@@ -13,7 +13,7 @@ import {
 import type { Guardrails } from '../../plan/guardrails.ts';
 import { type Escalation, firstCommand } from '../../remote/escalate.ts';
 import type { HostPassword } from '../../remote/password-dialogue.ts';
-import type { Wish } from '../../remote/protocol.ts';
+import type { Wish } from '../../remote/requests.ts';
 import { openSession, type Reply, type Session } from '../../remote/session.ts';
 import type { Connection, Transport } from '../../transport/transport.ts';
 
