@@ -119,6 +119,9 @@ function differenceTo(
   // what started it before may have started it again
   const woken = now.busName !== '' || now.triggeredBy.some((name) => stays(byId(prior.states).get(name)?.active ?? ''));
   if (stays(now.active) && !stays(state.active) && woken && now.load !== 'masked') return null;
+  // it ended, and is only waiting to be tried once more
+  const loops = state.active === 'active' && now.active === 'activating' && now.sub.startsWith('auto-restart');
+  if (loops) return `${state.id} was active and starts over and over${whyFailed(now, logged)}`;
   if (stays(state.active) === stays(now.active)) return null;
   const why = stays(now.active) ? '' : whyFailed(now, logged);
   return `${state.id} was ${state.active} and is ${now.active}${why}`;

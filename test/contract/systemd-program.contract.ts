@@ -329,6 +329,19 @@ export function systemdProgramContract(open: () => Promise<SystemdUnderTest>): v
       expect(undone?.rest).not.toContain('lacking fm-a.service');
     });
 
+    it('a unit that ends and is tried over and over does not run again', async () => {
+      const service = 'Type=forking\nRestart=always\nRestartSec=300\nX-Fleetmask-Start=restarts\n';
+      await given({ files: { [A]: sleeper({ exec: '/bin/false', service }) } });
+      const [, undone] = await converse(
+        host,
+        ['fm-a.service'],
+        ['undo', ...UNDO.slice(1), 'run=r2', 'stop-timeout=20', 'start=fm-a.service'],
+      );
+      expect(undone?.rest).toContain('lacking fm-a.service');
+      expect(undone?.units.get('fm-a.service')).toMatchObject({ ActiveState: 'activating', Result: 'exit-code' });
+      await run(host, 'systemctl stop fm-a.service');
+    });
+
     it('a unit that does not start again: what it wrote is told', async () => {
       const exec = `/bin/sh -c 'echo it cannot run here; exit 1'`;
       await given({ files: { [A]: sleeper({ exec, service: 'Type=oneshot\nX-Fleetmask-Start=fails\n' }) } });

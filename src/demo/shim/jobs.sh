@@ -213,6 +213,11 @@ begin_unit() {
     fail 1 "Job for $Id failed because the control process exited with error code."
     return 1
   fi
+  if [ "$OnStart" = restarts ]; then
+    set_state activating auto-restart exit-code 0
+    fail 1 "Job for $Id failed because the control process exited with error code."
+    return 1
+  fi
   if [ "$OnStart" = slow ]; then
     set_state activating start success "$first_pid"
     queue_job

@@ -13,6 +13,7 @@
 #   X-Fleetmask-Stop=again    somebody starts it again, as soon as it stopped and for as long as that works
 #   X-Fleetmask-Stop=cancelled  the same, while it stops: that start takes the place of the stop
 #   X-Fleetmask-Start=fails   its process ends at once, and says why in sim/journal/UNIT
+#   X-Fleetmask-Start=restarts  it ends at once, and is to be started once more (Restart=)
 #   X-Fleetmask-Start=cancelled  somebody stops it while it starts, every other time
 #   X-Fleetmask-Start=slow    it is starting until it is stopped
 #   X-Fleetmask-Children=N    processes that it has besides the main one

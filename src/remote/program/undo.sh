@@ -136,11 +136,16 @@ is_masked_on_disk() {
 }
 
 # Exit codes prove nothing: a systemctl that takes this for a chroot ignores what it is asked, and succeeds. So what was to
-# be started runs, or was still starting before, too; and of each name that the run touched systemd shows what lies on the disk.
+# be started runs, or was still starting before, too, and does not merely wait to be tried once more (Restart=); and of each name that the run touched systemd shows what lies on the disk.
 prove() {
   unstarted=''
   for name in $starts; do
-    case $running$pending in *" $name "*) ;; *) lack "$name" && unstarted="$unstarted $name" ;; esac
+    case $pending/$running/$looping in
+      *" $name "*/*/*) ;;
+      */*" $name "*/*" $name "*) lack "$name" && unstarted="$unstarted $name" ;;
+      */*" $name "*/*) ;;
+      *) lack "$name" && unstarted="$unstarted $name" ;;
+    esac
   done
   [ -z "$unstarted" ] || tell_journal '' $unstarted
   for name in $touched; do

@@ -58,7 +58,7 @@ show() {
   show_kind=$1
   shift
   query_units "$@" || rec "trouble $show_kind $status"
-  names='' relations='' wakers='' woken='' masked=' ' running=' ' fallen=' '
+  names='' relations='' wakers='' woken='' masked=' ' running=' ' looping=' ' fallen=' '
   id='' load='' active='' accept='' wakes='' changed=no called='' drop_ins='' job='' waiting='' sub='' kind='' stays='' with='' well='' badly=''
   rest=$said$nl$nl
   while [ -n "$rest" ]; do
@@ -79,7 +79,10 @@ show() {
         case $active in
           failed) fallen="$fallen$id " ;;
           inactive | '') ;;
-          *) running="$running$id " ;;
+          *)
+            running="$running$id "
+            case $sub in auto-restart*) looping="$looping$id " ;; esac
+            ;;
         esac
         # a socket listens beside nothing that it starts: to open it anew stops that, and all that stops with it
         [ "$accept" != no ] || woken="$woken $wakes" relations="$relations $wakes"
