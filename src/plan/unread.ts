@@ -69,7 +69,10 @@ export function unreadFault(ask: Ask, { facts: shown, instances }: Meant, facts:
     const unread = unreadOf(unit, facts);
     if (unread === 'file-gone') return lostFault(`${unit.id} runs, and its unit file ${unit.fragment} is gone`);
     if (!ask.now) continue;
-    if (unit.load === 'masked' && lyingUnder(unit, facts).every(isMask))
+    if (
+      unit.load === 'masked' &&
+      [unit.id, templateOf(unit.id) ?? ''].every((name) => pathsOf(name, facts).every(isMask))
+    )
       return lostFault(`${unit.id} runs under a mask, and no unit file of it lies beneath`);
     if (unit.load !== 'loaded' && unit.load !== 'masked') {
       return lostFault(`${unit.id} runs, and systemd has no unit file of it that it could start (${unit.load})`);

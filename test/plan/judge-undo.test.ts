@@ -26,7 +26,7 @@ const prior = (active: string): Prior => ({
 });
 
 function evidence(active: string): Evidence {
-  const known = { id: 'slow.service', names: ['slow.service'], load: 'loaded', file: 'enabled' };
+  const known = { id: 'slow.service', names: ['slow.service'], load: 'loaded', sub: '', file: 'enabled' };
   const unit = { ...known, active, triggeredBy: ['slow.socket'], busName: '' };
   return {
     refused: null,
