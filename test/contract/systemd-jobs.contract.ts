@@ -18,7 +18,7 @@ import {
 } from './units.ts';
 
 /** What `timeout` exits with, and what busybox's does. */
-const TIMED_OUT = ['124', '143'];
+const TIMED_OUT = ['124', '137', '143'];
 
 export function systemdJobsContract(open: () => Promise<SystemdUnderTest>): void {
   let host: SystemdUnderTest;
