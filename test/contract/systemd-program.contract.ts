@@ -271,7 +271,7 @@ export function systemdProgramContract(open: () => Promise<SystemdUnderTest>): v
         },
         running: ['fm-a.path', 'fm-a.service'],
       });
-      const [, masked] = await converse(host, ['fm-a.service'], apply());
+      const [, masked] = await converse(host, ['fm-a.service'], apply('stop-timeout=20'));
       // where the reload came first, the mask has refused that start
       expect({ 'stop-again:1': '0', ...masked?.steps }).toMatchObject({
         ...{ stop: '0', 'stop-again:1': '0', 'try:fm-a.service': '1' },
