@@ -52,19 +52,19 @@ fi`;
 /** Takes a moment to stop. A simulated client has it started again meanwhile, as `startedWhileItStops` does on a real host. */
 export const WANTED_BACK = sleeper({
   unit: 'StartLimitIntervalSec=0\n',
-  service: 'ExecStopPost=/bin/sleep 0.5\nX-Fleetmask-Stop=cancelled\n',
+  service: 'ExecStopPost=/bin/sleep 2\nX-Fleetmask-Stop=cancelled\n',
 });
 
-/** Clients in a row, for five seconds or until that file goes. */
+/** Clients in a row, for twenty seconds or until that file goes. */
 export function startedWhileItStops(unit: string): string {
   return `if [ -z "\${FLEETMASK_ROOT-}" ]; then
   touch /run/fm-clients
-  (for i in $(seq 50); do [ ! -e /run/fm-clients ] || { systemctl start --no-block ${unit}; sleep 0.1; }; done) >/dev/null 2>&1 </dev/null &
+  (for i in $(seq 200); do [ ! -e /run/fm-clients ] || { systemctl start --no-block ${unit}; sleep 0.1; }; done) >/dev/null 2>&1 </dev/null &
 fi`;
 }
 
 /** Somebody stops it while it starts; a simulated host does that by itself. */
-export const STOPPED_EARLY = sleeper({ service: 'ExecStartPre=/bin/sleep 1\nX-Fleetmask-Start=cancelled\n' });
+export const STOPPED_EARLY = sleeper({ service: 'ExecStartPre=/bin/sleep 3\nX-Fleetmask-Start=cancelled\n' });
 export function stoppedWhileItStarts(unit: string): string {
   return `if [ -z "\${FLEETMASK_ROOT-}" ]; then
   (until [ "$(systemctl is-active ${unit})" = activating ]; do sleep 0.1; done; systemctl stop ${unit}) >/dev/null 2>&1 </dev/null &
