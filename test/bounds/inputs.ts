@@ -6,7 +6,7 @@ import { receiptsFrom } from '../../src/remote/receipts.ts';
 import { evidenceFrom, factsFrom } from '../../src/remote/records.ts';
 
 /** A part of the largest input. */
-export type Share = 0.25 | 1;
+export type Share = 0.05 | 0.25 | 1;
 
 /** As limits.ts and protocol.ts have them; more is a fault of the host. */
 export const MOST = {
