@@ -143,7 +143,7 @@ describe('a host', () => {
   const movedBefore = (times: number) => {
     const seqs: string[] = [];
     const request = (_number: number, text: string) => {
-      const seq = /^\w+ (\d+) apply/.exec(text)?.[1];
+      const seq = /^next \w+ (\d+) apply/m.exec(text)?.[1];
       if (seq !== undefined && seqs.push(seq) <= times) {
         const file = join(root(), 'run/fleetmask/changes');
         mkdirSync(join(file, '..'), { recursive: true });
@@ -192,7 +192,7 @@ describe('a host', () => {
     const receipt = join(root(), 'var/lib/fleetmask', later);
     const seqs: string[] = [];
     const masksMeanwhile = (_number: number, text: string) => {
-      const seq = /^\w+ (\d+) undo/.exec(text)?.[1];
+      const seq = /^next \w+ (\d+) undo/m.exec(text)?.[1];
       if (seq !== undefined && seqs.push(seq) === 1) {
         const words = ['where=etc', 'stop=cron.service', 'had=/etc/systemd/system/cron.service'];
         mkdirSync(receipt);
@@ -216,7 +216,7 @@ describe('a host', () => {
     const result = await through({});
     const seqs: string[] = [];
     const request = (_number: number, text: string) => {
-      const seq = /^\w+ (\d+) undo/.exec(text)?.[1];
+      const seq = /^next \w+ (\d+) undo/m.exec(text)?.[1];
       if (seq !== undefined && seqs.push(seq) === 1)
         writeFileSync(join(root(), 'run/fleetmask/changes'), `${1000 * run}\n`);
       return 'pass' as const;
@@ -250,7 +250,7 @@ describe('a host', () => {
     const seqs: string[] = [];
     const { report } = await through({
       request: (number, text) => {
-        const undo = /^\w+ (\d+) undo/.exec(text)?.[1];
+        const undo = /^next \w+ (\d+) undo/m.exec(text)?.[1];
         if (undo !== undefined) seqs.push(undo);
         return number === 2 || number === 4 ? 'cut-after' : 'pass';
       },
@@ -494,7 +494,7 @@ describe('the journal', () => {
     const onDisk: string[] = [];
     const result = await through({
       request: (_number, text) => {
-        const kind = /^\w+ \d+ (apply|undo) /.exec(text)?.[1];
+        const kind = /^next \w+ \d+ (apply|undo) /m.exec(text)?.[1];
         if (kind) onDisk.push(...readJournal(state, runIdNumbered(run)).map((record) => record.type));
         return 'pass';
       },
