@@ -458,7 +458,7 @@ describe('an undo', () => {
         return 'up';
       },
       request: (number, text) => {
-        if (/^\w+ \d+ undo /.test(text)) undone.push(text);
+        if (/^next \w+ \d+ undo /m.test(text)) undone.push(text);
         return number === 2 ? 'cut-after' : 'pass';
       },
     });
