@@ -126,12 +126,14 @@ describeLab('in the middle of a change', (lab) => {
   });
 
   it('systemd executes itself anew, again and again: the host is masked, and put back, all the same', async () => {
-    const again = 'while [ -e /run/anew ]; do systemctl daemon-reexec; sleep 0.5; done; rm /run/ends';
+    const again = 'while [ -e /run/anew ]; do systemctl daemon-reexec; sleep 1; done; rm /run/ends';
     const meanwhile = async <T>(work: () => Promise<T>): Promise<T> => {
       await inside(() => `touch /run/anew /run/ends; setsid sh -c '${again}' >/dev/null 2>&1 </dev/null &`);
-      const done = await work();
-      await inside(() => 'rm /run/anew; while [ -e /run/ends ]; do sleep 0.1; done');
-      return done;
+      try {
+        return await work();
+      } finally {
+        await inside(() => 'rm /run/anew; while [ -e /run/ends ]; do sleep 0.1; done');
+      }
     };
     const run = await meanwhile(() => operator.do('mask midway --now', hosts));
     await expectTruth(run, ['masked']);
