@@ -10,14 +10,15 @@ export default defineConfig({
     teardownTimeout: 120_000,
     reporters: ['default', new Slowest()],
     sequence: { sequencer: LongestFirst },
-    // More workers than cores, because most of these tests wait for something most of the time.
+    // Together more workers than cores, because most of these tests wait for something most of the time. With more of them a run
+    // takes as long, and each test longer.
     projects: [
       {
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/lab/**'],
-          maxWorkers: 3,
+          maxWorkers: 2,
           sequence: { groupOrder: 0 },
           ...patience,
         },
@@ -27,7 +28,7 @@ export default defineConfig({
           name: 'lab',
           include: ['test/lab/**/*.test.ts'],
           globalSetup: ['test/lab/setup.ts'],
-          maxWorkers: 4,
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
           ...patience,
         },
