@@ -125,7 +125,7 @@ describeLab('in the middle of a change', (lab) => {
     await maskedAndBack(run);
   });
 
-  it('systemd executes itself anew, again and again: the host is masked, and put back, all the same', async () => {
+  it('systemd executes itself anew, again and again: the host is masked, or put back where it would not be read, and put back later', async () => {
     const again = 'while [ -e /run/anew ]; do systemctl daemon-reexec; sleep 1; done; rm /run/ends';
     const meanwhile = async <T>(work: () => Promise<T>): Promise<T> => {
       await inside(() => `touch /run/anew /run/ends; setsid sh -c '${again}' >/dev/null 2>&1 </dev/null &`);
@@ -136,7 +136,8 @@ describeLab('in the middle of a change', (lab) => {
       }
     };
     const run = await meanwhile(() => operator.do('mask midway --now', hosts));
-    await expectTruth(run, ['masked']);
+    // a busy host may be at it whenever it is asked
+    await expectTruth(run, ['masked', 'rolled-back: read-back']);
     await meanwhile(() => operator.undo(run));
     await everywhere(async (host, i) => expect(await changes(host, before[i]!)).toEqual([]));
   });
