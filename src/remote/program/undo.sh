@@ -140,12 +140,10 @@ is_masked_on_disk() {
 prove() {
   unstarted=''
   for name in $starts; do
-    case $pending/$running/$looping in
-      *" $name "*/*/*) ;;
-      */*" $name "*/*" $name "*) lack "$name" && unstarted="$unstarted $name" ;;
-      */*" $name "*/*) ;;
-      *) lack "$name" && unstarted="$unstarted $name" ;;
-    esac
+    case $pending in *" $name "*) continue ;; esac
+    case $looping in *" $name "*) ;; *) case $running in *" $name "*) continue ;; esac ;; esac
+    lack "$name"
+    unstarted="$unstarted $name"
   done
   [ -z "$unstarted" ] || tell_journal '' $unstarted
   for name in $touched; do
